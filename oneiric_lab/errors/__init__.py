@@ -1,0 +1,76 @@
+"""The tree of errors, and the parts that every message is made of.
+
+A message says what, where (file:line:column), why, and a fix. `Origin` is the where,
+`Excerpt` the line of source, `Fault` one thing that is wrong; an error carries all the
+faults that were found. The tree is drawn at the top of `errors/_tree.py`.
+"""
+
+from ._fault import Because, Fault, Severity, render_faults, with_aside
+from ._nearest import did_you_mean, nearest
+from ._origin import Excerpt, Origin
+from ._tree import (
+    AmbiguousError,
+    ConfigError,
+    DescriptorError,
+    FactoryRefusedError,
+    FileAccessError,
+    InterpolationError,
+    InvalidCandidateError,
+    InvalidConfigError,
+    JobCancelledError,
+    LockedValueError,
+    LockMismatchError,
+    MissingExtraError,
+    NoCandidateError,
+    NotAllowedError,
+    OneiricError,
+    ParseError,
+    PluginError,
+    RegistryError,
+    RequirementError,
+    SecretError,
+    SelectionError,
+    StaleFileError,
+    StoreError,
+    UnknownPathError,
+    UnknownProfileError,
+    UsageError,
+)
+
+__all__ = [
+    "AmbiguousError",
+    "Because",
+    "ConfigError",
+    "DescriptorError",
+    "Excerpt",
+    "FactoryRefusedError",
+    "Fault",
+    "FileAccessError",
+    "InterpolationError",
+    "InvalidCandidateError",
+    "InvalidConfigError",
+    "JobCancelledError",
+    "LockMismatchError",
+    "LockedValueError",
+    "MissingExtraError",
+    "NoCandidateError",
+    "NotAllowedError",
+    "OneiricError",
+    "Origin",
+    "ParseError",
+    "PluginError",
+    "RegistryError",
+    "RequirementError",
+    "SecretError",
+    "SelectionError",
+    "Severity",
+    "StaleFileError",
+    "StoreError",
+    "UnknownPathError",
+    "UnknownProfileError",
+    "UsageError",
+    "did_you_mean",
+    "nearest",
+    "render_faults",
+    "with_aside",
+]

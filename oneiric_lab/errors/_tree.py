@@ -1,0 +1,247 @@
+"""Every error that Oneiric Lab raises on purpose.
+
+    OneiricError
+    ├── UsageError                a function or a verb was called wrongly
+    ├── ConfigError               something about layers and values
+    │   ├── ParseError            a file is not what its format demands
+    │   ├── InvalidConfigError    values that the schema does not take
+    │   ├── UnknownPathError      no such value (also a LookupError)
+    │   ├── UnknownProfileError   no such profile
+    │   ├── LockedValueError      policy holds this value
+    │   ├── InterpolationError    a `${...}` that cannot be resolved
+    │   ├── SecretError           a secret is missing or not what its field takes
+    │   ├── StaleFileError        the file changed since it was read
+    │   ├── NotAllowedError       the workspace's code was not allowed to run
+    │   └── LockMismatchError     the lock file tells another story
+    ├── RegistryError             something about components
+    │   ├── NoCandidateError      nothing can provide it (also a LookupError)
+    │   ├── AmbiguousError        only names decided, and that is forbidden
+    │   ├── SelectionError        a selection that cannot be followed
+    │   ├── RequirementError      requirements that cannot be met, or that form a cycle
+    │   ├── InvalidCandidateError a candidate that contradicts itself (also a ValueError)
+    │   └── FactoryRefusedError   a factory that may not run
+    ├── PluginError               an installed plugin that does not do what it should
+    │   └── DescriptorError       a descriptor that cannot be read
+    ├── FileAccessError           a file that cannot be read or written (also an OSError)
+    ├── StoreError                the workspace's store cannot be used
+    ├── JobCancelledError         long work that was cancelled
+    └── MissingExtraError         an optional dependency is not installed (also an ImportError)
+
+An error carries one or more faults; all that were found are in one report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ._fault import Fault, render_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from oneiric_lab.views import View
+
+
+class OneiricError(Exception):
+    """Base of all: one or more faults, each with what, where, why and fix."""
+
+    default_code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 2
+    """What a shell gets: 1 the answer is no, 2 usage or configuration fault."""
+
+    faults: tuple[Fault, ...]
+
+    def __init__(self, faults: Fault | Iterable[Fault] | str, *, fix: str | None = None) -> None:
+        """Take the faults; a plain text becomes one fault with the class's own code."""
+        if isinstance(faults, str):
+            faults = Fault(self.default_code, faults, fix=fix)
+        self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        if not self.faults:
+            raise ValueError(f"{type(self).__name__} needs at least one fault")
+        super().__init__(*self.faults)
+
+    def __str__(self) -> str:
+        """Render all faults as people read them."""
+        return render_faults(self.faults)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by the faults, so that a worker process can hand the error over."""
+        return type(self), (self.faults,)
+
+    @property
+    def code(self) -> str:
+        """Code of the first fault."""
+        return self.faults[0].code
+
+    def as_dict(self) -> dict[str, object]:
+        """Return `{"error": {...}}` with the first fault and, under `faults`, all of them."""
+        shapes = [fault.as_dict() for fault in self.faults]
+        where = [place for fault in self.faults if fault.origin for place in [fault.origin.as_dict()]]
+        return {"error": {**shapes[0], "where": where, "faults": shapes}}
+
+    def view(self) -> View:
+        """Return the report as a view, for displays that are richer than text."""
+        from ._view import faults_view  # noqa: PLC0415 - only a display pays for views
+
+        return faults_view(self.faults)
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows this in place of a traceback: the reader's mistake is not in our frames.
+        return str(self).splitlines()
+
+
+class UsageError(OneiricError):
+    """A function or a verb was called in a way it does not understand."""
+
+    default_code = "usage"
+
+
+class ConfigError(OneiricError):
+    """Something about layers and values."""
+
+    default_code = "config"
+
+
+class ParseError(ConfigError):
+    """A file is not what its format demands."""
+
+    default_code = "syntax"
+
+
+class InvalidConfigError(ConfigError):
+    """Values that the schema does not take; holds all faults of all layers."""
+
+    default_code = "invalid-value"
+
+
+class UnknownPathError(ConfigError, LookupError):
+    """No value has this path."""
+
+    default_code = "unknown-path"
+
+
+class UnknownProfileError(ConfigError):
+    """No profile has this name."""
+
+    default_code = "unknown-profile"
+
+
+class LockedValueError(ConfigError):
+    """Policy holds this value; a lower layer may not differ."""
+
+    default_code = "locked-value"
+
+
+class InterpolationError(ConfigError):
+    """A `${...}` names nothing, or a chain of them closes a circle."""
+
+    default_code = "interpolation"
+
+
+class SecretError(ConfigError):
+    """A secret is missing, or its value is not what its field takes."""
+
+    default_code = "secret"
+
+
+class StaleFileError(ConfigError):
+    """The file changed since it was read, so it was not written."""
+
+    default_code = "stale-file"
+
+
+class NotAllowedError(ConfigError):
+    """Code of this workspace was not allowed to run."""
+
+    default_code = "not-allowed"
+
+
+class LockMismatchError(ConfigError):
+    """The lock file and the workspace disagree, or the lock was altered."""
+
+    default_code = "lock-mismatch"
+
+
+class RegistryError(OneiricError):
+    """Something about components."""
+
+    default_code = "registry"
+
+
+class NoCandidateError(RegistryError, LookupError):
+    """No candidate can provide this component; the faults tell why each was refused."""
+
+    default_code = "no-candidate"
+    exit_code = 1
+
+
+class AmbiguousError(RegistryError):
+    """Only names decided between candidates, and strict mode forbids that."""
+
+    default_code = "ambiguous"
+
+
+class SelectionError(RegistryError):
+    """A selection names a provider that is unknown or was refused."""
+
+    default_code = "selection"
+
+
+class RequirementError(RegistryError):
+    """Requirements between components cannot be met, or form a cycle."""
+
+    default_code = "requirement"
+
+
+class InvalidCandidateError(RegistryError, ValueError):
+    """A candidate's own data contradict each other or are malformed."""
+
+    default_code = "invalid-candidate"
+
+
+class FactoryRefusedError(RegistryError):
+    """A factory may not run: not allowed by prefix, or a module that never may."""
+
+    default_code = "factory-refused"
+
+
+class PluginError(OneiricError):
+    """An installed plugin does not do what it should."""
+
+    default_code = "plugin"
+
+
+class DescriptorError(PluginError):
+    """A plugin's descriptor cannot be read."""
+
+    default_code = "descriptor"
+
+
+class FileAccessError(OneiricError, OSError):
+    """A file cannot be read or written as asked."""
+
+    default_code = "file"
+
+
+class StoreError(OneiricError):
+    """The workspace's store cannot be used."""
+
+    default_code = "store"
+
+
+class JobCancelledError(OneiricError):
+    """Long work was cancelled before it ended."""
+
+    default_code = "cancelled"
+    exit_code = 130
+
+
+class MissingExtraError(OneiricError, ImportError):
+    """An optional dependency is not installed."""
+
+    default_code = "missing-extra"
+
+    def __init__(self, faults: Fault | Iterable[Fault] | str, *, extra: str | None = None) -> None:
+        """Take what needs the dependency, and the extra that brings it."""
+        fix = f"pip install 'oneiric-lab[{extra}]'" if extra else None
+        super().__init__(faults, fix=fix)
