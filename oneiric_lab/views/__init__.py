@@ -1,0 +1,56 @@
+"""What a result looks like: one view, rendered as text, HTML, Markdown and JSON.
+
+All escaping is here. A view is made of blocks (`Table`, `Fields`, `Tree`, `Note`, `Code`,
+`Text`); an answer mixes in `Result` and gives `view()` and `as_dict()`.
+"""
+
+from ._html import safe_link, to_html
+from ._json import MIME, mimebundle, to_json_view
+from ._markdown import to_markdown
+from ._model import (
+    Block,
+    Cell,
+    CellLike,
+    Code,
+    Column,
+    Fields,
+    Node,
+    Note,
+    Table,
+    Text,
+    Tone,
+    Tree,
+    View,
+    capped,
+    cell,
+)
+from ._result import Result
+from ._text import clean, columns, to_text
+
+__all__ = [
+    "MIME",
+    "Block",
+    "Cell",
+    "CellLike",
+    "Code",
+    "Column",
+    "Fields",
+    "Node",
+    "Note",
+    "Result",
+    "Table",
+    "Text",
+    "Tone",
+    "Tree",
+    "View",
+    "capped",
+    "cell",
+    "clean",
+    "columns",
+    "mimebundle",
+    "safe_link",
+    "to_html",
+    "to_json_view",
+    "to_markdown",
+    "to_text",
+]
