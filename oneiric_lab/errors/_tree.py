@@ -76,7 +76,9 @@ class OneiricError(Exception):
     def as_dict(self) -> dict[str, object]:
         """Return `{"error": {...}}` with the first fault and, under `faults`, all of them."""
         shapes = [fault.as_dict() for fault in self.faults]
-        where = [place for fault in self.faults if fault.origin for place in [fault.origin.as_dict()]]
+        where = [
+            place for fault in self.faults if fault.origin for place in [fault.origin.as_dict()]
+        ]
         return {"error": {**shapes[0], "where": where, "faults": shapes}}
 
     def view(self) -> View:

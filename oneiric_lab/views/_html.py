@@ -10,7 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from ._model import Code, Fields, Note, Table, Text, Tree, cell
+from ._model import Code, Fields, Note, Table, Tree, cell
 from ._text import clean
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def _block(block: Block) -> str:
         case Code():
             head = f"<p>{_escape(block.caption)}</p>" if block.caption else ""
             return f'{head}<pre class="ol-code"><code>{_escape(block.text)}</code></pre>'
-        case Text():
-            return f"<p>{_escape(block.text)}</p>"
+    return f"<p>{_escape(block.text)}</p>"
 
 
 def _table(table: Table) -> str:

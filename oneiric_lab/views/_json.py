@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ._html import safe_link, to_html
-from ._model import Code, Fields, Note, Table, Text, Tree, capped, cell
+from ._model import Code, Fields, Note, Table, Tree, capped, cell
 from ._text import to_text
 
 if TYPE_CHECKING:
@@ -94,5 +94,4 @@ def _block(block: Block) -> dict[str, object]:
                 "language": block.language,
                 "caption": block.caption,
             }
-        case Text():
-            return {"type": "text", "text": block.text}
+    return {"type": "text", "text": block.text}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ._model import Code, Fields, Note, Table, Text, Tree, cell
+from ._model import Code, Fields, Note, Table, Tree, cell
 from ._text import clean
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def _block(block: Block) -> str:
             head = f"{_escape(block.caption)}\n\n" if block.caption else ""
             body = "\n".join(clean(line) for line in block.text.split("\n"))
             return f"{head}{fence}{block.language}\n{body}\n{fence}"
-        case Text():
-            return _escape(block.text)
+    return _escape(block.text)
 
 
 def _more(count: int, noun: str) -> str:

@@ -214,8 +214,7 @@ def _cap(block: Block, rows: int, text: int | None) -> Block:
             if len(lines) > rows:
                 lines = [*lines[:rows], f"… {len(lines) - rows:,} more lines"]
             return replace(block, text=_cut("\n".join(lines), None if text is None else text * 4))
-        case Text():
-            return Text(_cut(block.text, None if text is None else text * 4))
+    return Text(_cut(block.text, None if text is None else text * 4))
 
 
 def _count(node: Node) -> int:

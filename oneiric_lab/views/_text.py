@@ -6,12 +6,12 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
-from ._model import Cell, Code, Fields, Note, Table, Text, Tree, cell
+from ._model import Code, Column, Fields, Note, Table, Tree, cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._model import Block, Node, Tone, View
+    from ._model import Block, Cell, Node, Tone, View
 
 _GAP = "  "
 _INDENT = "  "
@@ -89,12 +89,11 @@ def _block(block: Block, width: int, paint: _Paint) -> list[str]:
         case Code():
             head = [f"{_INDENT}{clean(block.caption)}"] if block.caption else []
             return head + [_INDENT + clean(line) for line in block.text.split("\n")]
-        case Text():
-            return [_INDENT + line for line in _wrap(clean(block.text, lines=True), width - 2)]
+    return [_INDENT + line for line in _wrap(clean(block.text, lines=True), width - 2)]
 
 
 def _table(table: Table, width: int, paint: _Paint) -> list[str]:
-    headings = table.headings
+    headings = [Column(clean(h.name), h.align) for h in table.headings]
     rows = [[cell(value) for value in row] for row in table.rows]
     texts = [[clean(c.text, lines=True) for c in row] for row in rows]
     wanted = [
