@@ -1,0 +1,90 @@
+# Everything a newcomer needs: `make lab` opens the workbench, `make test` proves the project.
+# Python 3.11 or newer with its venv module, and make, are all that must be there before.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+# Locks stand beside each other: the lab's is small, the developers' is whole.
+LAB := .venv-lab
+DEV := .venv-dev
+BIN := $(DEV)/bin
+PIP := -m pip --disable-pip-version-check --no-input
+PLUGINS := $(wildcard extensions/examples/*/pyproject.toml)
+
+.PHONY: help lab demo test check lint types floors notebooks golden bench docs clean lock python
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+python:
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer was found" >&2; \
+	  echo "  help: apt-get install python3 python3-venv   (or: make PYTHON=/path/to/python3.12 ...)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: $(PYTHON) has no venv module" >&2; \
+	  echo "  help: apt-get install python3-venv" >&2; exit 2; }
+
+# A stamp is the target: a failed venv leaves half a folder, which --clear empties.
+$(LAB)/.stamp: requirements/lab.txt pyproject.toml $(PLUGINS) | python
+	$(PYTHON) -m venv --clear $(LAB)
+	$(LAB)/bin/python $(PIP) install -q --require-hashes -r requirements/lab.txt
+	$(LAB)/bin/python $(PIP) install -q --no-deps --no-build-isolation -e . $(foreach p,$(PLUGINS),-e $(dir $(p)))
+	touch $@
+
+$(DEV)/.stamp: requirements/dev.txt pyproject.toml $(PLUGINS) | python
+	$(PYTHON) -m venv --clear $(DEV)
+	$(DEV)/bin/python $(PIP) install -q --require-hashes -r requirements/dev.txt
+	$(DEV)/bin/python $(PIP) install -q --no-deps --no-build-isolation -e . $(foreach p,$(PLUGINS),-e $(dir $(p)))
+	touch $@
+
+lab: $(LAB)/.stamp  ## set everything up and open the workbench on the sample workspace
+	@$(LAB)/bin/oneiric-lab -C notebooks/shop allow >/dev/null
+	@$(LAB)/bin/oneiric-lab -C notebooks/shop lab
+
+demo: $(LAB)/.stamp  ## tell the same story in the terminal, and end
+	@PATH="$(CURDIR)/$(LAB)/bin:$$PATH" bash scripts/demo.sh
+
+test: $(DEV)/.stamp  ## set everything up and run all tests, notebooks and coverage included
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -q
+	@if ls notebooks/*.ipynb >/dev/null 2>&1; then \
+	  echo "$(BIN)/python -m pytest -q --nbval --nbval-current-env notebooks"; \
+	  $(BIN)/python -m pytest -q -p no:cacheprovider --nbval --nbval-current-env notebooks; fi
+	$(BIN)/python scripts/coverage_gates.py
+
+check: lint types floors test docs  ## all that CI runs
+
+lint: $(DEV)/.stamp  ## style, spelling, titles of tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/interrogate -q --fail-under 100 --ignore-init-method --ignore-nested-functions --ignore-nested-classes --ignore-private --ignore-magic -e tests/typing tests
+
+types: $(DEV)/.stamp  ## mypy strict over package and tests
+	$(BIN)/mypy oneiric_lab tests
+
+floors: $(DEV)/.stamp  ## who may import whom
+	$(BIN)/lint-imports --no-cache
+
+notebooks: $(DEV)/.stamp  ## run every notebook strictly
+	$(BIN)/python -m pytest -q --nbval --nbval-current-env notebooks
+
+golden: $(DEV)/.stamp  ## rebuild the golden files; a change must be meant
+	ONEIRIC_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden
+	git status --short tests/golden
+
+bench: $(DEV)/.stamp  ## measure beside the peers and write docs/explanation/performance.md
+	$(BIN)/python $(PIP) install -q -r requirements/bench.txt
+	$(BIN)/python -m pytest -q tests/bench --benchmark-only --benchmark-json=build/bench.json
+
+docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
+	$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html
+
+lock:  ## write the locks anew (needs uv)
+	bash scripts/lock.sh
+
+clean:  ## remove what was built
+	rm -rf $(LAB) $(DEV) build dist docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,213 @@
+"""What a pydantic model says about its paths: fields, list strategies, secrets."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+from oneiric_lab.errors import Fault, InvalidConfigError
+
+from ._secrets import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import BaseModel
+
+    from ._paths import Path
+
+Strategy = Literal["replace", "append", "prepend", "unique", "by_key"]
+
+RESERVED = frozenset(
+    ["app", "adapters", "services", "tasks", "events", "workflows", "actions", "flags", "remote", "secrets", "lifecycle", "plugins", "profile", "profiles", "stack", "trust", "logging", "runtime_paths", "runtime_supervisor", "schema", "load"]
+)
+"""Root names of the built-in tables; all others belong to the user's model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How a list field takes what several layers say: `Annotated[list[str], Merge.append]`.
+
+    `replace` is the default; `append` and `prepend` put the higher layer's items behind or
+    before; `unique` appends those not there yet; `by_key("name")` merges tables that agree
+    in that key and appends the others.
+    """
+
+    strategy: Strategy
+    key: str | None = None
+
+    replace: ClassVar[Merge]
+    append: ClassVar[Merge]
+    prepend: ClassVar[Merge]
+    unique: ClassVar[Merge]
+
+    @staticmethod
+    def by_key(key: str) -> Merge:
+        """Merge lists of tables that agree in *key*."""
+        return Merge("by_key", key)
+
+    def join(self, low: list[Any], high: list[Any]) -> list[Any]:
+        """Return the list that a lower and a higher layer make together.
+
+        Example:
+            >>> Merge.unique.join(["a", "b"], ["b", "c"])
+            ['a', 'b', 'c']
+            >>> Merge.by_key("n").join([{"n": 1, "x": 1}], [{"n": 1, "x": 2}, {"n": 2}])
+            [{'n': 1, 'x': 2}, {'n': 2}]
+        """
+        if self.strategy == "append":
+            return [*low, *high]
+        if self.strategy == "prepend":
+            return [*high, *low]
+        if self.strategy == "unique":
+            return [*low, *(item for item in high if item not in low)]
+        if self.strategy == "by_key":
+            out = list(low)
+            for item in high:
+                name = item.get(self.key) if isinstance(item, dict) else None
+                for i, old in enumerate(out):
+                    if name is not None and isinstance(old, dict) and old.get(self.key) == name:
+                        out[i] = {**old, **item}
+                        break
+                else:
+                    out.append(item)
+            return out
+        return high
+
+
+Merge.replace = Merge("replace")
+Merge.append = Merge("append")
+Merge.prepend = Merge("prepend")
+Merge.unique = Merge("unique")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What the schema says of one path; `*` in a path stands for any key of a mapping."""
+
+    path: Path
+    annotation: Any
+    merge: Merge | None = None
+    secret: bool = False
+    table: bool = False
+    """Whether a table may stand here."""
+    scalar: bool = True
+    """Whether something that is no table may stand here."""
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class SchemaInfo:
+    """All fields of a model, by path."""
+
+    fields: dict[Path, FieldInfo]
+
+    def find(self, path: Path) -> FieldInfo | None:
+        """Return the field at *path*, a mapping's values included."""
+        found = self.fields.get(path)
+        if found is not None:
+            return found
+        # Mappings are few: try `*` in each place, from the right.
+        for i in range(len(path) - 1, 0, -1):
+            wild = (*path[:i], "*", *path[i + 1 :])
+            found = self.fields.get(wild) or (
+                self.find(wild) if "*" not in path[i:] and "*" not in path[:i] else None
+            )
+            if found is not None:
+                return found
+        return None
+
+    def children(self, path: Path) -> list[str]:
+        """Return the names of the fields right below *path*."""
+        depth = len(path)
+        return [
+            str(inner[depth])
+            for inner in self.fields
+            if len(inner) == depth + 1 and inner[:depth] == path and inner[depth] != "*"
+        ]
+
+
+def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
+    extras: list[Any] = []
+    while get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        extras.extend(more)
+    return annotation, extras
+
+
+def _members(annotation: Any) -> list[Any]:
+    annotation, _ = _unwrap(annotation)
+    if get_origin(annotation) in {Union, types.UnionType}:
+        return [inner for arg in get_args(annotation) for inner in _members(arg)]
+    return [annotation]
+
+
+def _walk(model: type[BaseModel], prefix: Path, seen: tuple[type, ...]) -> Iterator[FieldInfo]:
+    for name, info in model.model_fields.items():
+        path = (*prefix, info.alias or name)
+        yield from _field(
+            info.annotation, list(info.metadata), path, (*seen, model), info.description
+        )
+
+
+def _field(
+    annotation: Any,
+    extras: list[Any],
+    path: Path,
+    seen: tuple[type, ...],
+    description: str | None = None,
+) -> Iterator[FieldInfo]:
+    from pydantic import BaseModel  # noqa: PLC0415 - asked only with a model in hand
+
+    members = _members(annotation)
+    extras = [*extras, *_unwrap(annotation)[1]]
+    merge = next((extra for extra in extras if isinstance(extra, Merge)), None)
+    models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
+    mappings = [m for m in members if m is dict or get_origin(m) is dict]
+    anything = any(m is Any or m is object for m in members)
+    secret = any(m is Secret or get_origin(m) is Secret for m in members)
+    others = [m for m in members if m not in models and m not in mappings and m is not type(None)]
+    yield FieldInfo(
+        path,
+        annotation,
+        merge,
+        secret,
+        bool(models or mappings or anything),
+        bool(others),
+        description,
+    )
+    for inner in models:
+        if inner not in seen:
+            yield from _walk(inner, path, seen)
+    for mapping in mappings:
+        value = (get_args(mapping) or (str, Any))[1]
+        yield from _field(value, [], (*path, "*"), seen)
+
+
+@lru_cache(maxsize=64)
+def describe(model: type[BaseModel]) -> SchemaInfo:
+    """Return the fields of *model*; kept, since a model does not change."""
+    return SchemaInfo({info.path: info for info in _walk(model, (), ())})
+
+
+def check_reserved(model: type[BaseModel]) -> None:
+    """Refuse a user's model that claims a built-in table.
+
+    Raises:
+        InvalidConfigError: With one fault a field.
+    """
+    taken = [
+        str(path[0]) for path in describe(model).fields if len(path) == 1 and path[0] in RESERVED
+    ]
+    if taken:
+        raise InvalidConfigError(
+            Fault(
+                "reserved-name",
+                f"field `{name}` of {model.__module__}:{model.__qualname__} has a reserved name",
+                why=f"[{name}] is a built-in table",
+                fix=f"rename the field, for example `{name}_settings`",
+            )
+            for name in taken
+        )

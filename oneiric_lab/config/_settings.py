@@ -1,0 +1,239 @@
+"""The built-in tables, as lab.settings: upstream's names and defaults, and ours.
+
+Names and defaults are those of the public project's settings, so that its files load.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ._schema import Merge
+from ._secrets import Secret
+
+_Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class App(_Table):
+    """Who this is."""
+
+    name: str = "oneiric"
+    environment: str = "dev"
+    debug: bool = False
+
+
+class Domain(_Table):
+    """What configuration says of one domain's components."""
+
+    selections: dict[str, str] = {}
+    """Key to the provider that shall win."""
+    provider_settings: dict[str, dict[str, Any]] = {}
+    """Provider to its settings."""
+    settings: dict[str, dict[str, Any]] = {}
+    """Key to settings, above those of the provider."""
+    options: dict[str, Any] = {}
+    constraints: dict[str, str] = {}
+    """Key to the versions that may win, as PEP 440 specifiers."""
+
+
+class Secrets(_Table):
+    """Where secrets come from."""
+
+    domain: str = "adapter"
+    key: str = "secrets"
+    provider: str | None = None
+    inline: dict[str, Secret[str]] = {}
+    cache_ttl_seconds: _Seconds = 600
+    """Seconds that a secret is kept; 0 keeps none."""
+    refresh_interval: Annotated[float, Field(ge=1)] | None = None
+    directory: str = "secrets"
+    """Folder with one file a secret, relative to the workspace."""
+
+
+class RemoteAuth(_Table):
+    """Credentials of the manifest's source."""
+
+    header_name: str = "Authorization"
+    secret_id: str | None = None
+    token: Secret[str] | None = None
+
+
+class Remote(_Table):
+    """A manifest from elsewhere."""
+
+    enabled: bool = False
+    manifest_url: str | None = None
+    cache_dir: str = ".oneiric_cache"
+    verify_tls: bool = True
+    auth: RemoteAuth = RemoteAuth()
+    signature_required: bool = False
+    signature_threshold: Annotated[int, Field(ge=1)] = 1
+    signature_max_age_seconds: _Seconds | None = None
+    signature_require_expiry: bool = False
+    refresh_interval: _Seconds | None = 300
+    max_retries: Annotated[int, Field(ge=0)] = 3
+    retry_base_delay: _Seconds = 1
+    retry_max_delay: _Seconds = 30
+    retry_jitter: Annotated[float, Field(ge=0, le=1)] = 0.25
+    circuit_breaker_threshold: Annotated[int, Field(ge=1)] = 5
+    circuit_breaker_reset: _Seconds = 60
+    allow_file_uris: bool = False
+    allowed_file_uri_roots: Annotated[list[str], Merge.unique] = []
+    latency_budget_ms: Annotated[float, Field(ge=0)] = 5000
+
+
+class LogSink(_Table):
+    """One place that log records go to."""
+
+    target: Literal["stdout", "stderr", "file", "http"] = "stderr"
+    level: str = "INFO"
+    path: str | None = None
+    max_bytes: Annotated[int, Field(ge=0)] = 5_242_880
+    backup_count: Annotated[int, Field(ge=0)] = 5
+    endpoint: str | None = None
+    method: str = "POST"
+
+
+class Logging(_Table):
+    """What is logged, and where."""
+
+    level: str = "INFO"
+    emit_json: bool = True
+    service_name: str = "oneiric"
+    environment: str | None = None
+    release: str | None = None
+    timestamper_format: str = "iso"
+    extra_processors: list[str] = []
+    include_trace_context: bool = True
+    sinks: list[LogSink] = [LogSink()]
+
+
+class Lifecycle(_Table):
+    """Time limits of components, in seconds; 0 means none."""
+
+    activation_timeout: _Seconds = 30
+    health_timeout: _Seconds = 5
+    cleanup_timeout: _Seconds = 10
+    hook_timeout: _Seconds = 5
+    drain_timeout: _Seconds = 30
+    shield_tasks: bool = True
+
+
+class Plugins(_Table):
+    """Where components come from, and what code of theirs may run."""
+
+    auto_load: bool = True
+    """Whether installed plugins are listed at all."""
+    entry_points: Annotated[list[str], Merge.unique] = []
+    packages: Annotated[list[str], Merge.unique] = []
+    """Packages of the workspace with an `oneiric-plugin.toml`."""
+    modules: Annotated[list[str], Merge.unique] = []
+    """Modules of the workspace that declare components by decorator."""
+    allow_factories: Annotated[list[str], Merge.unique] = []
+    """Prefixes that factories of manifests may have."""
+    disabled: Annotated[list[str], Merge.unique] = []
+    """Plugins that are left out."""
+
+
+class Profile(_Table):
+    """The profile's own switches."""
+
+    name: str = "default"
+    """Active profile where neither argument nor ONEIRIC_PROFILE names one."""
+    combinations: list[list[str]] = []
+    """Profiles that are active together somewhere, for `check --all-profiles`."""
+    watchers_enabled: bool = True
+    remote_enabled: bool = True
+    inline_manifest_only: bool = False
+    supervisor_enabled: bool = True
+
+
+class Stack(_Table):
+    """Which package stands above which."""
+
+    order: list[str] = []
+    """Packages, the most important first."""
+    strict: bool = False
+    """Whether a component that only names decided is an error."""
+
+
+class Trust(_Table):
+    """Where the local policy of trust stands."""
+
+    policy: str = "trust.toml"
+
+
+class RuntimePaths(_Table):
+    """Where the runtime keeps its files."""
+
+    workflow_checkpoints_enabled: bool = True
+    workflow_checkpoints_path: str | None = None
+    domain_activity_path: str | None = None
+
+
+class RuntimeSupervisor(_Table):
+    """The loop that acts on desired states."""
+
+    enabled: bool = True
+    poll_interval: Annotated[float, Field(ge=0.1)] = 2.0
+
+
+class Schema(_Table):
+    """The user's own model."""
+
+    model: str | None = None
+    """`module:attr` of a pydantic model."""
+    env_prefix: str | None = None
+    """Prefix of its environment variables; by default the application's name."""
+
+
+class Load(_Table):
+    """Defaults of load tests."""
+
+    seed: int = 0
+    duration: _Seconds = 10
+    warm_up: _Seconds = 1
+
+
+class Settings(_Table):
+    """All built-in tables."""
+
+    config_dir: str | None = None
+    cache_dir: str | None = None
+    app: App = App()
+    adapters: Domain = Domain()
+    services: Domain = Domain()
+    tasks: Domain = Domain()
+    events: Domain = Domain()
+    workflows: Domain = Domain()
+    actions: Domain = Domain()
+    flags: dict[str, bool] = {}
+    """Static flags that gate components."""
+    remote: Remote = Remote()
+    secrets: Secrets = Secrets()
+    lifecycle: Lifecycle = Lifecycle()
+    plugins: Plugins = Plugins()
+    profile: Profile = Profile()
+    stack: Stack = Stack()
+    trust: Trust = Trust()
+    logging: Logging = Logging()
+    runtime_paths: RuntimePaths = RuntimePaths()
+    runtime_supervisor: RuntimeSupervisor = RuntimeSupervisor()
+    schema_: Schema = Field(Schema(), alias="schema")
+    load: Load = Load()
+
+
+REPLACED: dict[tuple[str, ...], str] = {
+    ("profile", "inline_manifest_only"): "trust.policy decides which manifests are taken",
+    ("remote", "latency_budget_ms"): "an objective of a load test holds a latency",
+    ("config_dir",): "the workspace's folder holds its files",
+    ("cache_dir",): "the workspace's .oneiric folder holds its caches",
+    ("plugins", "entry_points"): "installed plugins are found by their own entry point",
+    ("runtime_paths", "domain_activity_path"): "the workspace's store keeps activity",
+}
+"""Keys that are taken and no longer mean anything, with what replaced them."""

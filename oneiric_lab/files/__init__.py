@@ -1,0 +1,18 @@
+"""Files: read with a limit, replaced as a whole, watched by content."""
+
+from ._read import MAX_BYTES, FileData, digest, read, stat_key
+from ._watch import watch
+from ._write import ABSENT, check, lock, write_atomic
+
+__all__ = [
+    "ABSENT",
+    "MAX_BYTES",
+    "FileData",
+    "check",
+    "digest",
+    "lock",
+    "read",
+    "stat_key",
+    "watch",
+    "write_atomic",
+]

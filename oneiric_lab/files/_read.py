@@ -1,0 +1,138 @@
+"""Reading a file whole, with a limit and a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oneiric_lab.errors import Fault, FileAccessError, Origin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 16 * 1024 * 1024
+"""No file of configuration is larger; what is larger is refused before it is parsed."""
+
+
+def digest(data: bytes) -> str:
+    """Return `sha256:` and the hex digest of *data*.
+
+    Example:
+        >>> digest(b"")[:15]
+        'sha256:e3b0c442'
+    """
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class FileData:
+    """A file as it was read once: its bytes and what tells whether it changed since."""
+
+    path: Path
+    data: bytes
+    stat_key: tuple[int, int, int]
+    """Modification time (ns), size, inode: equal means unchanged but for a hostile clock."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the bytes."""
+        return digest(self.data)
+
+
+def stat_key(path: Path) -> tuple[int, int, int] | None:
+    """Return modification time, size and inode of *path*, or None when it is not there."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def fault(code: str, message: str, path: Path, shown: str | None, fix: str | None) -> Fault:
+    """Return the fault of one file, named as *shown* or by its path."""
+    return Fault(code, message, Origin("", file=shown or str(path)), fix=fix)
+
+
+def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> FileData:
+    """Return the bytes of *path*.
+
+    Args:
+        path: The file; a symbolic link is followed.
+        shown: The path as people are shown it.
+        limit: Most bytes that are read.
+
+    Raises:
+        FileAccessError: With code `file-missing`, `file-is-directory`, `file-special`,
+            `file-unreadable` or `file-too-large`.
+    """
+    name = shown or str(path)
+    try:
+        # O_NONBLOCK: opening a named pipe must not wait for a writer.
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
+    except FileNotFoundError as error:
+        raise FileAccessError(
+            fault(
+                "file-missing",
+                f"no such file: {name}",
+                path,
+                shown,
+                f"create it, or do not name it: touch {name}",
+            )
+        ) from error
+    except PermissionError as error:
+        raise FileAccessError(
+            fault(
+                "file-unreadable", f"not allowed to read {name}", path, shown, f"chmod u+r {name}"
+            )
+        ) from error
+    except (OSError, ValueError) as error:
+        raise FileAccessError(
+            fault("file-unreadable", f"cannot read {name}: {_reason(error)}", path, shown, None)
+        ) from error
+    try:
+        found = os.fstat(handle)
+        if stat.S_ISDIR(found.st_mode):
+            raise FileAccessError(
+                fault(
+                    "file-is-directory",
+                    f"expected a file, found a directory: {name}",
+                    path,
+                    shown,
+                    "name a file inside it",
+                )
+            )
+        if not stat.S_ISREG(found.st_mode):
+            raise FileAccessError(
+                fault(
+                    "file-special",
+                    f"expected a regular file: {name}",
+                    path,
+                    shown,
+                    "name a regular file",
+                )
+            )
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            data = stream.read(limit + 1)
+    finally:
+        os.close(handle)
+    if len(data) > limit:
+        size = max(found.st_size, len(data))
+        raise FileAccessError(
+            fault(
+                "file-too-large",
+                f"{name} has {size:,} bytes; at most {limit:,} are read",
+                path,
+                shown,
+                "split it into smaller files",
+            )
+        )
+    return FileData(path, data, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# One universal lock for Python 3.11 to 3.13, one version of each package, hashes, no hosts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+flags=(--universal --python-version 3.11 --generate-hashes --fork-strategy fewest
+  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --upgrade)
+# The build backend is locked too: the project is installed without build isolation.
+uv pip compile "${flags[@]}" --extra lab --extra yaml --group build pyproject.toml -o requirements/lab.txt
+uv pip compile "${flags[@]}" --extra test --extra docs --group build --group gates pyproject.toml -o requirements/dev.txt
