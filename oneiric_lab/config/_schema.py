@@ -21,7 +21,29 @@ if TYPE_CHECKING:
 Strategy = Literal["replace", "append", "prepend", "unique", "by_key"]
 
 RESERVED = frozenset(
-    ["app", "adapters", "services", "tasks", "events", "workflows", "actions", "flags", "remote", "secrets", "lifecycle", "plugins", "profile", "profiles", "stack", "trust", "logging", "runtime_paths", "runtime_supervisor", "schema", "load"]
+    [
+        "app",
+        "adapters",
+        "services",
+        "tasks",
+        "events",
+        "workflows",
+        "actions",
+        "flags",
+        "remote",
+        "secrets",
+        "lifecycle",
+        "plugins",
+        "profile",
+        "profiles",
+        "stack",
+        "trust",
+        "logging",
+        "runtime_paths",
+        "runtime_supervisor",
+        "schema",
+        "load",
+    ]
 )
 """Root names of the built-in tables; all others belong to the user's model."""
 

@@ -1,0 +1,331 @@
+"""From sources to a snapshot: gather, merge, interpolate, validate, all faults in one report."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import Excerpt, Fault, InvalidConfigError, OneiricError, Origin
+
+from ._environ import REPLACED as REPLACED_VARIABLES
+from ._interpolate import Interpolation
+from ._merge import fold
+from ._paths import get, leaves, put, render_path
+from ._schema import RESERVED, check_reserved, describe
+from ._secrets import SecretRef, SecretSource
+from ._settings import REPLACED, Settings
+from ._snapshot import Snapshot
+from ._sources import Sources
+from ._validate import Locator, found, validate
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ._inputs import Inputs
+    from ._layers import Layer
+    from ._paths import Path
+    from ._schema import Merge, SchemaInfo
+
+_MISSING = object()
+
+
+def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
+    """Return the effective configuration of a workspace.
+
+    Files whose bytes are those that *previous* read are not parsed again.
+
+    Raises:
+        InvalidConfigError: With every fault of every layer.
+        UnknownProfileError: A profile that nobody defines.
+        FileAccessError: The workspace's folder is not there.
+    """
+    sources = Sources(inputs, {} if previous is None else previous.documents)
+    user = inputs.schema
+    if user is not None:
+        check_reserved(user)
+    built_in_info = describe(Settings)
+    user_info = None if user is None else describe(user)
+
+    below = sources.files()
+    local = sources.file(inputs.root / "oneiric.local.toml", "local", 0)
+    names, asked = sources.active_profiles([*below, *([local] if local else [])])
+    profiles = sources.profiles(below, names, asked)
+    files = [*below, *profiles, *([local] if local else [])]
+    prefix = _prefix(files)
+    folder = _last(files, ("secrets", "directory"), "secrets")
+    secret_folder = inputs.root / (folder if isinstance(folder, str) else "secrets")
+    sources.faults = list(dict.fromkeys(sources.faults))
+    above = sources.above(built_in_info, user_info, prefix, secret_folder)
+    policy = sources.policy()
+    # A document with two doors (read as local, then as a layer) tells its faults once.
+    faults = list(dict.fromkeys(sources.faults))
+    layers = [_without_profiles(layer) for layer in (*below, *profiles, *above)]
+    if policy is not None:
+        faults += _locked(policy, layers)
+        layers.append(policy)
+
+    strategies = _strategies(user)
+    clashes: list[Fault] = []
+    locator = Locator(layers)
+
+    def clash(path: Path, layer: Layer) -> None:
+        info = built_in_info.find(path) or (user_info.find(path) if user_info else None)
+        if info is not None and info.table and info.scalar:
+            return
+        clashes.append(_clash(path, layer, locator))
+
+    tree = fold(layers, strategies, clash)
+    faults += clashes
+    secrets = SecretSource(inputs.environ, (secret_folder,), inputs.secret_providers)
+    tree = _hide(tree, _secret_paths(built_in_info, user_info), locator)
+    targets: dict[Path, list[Path]] = {}
+    if _mentions_interpolation(layers):
+        run = Interpolation(
+            tree,
+            inputs.environ,
+            secrets.ref,
+            lambda path: _place(locator, path),
+            lambda path: default_of(Settings if path[0] in RESERVED else user, path),
+        )
+        tree = run.run()
+        targets = run.targets
+        faults += run.faults
+
+    own = {key: value for key, value in tree.items() if _is_built_in(key, user_info)}
+    rest = {key: value for key, value in tree.items() if key not in own}
+    settings, more = validate(Settings, own, built_in_info, locator)
+    clashing = {fault.origin for fault in clashes}
+    faults += [fault for fault in more if fault.origin not in clashing]
+    config: Any = None
+    if user is not None and user_info is not None:
+        config, more = validate(user, rest, user_info, locator)
+        faults += [fault for fault in more if fault.origin not in clashing]
+    if not faults:
+        faults += _missing_secrets(tree, secrets, locator)
+    if faults or settings is None:
+        raise InvalidConfigError(dict.fromkeys(faults))
+    return Snapshot(
+        inputs=inputs,
+        layers=tuple(layers),
+        tree=tree,
+        settings=settings,  # type: ignore[arg-type]  # Settings validated itself
+        config=config,
+        profiles=names,
+        known_profiles=tuple(sources.known_profiles(below)),
+        documents=sources.documents,
+        notes=tuple(_notes(layers, inputs, locator)),
+        targets=targets,
+        prefix=prefix,
+        project_file=sources.project_file(),
+    )
+
+
+def _is_built_in(key: str, user: SchemaInfo | None) -> bool:
+    if key in RESERVED:
+        return True
+    return key in {"config_dir", "cache_dir"} and (user is None or (key,) not in user.fields)
+
+
+def _without_profiles(layer: Layer) -> Layer:
+    if "profiles" not in layer.tree or layer.name.startswith("profile:"):
+        return layer
+    from dataclasses import replace  # noqa: PLC0415 - few layers define profiles
+
+    return replace(layer, tree={k: v for k, v in layer.tree.items() if k != "profiles"})
+
+
+def _last(layers: list[Layer], path: Path, default: object) -> object:
+    for layer in reversed(layers):
+        value = get(layer.tree, path, _MISSING)
+        if value is not _MISSING:
+            return value
+    return default
+
+
+def _prefix(files: list[Layer]) -> str:
+    given = _last(files, ("schema", "env_prefix"), None)
+    if isinstance(given, str):
+        return given.upper()
+    name = _last(files, ("app", "name"), "")
+    if not isinstance(name, str) or not name:
+        return ""
+    return "".join(c if c.isalnum() else "_" for c in name).upper() + "_"
+
+
+@lru_cache(maxsize=64)
+def _strategies(user: type[BaseModel] | None) -> dict[Path, Merge]:
+    out: dict[Path, Merge] = {}
+    for model in (Settings, user):
+        if model is not None:
+            out |= {info.path: info.merge for info in describe(model).fields.values() if info.merge}
+    return out
+
+
+def _locked(policy: Layer, layers: list[Layer]) -> list[Fault]:
+    faults = []
+    for path, value in leaves(policy.tree):
+        for layer in layers:
+            said = get(layer.tree, path, _MISSING)
+            if said is _MISSING or said == value:
+                continue
+            faults.append(
+                Fault(
+                    "locked-value",
+                    f"{render_path(path)} is locked by policy to {found(value)}",
+                    layer.origin(path),
+                    None if layer.secret else layer.excerpt(path),
+                    notes=(f"locked at {policy.origin(path)}",),
+                    fix="remove this line, or ask whoever keeps the policy",
+                )
+            )
+    return faults
+
+
+def _clash(path: Path, layer: Layer, locator: Locator) -> Fault:
+    others = [low for low in locator.holders(path) if low is not layer and low.rank <= layer.rank]
+    notes = tuple(f"{found(get(low.tree, path))} at {low.origin(path)}" for low in others[:1])
+    value = get(layer.tree, path)
+    return Fault(
+        "table-meets-value",
+        f"{found(value)} meets what a lower layer says otherwise: {render_path(path)}",
+        layer.origin(path, key=True),
+        layer.excerpt(path, key=True),
+        notes=notes,
+        fix="let both say a table, or both a value",
+    )
+
+
+def _secret_paths(*infos: SchemaInfo | None) -> list[Path]:
+    return [f.path for info in infos if info for f in info.fields.values() if f.secret]
+
+
+def _hide(tree: dict[str, Any], paths: list[Path], locator: Locator) -> dict[str, Any]:
+    """Turn literal texts of secret fields into references, so that nothing prints them."""
+    for path in paths:
+        parents = [path] if "*" not in path else _expand(tree, path)
+        for concrete in parents:
+            value = get(tree, concrete, None)
+            if isinstance(value, str) and "${" not in value:
+                name = render_path(concrete)
+                tree = put(tree, concrete, SecretRef(name, lambda text=value: text))  # type: ignore[misc]  # mypy has no type for the default
+    return tree
+
+
+def _expand(tree: dict[str, Any], path: Path) -> list[Path]:
+    out: list[Path] = [()]
+    for part in path:
+        grown: list[Path] = []
+        for lead in out:
+            if part != "*":
+                grown.append((*lead, part))
+                continue
+            node = get(tree, lead, None)
+            grown += [(*lead, key) for key in node] if isinstance(node, dict) else []
+        out = grown
+    return out
+
+
+def _mentions_interpolation(layers: list[Layer]) -> bool:
+    for layer in layers:
+        if layer.document is not None:
+            if "${" in layer.document.parsed.text:
+                return True
+        elif any("${" in str(value) for _, value in leaves(layer.tree)):
+            return True
+    return False
+
+
+def _place(locator: Locator, path: Path) -> tuple[Origin | None, Excerpt | None]:
+    holders = locator.holders(path)
+    if not holders:
+        return None, None
+    return holders[0].origin(path), holders[0].excerpt(path)
+
+
+def default_of(model: type[BaseModel] | None, path: Path) -> object:
+    """Return the schema's default at *path*, or None where it has none."""
+    from pydantic import BaseModel  # noqa: PLC0415 - asked only with a model in hand
+    from pydantic_core import PydanticUndefined  # noqa: PLC0415 - see above
+
+    if model is None:
+        return None
+    node: object = None
+    fields = model.model_fields
+    for i, part in enumerate(path):
+        if i == 0 or isinstance(node, type):
+            name = next((n for n, f in fields.items() if part in (f.alias, n)), None)
+            if name is None:
+                return None
+            node = fields[name].get_default(call_default_factory=True)
+            if node is PydanticUndefined:
+                inner = fields[name].annotation
+                if isinstance(inner, type) and issubclass(inner, BaseModel):
+                    node, fields = inner, inner.model_fields
+                    continue
+                return None
+        else:
+            node = below(node, part)
+            if node is None:
+                return None
+    return None if isinstance(node, type) else node
+
+
+def below(node: object, part: str | int) -> object:
+    """Return what a model, a mapping or a list holds under *part*, or None."""
+    from pydantic import BaseModel  # noqa: PLC0415 - see default_of
+
+    if isinstance(node, BaseModel):
+        fields = type(node).model_fields
+        name = next((n for n, f in fields.items() if part in (f.alias, n)), None)
+        return None if name is None else getattr(node, name)
+    if isinstance(node, dict):
+        return node.get(part, node.get(str(part)))
+    if isinstance(node, list | tuple) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return None
+
+
+def _missing_secrets(tree: dict[str, Any], secrets: SecretSource, locator: Locator) -> list[Fault]:
+    faults = []
+    for path, value in leaves(tree):
+        # Providers that were passed in may ask a network: they are not asked at load.
+        if isinstance(value, SecretRef) and not secrets.providers and value.find() is None:
+            faults.append(
+                locator.fault(
+                    "secret-missing",
+                    f"{render_path(path)} needs the secret `{value.id}`, which is nowhere",
+                    path,
+                    fix=f"write it to secrets/{value.id}, or set its variable",
+                )
+            )
+    return faults
+
+
+def _notes(layers: list[Layer], inputs: Inputs, locator: Locator) -> list[Fault]:
+    notes = []
+    for path, instead in REPLACED.items():
+        for layer in locator.holders(path):
+            notes.append(
+                Fault(
+                    "replaced-key",
+                    f"{render_path(path)} means nothing any more",
+                    layer.origin(path, key=True),
+                    why=instead,
+                    severity="note",
+                )
+            )
+    for name, instead in REPLACED_VARIABLES.items():
+        if name in inputs.environ:
+            notes.append(
+                Fault(
+                    "replaced-variable",
+                    f"{name} means nothing any more",
+                    Origin("environment", name=name),
+                    why=f"use instead: {instead}",
+                    severity="note",
+                )
+            )
+    return notes
+
+
+__all__ = ["OneiricError", "below", "default_of", "load"]

@@ -1,0 +1,202 @@
+"""What pydantic says of a tree, told with places, in our words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import Fault, did_you_mean
+
+from ._paths import render_path
+from ._secrets import SecretRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import BaseModel, ValidationError
+
+    from ._layers import Layer
+    from ._paths import Path
+    from ._schema import SchemaInfo
+
+_EXPECTED = {
+    "int": "an integer",
+    "float": "a number",
+    "bool": "a boolean",
+    "string": "a string",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "dict": "a table",
+    "model": "a table",
+    "date": "a date",
+    "datetime": "a date and time",
+    "time": "a time",
+    "timedelta": "a duration",
+    "decimal": "a decimal number",
+    "url": "an address (URL)",
+    "path": "a path",
+    "bytes": "text",
+}
+
+
+def found(value: object) -> str:
+    """Say what *value* is, as a message shows it; a secret never shows its text.
+
+    Example:
+        >>> found("eighty"), found(True), found([1])
+        ('string "eighty"', 'boolean true', 'a list')
+    """
+    if isinstance(value, SecretRef):
+        return str(value)
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return f"boolean {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"{'integer' if isinstance(value, int) else 'number'} {value}"
+    if isinstance(value, str):
+        text = value if len(value) <= 60 else value[:57] + "..."  # noqa: PLR2004 - one line of a message
+        return f'string "{text}"'
+    return f"{type(value).__name__} {value}"
+
+
+class Locator:
+    """Finds who said a path, high to low."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._high = [layer for layer in reversed(layers) if layer.tree]
+
+    def holders(self, path: Path) -> list[Layer]:
+        """Return the layers that say *path*, the highest first."""
+        return [layer for layer in self._high if layer.holds(path)]
+
+    def fault(
+        self, code: str, message: str, path: Path, *, key: bool = False, **more: Any
+    ) -> Fault:
+        """Return a fault at the place of *path*, with what it shadows."""
+        holders = self.holders(path)
+        above = path
+        while not holders and above:
+            above = above[:-1]
+            holders = self.holders(above)
+        if not holders:
+            return Fault(code, message, **more)
+        first, *others = holders
+        notes = list(more.pop("notes", ()))
+        if others and above == path and not key:
+            low = others[0]
+            notes.append(f"shadows {_short(low, path)} from {low.origin(path)}")
+        excerpt = first.excerpt(above, key=key)
+        if first.secret:
+            excerpt = None
+        return Fault(
+            code, message, first.origin(above, key=key), excerpt, notes=tuple(notes), **more
+        )
+
+
+def _short(layer: Layer, path: Path) -> str:
+    from ._paths import get  # noqa: PLC0415 - only a fault pays
+
+    value = get(layer.tree, path)
+    if layer.secret or isinstance(value, SecretRef):
+        return "a secret"
+    if isinstance(value, dict | list):
+        return found(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - an aside
+
+
+def faults_of(
+    error: ValidationError, tree: Mapping[str, Any], info: SchemaInfo, locator: Locator
+) -> list[Fault]:
+    """Return one fault for each path that pydantic refused."""
+    grouped: dict[tuple[Path, str], list[dict[str, Any]]] = {}
+    for detail in error.errors(include_url=False, include_context=True):
+        path = _path(detail["loc"], tree)
+        kind = detail["type"]
+        group = kind if kind in {"missing", "extra_forbidden"} else "value"
+        if kind == "missing":
+            path = (*path, *(str(p) for p in detail["loc"][len(path) :][-1:]))
+        grouped.setdefault((path, group), []).append(dict(detail))
+    return [_fault(path, details, info, locator) for (path, _), details in grouped.items()]
+
+
+def _path(loc: tuple[int | str, ...], tree: Any) -> Path:
+    """Return the part of pydantic's location that is a path: tags of unions are left out."""
+    out: list[int | str] = []
+    node: Any = tree
+    for part in loc:
+        if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and part < len(node)):
+            node = node[part]
+        else:
+            continue
+        out.append(part)
+    return tuple(out)
+
+
+def _fault(path: Path, details: list[dict[str, Any]], info: SchemaInfo, locator: Locator) -> Fault:
+    first = details[0]
+    kind = first["type"]
+    shown = render_path(path)
+    if kind == "extra_forbidden":
+        known = info.children(path[:-1])
+        return locator.fault(
+            "unknown-key",
+            f"unknown key: {shown}",
+            path,
+            key=True,
+            fix=did_you_mean(str(path[-1]), known) or "remove it",
+        )
+    if kind == "missing":
+        return locator.fault(
+            "missing-value",
+            f"missing value: {shown}",
+            path,
+            fix=f"--set {shown}=... or write it to a file",
+        )
+    value = first["input"]
+    field = info.find(path)
+    secret = field is not None and field.secret
+    if isinstance(value, SecretRef) and not secret:
+        return locator.fault(
+            "secret-in-plain-field",
+            f"{shown} would show {value}: the field is not secret",
+            path,
+            fix="declare the field as Secret[...]",
+        )
+    expected = " or ".join(dict.fromkeys(_expected(detail) for detail in details))
+    got = "" if secret else f", got {found(value)}"
+    message = f"expected {expected}{got}: {shown}" if expected else f"{first['msg']}: {shown}"
+    return locator.fault("invalid-value", message, path)
+
+
+def _expected(detail: dict[str, Any]) -> str:
+    kind, message = detail["type"], detail["msg"]
+    if kind in {"literal_error", "enum"}:
+        return "one of " + str(detail["ctx"]["expected"])
+    stem = kind.split("_")[0]
+    if (
+        kind.endswith(("_type", "_parsing", "_from_float", "_size", "_instance_of"))
+        and stem in _EXPECTED
+    ):
+        return _EXPECTED[stem]
+    if kind == "is_instance_of":
+        return str(detail["ctx"]["class"])
+    text = str(message).removeprefix("Value error, ")
+    for lead in ("Input should be ", "Input should "):
+        text = text.removeprefix(lead)
+    return text.removeprefix("expected ")
+
+
+def validate(
+    model: type[BaseModel], tree: dict[str, Any], info: SchemaInfo, locator: Locator
+) -> tuple[BaseModel | None, list[Fault]]:
+    """Return the model that *tree* makes, or None and its faults."""
+    from pydantic import ValidationError  # noqa: PLC0415 - the model has loaded it
+
+    try:
+        return model.model_validate(tree, extra="forbid"), []
+    except ValidationError as error:
+        return None, faults_of(error, tree, info, locator)
