@@ -128,7 +128,9 @@ def _path(loc: tuple[int | str, ...], tree: Any) -> Path:
     out: list[int | str] = []
     node: Any = tree
     for part in loc:
-        if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and part < len(node)):
+        if (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        ):
             node = node[part]
         else:
             continue

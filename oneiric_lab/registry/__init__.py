@@ -1,0 +1,41 @@
+"""Candidates: which one wins, and why the others did not.
+
+The order of precedence, the greater the better: selected, preferred capabilities matched,
+priority, stack level, source rank (manual 3, package 2, plugin 1, manifest 0), version;
+then provider and source name, ascending. Order of registration never counts.
+"""
+
+from ._candidate import DOMAINS, TABLES, Candidate, Refusal
+from ._component import collect, component, declared
+from ._descriptor import NAME, Descriptor, read_descriptor
+from ._explain import Explanation, Ranked, Rejected, WhyNot
+from ._factory import load_factory, refuse_factory
+from ._generation import Generation, GenerationDiff, Listing
+from ._registry import Handle, Registry
+from ._rules import Choice, Rules
+
+__all__ = [
+    "DOMAINS",
+    "NAME",
+    "TABLES",
+    "Candidate",
+    "Choice",
+    "Descriptor",
+    "Explanation",
+    "Generation",
+    "GenerationDiff",
+    "Handle",
+    "Listing",
+    "Ranked",
+    "Refusal",
+    "Registry",
+    "Rejected",
+    "Rules",
+    "WhyNot",
+    "collect",
+    "component",
+    "declared",
+    "load_factory",
+    "read_descriptor",
+    "refuse_factory",
+]

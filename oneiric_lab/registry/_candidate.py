@@ -1,0 +1,270 @@
+"""A candidate: one way to provide a component, with all the facts that decide about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from oneiric_lab.errors import Fault, InvalidCandidateError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from packaging.version import Version
+
+    from oneiric_lab.errors import Origin
+
+Domain = Literal["adapter", "service", "task", "event", "workflow", "action", "flag"]
+DOMAINS: tuple[Domain, ...] = ("adapter", "service", "task", "event", "workflow", "action", "flag")
+TABLES: dict[str, str] = {domain: f"{domain}s" for domain in DOMAINS if domain != "flag"}
+"""Domain to the table of the configuration that speaks of it."""
+
+Source = Literal["manual", "package", "plugin", "manifest"]
+SOURCE_RANK: dict[str, int] = {"manual": 3, "package": 2, "plugin": 1, "manifest": 0}
+Stability = Literal["stable", "beta", "experimental"]
+
+# Upstream's ranges, so that its manifests mean the same here.
+PRIORITIES = range(-1000, 1001)
+LEVELS = range(-100, 101)
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z", re.ASCII)
+_FACTORY = re.compile(
+    r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a candidate is out of the running: a code, the reason, and where it was said."""
+
+    code: str
+    reason: str
+    origin: Origin | None = None
+
+
+def names(value: str | Iterable[str] | None) -> frozenset[str]:
+    """Return *value* as a set of names; a lone text is one name, not its letters.
+
+    Example:
+        >>> sorted(names("kv")), sorted(names(["b", "a"]))
+        (['kv'], ['a', 'b'])
+    """
+    if value is None:
+        return frozenset()
+    return frozenset({value}) if isinstance(value, str) else frozenset(value)
+
+
+def requirements(value: str | Iterable[str] | Mapping[str, str] | None) -> dict[str, str]:
+    """Return *value* as component to version specifier; an empty one takes any version."""
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        return {value: ""}
+    items = value.items() if hasattr(value, "items") else ((name, "") for name in value)
+    return {str(name): str(specifier) for name, specifier in items}
+
+
+@lru_cache(maxsize=4096)
+def parse_version(text: str) -> Version:
+    """Return *text* as a PEP 440 version.
+
+    Raises:
+        packaging.version.InvalidVersion: It is none.
+    """
+    from packaging.version import Version  # noqa: PLC0415 - 8 ms, once
+
+    return Version(text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One way to provide `domain:key`.
+
+    Attributes:
+        domain: One of the seven domains.
+        key: Name of the component within its domain, ASCII.
+        provider: Name of this way.
+        factory: A callable, or `module:attr`; what it needs is passed at activation.
+        version: PEP 440.
+        priority: -1000 to 1000; None takes the default or what the stack order infers.
+        stack_level: -100 to 100; None is 0.
+        capabilities: What it can do.
+        requires: Components it needs, with version specifiers.
+        requires_dist: Distributions it needs, as PEP 508 requirements.
+        conflicts_with: Components (`domain:key`) or distributions it cannot stand beside.
+        python_version: Specifier for the interpreter, PEP 440.
+        os_platform: Platforms (`linux`, `darwin`, `win32`) it runs on; empty is all.
+        stability: An experimental one wins only when it is selected.
+        enabled_by: A flag that must be on.
+        settings_model: A pydantic model, or its `module:attr`, for its settings.
+        source: Where it was declared.
+        source_name: The plugin, package, module or manifest.
+        summary: One sentence for people.
+        refusals: Why whoever added it keeps it out.
+        origin: Where it was declared.
+        metadata: Anything else.
+
+    Raises:
+        InvalidCandidateError: With one fault for each fact that is malformed.
+    """
+
+    domain: str
+    key: str
+    provider: str
+    factory: Callable[..., Any] | str = ""
+    version: str = "0"
+    priority: int | None = None
+    stack_level: int | None = None
+    capabilities: frozenset[str] = frozenset()
+    requires: Mapping[str, str] = field(default_factory=dict)
+    requires_dist: tuple[str, ...] = ()
+    conflicts_with: tuple[str, ...] = ()
+    python_version: str | None = None
+    os_platform: tuple[str, ...] = ()
+    stability: Stability = "stable"
+    enabled_by: str | None = None
+    settings_model: Any = None
+    source: Source = "manual"
+    source_name: str = ""
+    summary: str = ""
+    refusals: tuple[Refusal, ...] = ()
+    origin: Origin | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    parsed_version: Version = field(init=False, repr=False)
+    plain: bool = field(init=False, repr=False)
+    """Whether nothing but constraints and needs can refuse it."""
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "capabilities", names(self.capabilities))
+        put(self, "requires", requirements(self.requires))
+        put(
+            self,
+            "requires_dist",
+            (self.requires_dist,)
+            if isinstance(self.requires_dist, str)
+            else tuple(self.requires_dist),
+        )
+        put(
+            self,
+            "conflicts_with",
+            (self.conflicts_with,)
+            if isinstance(self.conflicts_with, str)
+            else tuple(self.conflicts_with),
+        )
+        put(
+            self,
+            "os_platform",
+            (self.os_platform,) if isinstance(self.os_platform, str) else tuple(self.os_platform),
+        )
+        faults = list(_check(self))
+        if faults:
+            raise InvalidCandidateError(faults)
+        put(self, "parsed_version", parse_version(self.version))
+        put(
+            self,
+            "plain",
+            not (
+                self.requires_dist
+                or self.conflicts_with
+                or self.python_version
+                or self.os_platform
+                or self.enabled_by
+                or self.refusals
+                or self.stability == "experimental"
+            ),
+        )
+
+    @property
+    def target(self) -> str:
+        """`domain:key`."""
+        return f"{self.domain}:{self.key}"
+
+    @property
+    def identity(self) -> tuple[str, str, str, str, str]:
+        """What makes two candidates the same: adding it again replaces it."""
+        return self.domain, self.key, self.provider, self.version, self.source_name
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.version}"
+
+
+def _check(c: Candidate) -> list[Fault]:
+    faults: list[Fault] = []
+
+    def bad(what: str, fix: str | None = None, code: str = "invalid-candidate") -> None:
+        faults.append(Fault(code, f"{c.domain}:{c.key} ({c.provider}): {what}", c.origin, fix=fix))
+
+    if c.domain not in DOMAINS:
+        bad(f"unknown domain {c.domain!r}", did_you_mean(str(c.domain), DOMAINS))
+    for what, name in (("key", c.key), ("provider", c.provider)):
+        if not isinstance(name, str) or not _NAME.match(name):
+            bad(f"{what} {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
+    for what, number, allowed in (
+        ("priority", c.priority, PRIORITIES),
+        ("stack level", c.stack_level, LEVELS),
+    ):
+        if number is not None and (
+            isinstance(number, bool) or not isinstance(number, int) or number not in allowed
+        ):
+            bad(f"expected a {what} from {allowed.start} to {allowed.stop - 1}, found {number!r}")
+    for name in sorted(c.capabilities, key=str):
+        if not isinstance(name, str) or not _NAME.match(name):
+            bad(f"capability {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
+    if c.source not in SOURCE_RANK:
+        bad(f"unknown source {c.source!r}", did_you_mean(str(c.source), SOURCE_RANK))
+    if c.stability not in {"stable", "beta", "experimental"}:
+        bad(f"unknown stability {c.stability!r}", "use stable, beta or experimental")
+    if isinstance(c.factory, str) and c.factory and not _FACTORY.match(c.factory):
+        bad(f"factory {c.factory!r} is no `module:attr`", "write it as package.module:name")
+    faults += _check_specifiers(c)
+    return faults
+
+
+def _check_specifiers(c: Candidate) -> list[Fault]:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - see parse_version
+    from packaging.specifiers import InvalidSpecifier  # noqa: PLC0415 - see parse_version
+    from packaging.version import InvalidVersion  # noqa: PLC0415 - see parse_version
+
+    faults: list[Fault] = []
+
+    def bad(what: str, fix: str) -> None:
+        faults.append(
+            Fault(
+                "invalid-candidate", f"{c.domain}:{c.key} ({c.provider}): {what}", c.origin, fix=fix
+            )
+        )
+
+    try:
+        parse_version(c.version)
+    except (InvalidVersion, TypeError):
+        bad(f"version {c.version!r} is none of PEP 440", "write it as 1.2.0")
+    for what, text in [("python_version", c.python_version or ""), *c.requires.items()]:
+        try:
+            specifier(text)
+        except InvalidSpecifier:
+            bad(f"{what} {text!r} is no version specifier", "write it as >=1,<2")
+    for name in c.requires:
+        domain, _, key = name.partition(":")
+        if domain not in DOMAINS or not _NAME.match(key):
+            bad(f"requires {name!r}, which is no component", "write it as adapter:cache")
+    for text in c.requires_dist:
+        try:
+            Requirement(text)
+        except InvalidRequirement:
+            bad(f"requires_dist {text!r} is no requirement", "write it as boto3>=1.34")
+    return faults
+
+
+@lru_cache(maxsize=1024)
+def specifier(text: str) -> Any:
+    """Return *text* as a PEP 440 specifier set.
+
+    Raises:
+        packaging.specifiers.InvalidSpecifier: It is none.
+    """
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - see parse_version
+
+    return SpecifierSet(text)

@@ -1,0 +1,299 @@
+"""Why a component is provided by whom: ranking, rejections, the rule that decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oneiric_lab.errors import Because, Fault
+from oneiric_lab.views import Cell, Column, Note, Result, Table, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oneiric_lab.views import Block
+
+    from ._candidate import Candidate, Refusal
+
+FIELDS = ("selected", "preferred", "priority", "stack_level", "source_rank", "version")
+_WORDS = ("selection", "preferred capabilities", "priority", "stack level", "source", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate that could win, with what counted.
+
+    Attributes:
+        rank: From 1.
+        candidate: Who.
+        score: Selected, preferred capabilities matched, priority, stack level, source
+            rank, version.
+    """
+
+    rank: int
+    candidate: Candidate
+    score: tuple[int, int, int, int, int, object]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        c = self.candidate
+        values = [*self.score[:5], c.version]
+        return {
+            "rank": self.rank,
+            "provider": c.provider,
+            "version": c.version,
+            "score": {**dict(zip(FIELDS, values, strict=True)), "selected": bool(self.score[0])},
+            "state": "active" if self.rank == 1 else "shadowed",
+            "source": c.source,
+            "source_name": c.source_name,
+            "origin": None if c.origin is None else c.origin.as_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that is out, with every reason; the first decided."""
+
+    candidate: Candidate
+    refusals: tuple[Refusal, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        first = self.refusals[0]
+        c = self.candidate
+        origin = first.origin or c.origin
+        return {
+            "provider": c.provider,
+            "version": c.version,
+            "code": first.code,
+            "reason": first.reason,
+            "reasons": [{"code": r.code, "reason": r.reason} for r in self.refusals],
+            "source": c.source,
+            "source_name": c.source_name,
+            "origin": None if origin is None else origin.as_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation(Result):
+    """Who provides a component, and why the others do not.
+
+    Attributes:
+        target: `domain:key`.
+        winner: The candidate that provides it, or None.
+        ranking: All that could, the winner first.
+        rejected: All that are out, with their reasons.
+        decided_by: The rule that set the first two apart, with its values.
+        ambiguous: Whether only names decided.
+        generation: Number of the publish that was asked.
+        problem: Why there is no winner.
+        prefer: How many capabilities were preferred.
+    """
+
+    target: str
+    winner: Candidate | None
+    ranking: tuple[Ranked, ...]
+    rejected: tuple[Rejected, ...]
+    decided_by: str
+    ambiguous: bool
+    generation: int
+    problem: Fault | None = None
+    prefer: int = 0
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the stable shape of `explain DOMAIN:KEY --json`."""
+        w = self.winner
+        ranking = [row.as_dict() for row in self.ranking]
+        if w is None:
+            for row in ranking:
+                row["state"] = "shadowed"
+        return {
+            "target": self.target,
+            "winner": None
+            if w is None
+            else {
+                "provider": w.provider,
+                "version": w.version,
+                "source": w.source,
+                "source_name": w.source_name,
+            },
+            "decided_by": self.decided_by,
+            "ambiguous": self.ambiguous,
+            "generation": self.generation,
+            "ranking": ranking,
+            "rejected": [row.as_dict() for row in self.rejected],
+        }
+
+    def view(self) -> View:
+        """Return ranking and rejections as one table."""
+        rows: list[tuple[object, ...]] = []
+        for row in self.ranking:
+            won = row.rank == 1 and self.winner is not None
+            s = row.score
+            rows.append(
+                (
+                    row.rank,
+                    Cell(row.candidate.provider, "ok" if won else "lost"),
+                    row.candidate.version,
+                    bool(s[0]),
+                    f"{s[1]}/{self.prefer}" if self.prefer else "-",
+                    s[2],
+                    s[3],
+                    _source(row.candidate),
+                    Cell("active", "ok") if won else Cell("shadowed", "muted"),
+                )
+            )
+        for out in self.rejected:
+            first = out.refusals[0]
+            rows.append(
+                (
+                    None,
+                    Cell(out.candidate.provider, "lost"),
+                    out.candidate.version,
+                    None,
+                    None,
+                    None,
+                    None,
+                    _source(out.candidate),
+                    Cell(f"rejected: {first.code}", "bad"),
+                )
+            )
+        heads = (
+            "rank", "provider", "version", "selected", "preferred",
+            Column("priority", "right"), Column("level", "right"), "source", "state",
+        )  # fmt: skip
+        blocks: list[Block] = [Table(heads, tuple(rows))]  # type: ignore[arg-type]  # rows hold only what a cell takes
+        blocks += [
+            Note(f"{out.candidate} {refusal.reason}", "bad")
+            for out in self.rejected
+            for refusal in out.refusals
+        ]
+        if self.problem is not None:
+            blocks.append(Note("\n".join(self.problem.lines()), "bad"))
+        if self.ambiguous:
+            blocks.append(
+                Note("ambiguous: only names decided; give one a priority, or select one", "warn")
+            )
+        won_text = str(self.winner) if self.winner else "nothing"
+        return View(
+            "explain-component",
+            f"explain {self.target} -> {won_text}",
+            tuple(blocks),
+            f"{self.target} is provided by {won_text}",
+            (f"decided by: {self.decided_by}", f"generation {self.generation}"),
+            "plain" if self.winner else "bad",
+        )
+
+
+def _source(candidate: Candidate) -> str:
+    name = candidate.source_name
+    return f"{candidate.source} {name}" if name else candidate.source
+
+
+def decide(ranking: tuple[Ranked, ...]) -> tuple[str, bool]:
+    """Return the rule that set the first two of *ranking* apart, and whether only names did."""
+    if not ranking:
+        return "no candidate", False
+    if len(ranking) == 1:
+        return "only candidate", False
+    first, second = ranking[0], ranking[1]
+    for word, left, right in zip(_WORDS, first.score, second.score, strict=True):
+        if left == right:
+            continue
+        if word == "selection":
+            return "selection", False
+        if word == "source":
+            return f"source ({first.candidate.source} over {second.candidate.source})", False
+        return f"{word} ({left} > {right})", False
+    if first.candidate.provider != second.candidate.provider:
+        return f"name ({first.candidate.provider} before {second.candidate.provider})", True
+    names = f"{first.candidate.source_name or '-'} before {second.candidate.source_name or '-'}"
+    return f"source name ({names})", True
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WhyNot(Result):
+    """What would have to change for a provider to win.
+
+    Attributes:
+        target: `domain:key`.
+        provider: Who shall win.
+        changes: Path of the configuration to value, None where no change of it can.
+        because: What stands against it now.
+        already: Whether it wins as things are.
+    """
+
+    target: str
+    provider: str
+    changes: Mapping[str, object] | None
+    because: tuple[str, ...]
+    already: bool = False
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "target": self.target,
+            "provider": self.provider,
+            "already": self.already,
+            "changes": None if self.changes is None else dict(self.changes),
+            "because": list(self.because),
+        }
+
+    def view(self) -> View:
+        """Return the reasons and the change."""
+        blocks: list[Block] = [Note(reason, "bad") for reason in self.because]
+        if self.already:
+            title, tone = f"{self.provider} provides {self.target} already", "ok"
+        elif self.changes is None:
+            title, tone = (
+                f"no change of the configuration lets {self.provider} provide {self.target}",
+                "bad",
+            )
+        else:
+            title, tone = f"{self.provider} would provide {self.target} after:", "plain"
+            rows = tuple((path, str(value)) for path, value in self.changes.items())
+            blocks.append(Table(("set", "to"), rows))
+            options = " ".join(
+                f"--set '{path}={_text(value)}'" for path, value in self.changes.items()
+            )
+            blocks.append(Note(f"try: plan {options}"))
+        return View("why-not", title, tuple(blocks), title, tone=tone)  # type: ignore[arg-type]  # tones by the branches above
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def no_candidate(target: str, wish: str, rejected: tuple[Rejected, ...], known: list[str]) -> Fault:
+    """Return the fault that names every candidate and what it lacks."""
+    from oneiric_lab.errors import did_you_mean  # noqa: PLC0415 - only a failure pays
+
+    if not rejected:
+        return Fault(
+            "no-candidate",
+            f"no candidate for {target}",
+            why="nothing of this name was declared",
+            fix=did_you_mean(target, known, limit=5),
+        )
+    because = tuple(
+        Because(f"{out.candidate} {r.reason}", str(r.origin or _source(out.candidate)))
+        for out in rejected
+        for r in out.refusals[:1]
+    )
+    return Fault(
+        "no-candidate", f"no candidate for {target}{wish}", because=because, fix=_help(rejected)
+    )
+
+
+def _help(rejected: tuple[Rejected, ...]) -> str | None:
+    for out in rejected:
+        if len(out.refusals) != 1:
+            continue
+        r = out.refusals[0]
+        if r.code == "version":
+            return f"relax {r.reason.removeprefix('is outside ')} (would select {out.candidate})"
+        if r.code == "disabled":
+            return f"set flags.{out.candidate.enabled_by} = true (would select {out.candidate})"
+        if r.code == "experimental":
+            return f"select {out.candidate.provider} to accept it as experimental"
+    return None

@@ -1,0 +1,106 @@
+"""Which factories may run: checked before anything is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import FactoryRefusedError, Fault, RegistryError
+
+from ._candidate import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ._candidate import Candidate
+
+NEVER = frozenset(
+    [
+        "os",
+        "subprocess",
+        "sys",
+        "importlib",
+        "builtins",
+        "shutil",
+        "pathlib",
+        "tempfile",
+        "pty",
+        "posix",
+        "nt",
+        "ctypes",
+        "socket",
+        "runpy",
+        "code",
+    ]
+)
+"""Modules whose functions are never a factory, whoever allows them."""
+
+
+def refuse_factory(
+    factory: str, allowed: Sequence[str] | None, origin: Any = None
+) -> Refusal | None:
+    """Return why *factory* may not run, or None.
+
+    Args:
+        factory: `module:attr`.
+        allowed: Prefixes of modules; None allows all but those that never may.
+        origin: Where the factory is named.
+    """
+    module = factory.partition(":")[0]
+    if module.split(".")[0] in NEVER:
+        return Refusal(
+            "factory", f"names the factory {factory}, a module that never may be one", origin
+        )
+    if allowed is None:
+        return None
+    for prefix in allowed:
+        stem = prefix.rstrip(".")
+        if module == stem or module.startswith(stem + "."):
+            return None
+    return Refusal("factory", f"names the factory {factory}, which is not allowed", origin)
+
+
+def load_factory(candidate: Candidate) -> Callable[..., Any]:
+    """Return the factory of *candidate*, imported where it is a text.
+
+    Raises:
+        FactoryRefusedError: It is of a module that never may be one.
+        RegistryError: It cannot be imported, or is no callable.
+    """
+    factory = candidate.factory
+    if not isinstance(factory, str):
+        return factory
+    refusal = refuse_factory(factory, None, candidate.origin)
+    if refusal is not None:
+        raise FactoryRefusedError(
+            Fault(
+                "factory-refused",
+                f"{candidate} {refusal.reason}",
+                candidate.origin,
+                fix="name a function of your own",
+            )
+        )
+    from importlib import import_module  # noqa: PLC0415 - at activation only
+
+    module, _, attribute = factory.partition(":")
+    try:
+        value: Any = import_module(module)
+        for part in attribute.split("."):
+            value = getattr(value, part)
+    except (Exception, SystemExit) as error:
+        raise RegistryError(
+            Fault(
+                "factory-failed",
+                f"{candidate}: cannot import {factory}: {type(error).__name__}: {error}",
+                candidate.origin,
+                fix="run `oneiric-lab plugins --probe` for its traceback",
+            )
+        ) from error
+    if not callable(value):
+        raise RegistryError(
+            Fault(
+                "factory-failed",
+                f"{candidate}: {factory} is a {type(value).__name__}, not callable",
+                candidate.origin,
+            )
+        )
+    return value  # type: ignore[no-any-return]  # checked to be callable
