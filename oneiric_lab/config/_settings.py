@@ -157,7 +157,7 @@ class Stack(_Table):
     """Which package stands above which."""
 
     order: list[str] = []
-    """Packages, the most important first."""
+    """Packages; a later one stands higher, as a later layer does."""
     strict: bool = False
     """Whether a component that only names decided is an error."""
 

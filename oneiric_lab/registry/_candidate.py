@@ -66,6 +66,11 @@ def requirements(value: str | Iterable[str] | Mapping[str, str] | None) -> dict[
     return {str(name): str(specifier) for name, specifier in items}
 
 
+def texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return *value* as a tuple of texts; a lone text is one of them."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 @lru_cache(maxsize=4096)
 def parse_version(text: str) -> Version:
     """Return *text* as a PEP 440 version.
@@ -140,25 +145,9 @@ class Candidate:
         put = object.__setattr__
         put(self, "capabilities", names(self.capabilities))
         put(self, "requires", requirements(self.requires))
-        put(
-            self,
-            "requires_dist",
-            (self.requires_dist,)
-            if isinstance(self.requires_dist, str)
-            else tuple(self.requires_dist),
-        )
-        put(
-            self,
-            "conflicts_with",
-            (self.conflicts_with,)
-            if isinstance(self.conflicts_with, str)
-            else tuple(self.conflicts_with),
-        )
-        put(
-            self,
-            "os_platform",
-            (self.os_platform,) if isinstance(self.os_platform, str) else tuple(self.os_platform),
-        )
+        put(self, "requires_dist", texts(self.requires_dist))
+        put(self, "conflicts_with", texts(self.conflicts_with))
+        put(self, "os_platform", texts(self.os_platform))
         faults = list(_check(self))
         if faults:
             raise InvalidCandidateError(faults)
@@ -191,6 +180,14 @@ class Candidate:
         return f"{self.provider} {self.version}"
 
 
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.match(value) is not None
+
+
+def _in_range(value: object, allowed: range) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in allowed
+
+
 def _check(c: Candidate) -> list[Fault]:
     faults: list[Fault] = []
 
@@ -200,18 +197,16 @@ def _check(c: Candidate) -> list[Fault]:
     if c.domain not in DOMAINS:
         bad(f"unknown domain {c.domain!r}", did_you_mean(str(c.domain), DOMAINS))
     for what, name in (("key", c.key), ("provider", c.provider)):
-        if not isinstance(name, str) or not _NAME.match(name):
+        if not _is_name(name):
             bad(f"{what} {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
     for what, number, allowed in (
         ("priority", c.priority, PRIORITIES),
         ("stack level", c.stack_level, LEVELS),
     ):
-        if number is not None and (
-            isinstance(number, bool) or not isinstance(number, int) or number not in allowed
-        ):
+        if number is not None and not _in_range(number, allowed):
             bad(f"expected a {what} from {allowed.start} to {allowed.stop - 1}, found {number!r}")
     for name in sorted(c.capabilities, key=str):
-        if not isinstance(name, str) or not _NAME.match(name):
+        if not _is_name(name):
             bad(f"capability {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
     if c.source not in SOURCE_RANK:
         bad(f"unknown source {c.source!r}", did_you_mean(str(c.source), SOURCE_RANK))
