@@ -3,6 +3,7 @@
 `load(Inputs(...))` gives a `Snapshot`, or one report with every fault of every layer.
 """
 
+from ._edit import Set, Unset
 from ._environ import OWN_MEANING
 from ._explain import Contribution, ValueExplanation, shown
 from ._formats import Parsed, parse
@@ -10,6 +11,7 @@ from ._inputs import Inputs, PackageDefaults, SessionValue
 from ._layers import Layer
 from ._load import load
 from ._paths import leaves, parse_path, render_path
+from ._propose import FileEdit, Proposal, ValueChange, changed_values, propose
 from ._schema import RESERVED, Merge
 from ._secrets import Secret, SecretRef
 from ._settings import Settings
@@ -19,22 +21,29 @@ __all__ = [
     "OWN_MEANING",
     "RESERVED",
     "Contribution",
+    "FileEdit",
     "Inputs",
     "Layer",
     "Merge",
     "PackageDefaults",
     "Parsed",
+    "Proposal",
     "Secret",
     "SecretRef",
     "SessionValue",
+    "Set",
     "Settings",
     "Snapshot",
+    "Unset",
+    "ValueChange",
     "ValueExplanation",
+    "changed_values",
     "leaves",
     "load",
     "parse",
     "parse_path",
     "plain",
+    "propose",
     "render_path",
     "shown",
 ]

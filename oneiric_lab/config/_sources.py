@@ -58,12 +58,13 @@ class Sources:
 
     def _document(self, path: FilePath, layer: str, *, needed: bool) -> Document | None:
         key = stat_key(path)
-        if key is None and not needed and not path.is_symlink():
-            return None
         known = self._cache.get(path)
+        # A plan puts the file that it would write here, also one that is not there yet.
         if known is not None and known.stat_key == key:
             self.documents[path] = known
             return known
+        if key is None and not needed and not path.is_symlink():
+            return None
         try:
             data = read(path, shown=self.shown(path))
             document = self._parse(data, layer)

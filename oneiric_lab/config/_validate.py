@@ -128,12 +128,13 @@ def _path(loc: tuple[int | str, ...], tree: Any) -> Path:
     out: list[int | str] = []
     node: Any = tree
     for part in loc:
-        if (isinstance(node, dict) and part in node) or (
-            isinstance(node, list) and isinstance(part, int) and part < len(node)
-        ):
-            node = node[part]
+        if isinstance(node, dict):
+            inside = part in node
         else:
+            inside = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if not inside:
             continue
+        node = node[part]
         out.append(part)
     return tuple(out)
 

@@ -1,0 +1,329 @@
+"""What a change would do, worked out before anything is written."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import (
+    Fault,
+    OneiricError,
+    Origin,
+    SecretError,
+    UnknownProfileError,
+    UsageError,
+    did_you_mean,
+)
+from oneiric_lab.files import ABSENT, digest, read, stat_key
+
+from ._edit import Set, Unset, edit
+from ._environ import read_value
+from ._formats import parse
+from ._inputs import SessionValue
+from ._layers import Document
+from ._load import load
+from ._paths import get, leaves, parse_path, render_path
+from ._secrets import Secret, SecretRef
+from ._snapshot import Snapshot, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path as FilePath
+
+    from ._paths import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """An effective value that a change alters; None stands for a value that is not there."""
+
+    path: str
+    old: object
+    new: object
+    old_origin: Origin | None
+    new_origin: Origin | None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "path": self.path,
+            "old": self.old,
+            "new": self.new,
+            "old_origin": None if self.old_origin is None else self.old_origin.as_dict(),
+            "new_origin": None if self.new_origin is None else self.new_origin.as_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """A file as it is and as it would be; `before` is None for a new one."""
+
+    path: FilePath
+    shown: str
+    before: bytes | None
+    after: bytes
+
+    @property
+    def expect(self) -> str:
+        """What the file must hold when it is written."""
+        return ABSENT if self.before is None else digest(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The next snapshot, unpublished, and what leads to it.
+
+    Attributes:
+        now: The snapshot it starts from.
+        next: The snapshot it leads to, None where there are errors.
+        changes: What was asked for.
+        layer: Where it would be said.
+        values: Effective values that change.
+        problems: Errors that forbid it, and warnings that do not.
+        files: What would be written.
+    """
+
+    now: Snapshot
+    next: Snapshot | None
+    changes: tuple[Set | Unset, ...]
+    layer: str
+    values: tuple[ValueChange, ...]
+    problems: tuple[Fault, ...]
+    files: tuple[FileEdit, ...]
+
+
+def read_changes(
+    snapshot: Snapshot,
+    changes: Mapping[str, object] | Sequence[str] | str,
+    unset: Sequence[str] = (),
+) -> tuple[Set | Unset, ...]:
+    """Return *changes* as edits.
+
+    Args:
+        snapshot: Whose schema types the texts.
+        changes: Path to value; or `path=value` texts; or one TOML text.
+        unset: Paths to remove.
+
+    Raises:
+        ParseError: The TOML text is none.
+        UsageError: A text is no `path=value`, or a path is none.
+    """
+    out: list[Set | Unset] = []
+    if isinstance(changes, str):
+        tree = parse(changes.encode(), format="toml", name="<plan>", layer="session").tree
+        out += [Set(path, value) for path, value in leaves(tree) if path]
+    elif hasattr(changes, "items"):
+        out += [Set(parse_path(path), value) for path, value in changes.items()]
+    else:
+        for text in changes:
+            name, equals, value = text.partition("=")
+            if not equals:
+                raise UsageError(
+                    Fault("bad-set", f"expected path=value, found {text!r}", fix="server.port=9090")
+                )
+            path = parse_path(name.strip())
+            out.append(Set(path, _typed(snapshot, path, value)))
+    out += [Unset(parse_path(path)) for path in unset]
+    return tuple(out)
+
+
+def _typed(snapshot: Snapshot, path: Path, text: str) -> object:
+    """Return *text* as a value to be written: a number where the field takes no text."""
+    info = snapshot.field(path)
+    value = read_value(text, info)
+    if not isinstance(value, str) or info is None:
+        return value
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - loaded with the snapshot
+
+    try:
+        typed = TypeAdapter(info.annotation).validate_strings(value)
+    except (ValidationError, TypeError, ValueError):
+        return value
+    return typed if isinstance(typed, bool | int | float) else value
+
+
+def propose(
+    snapshot: Snapshot,
+    changes: Mapping[str, object] | Sequence[str] | str,
+    *,
+    layer: str = "session",
+    unset: Sequence[str] = (),
+    name: str = "session",
+) -> Proposal:
+    """Return what *changes* would do in *layer*; nothing is written or published.
+
+    Args:
+        snapshot: Where things stand.
+        changes: As `read_changes` takes them.
+        layer: `session`, `project`, `local`, `user`, `profile:NAME`, or the path of a file
+            that is a layer already.
+        unset: Paths to remove from the layer.
+        name: How messages call a session value, such as `cell [12]`.
+
+    Raises:
+        UsageError: There is no such layer, or it cannot be written.
+        SecretError: A revealed secret would be written.
+    """
+    edits = read_changes(snapshot, changes, unset)
+    for change in edits:
+        if isinstance(change, Set) and isinstance(change.value, Secret | SecretRef):
+            raise SecretError(
+                f"{render_path(change.path)}: a secret is never written",
+                fix="write ${secret:id} in its place",
+            )
+    files: tuple[FileEdit, ...] = ()
+    try:
+        if layer == "session":
+            after = load(_with_session(snapshot, edits, name), previous=snapshot)
+        else:
+            files, documents = _files(snapshot, edits, layer)
+            after = load(snapshot.inputs, previous=replace(snapshot, documents=documents))
+    except UsageError:
+        raise
+    except OneiricError as error:
+        return Proposal(snapshot, None, edits, layer, (), error.faults, files)
+    values = changed_values(snapshot, after)
+    problems = tuple(_shadowed(after, edits, layer))
+    return Proposal(snapshot, after, edits, layer, values, problems, files)
+
+
+def _with_session(snapshot: Snapshot, edits: Sequence[Set | Unset], name: str) -> Any:
+    values = {value.path: value for value in snapshot.inputs.session}
+    for change in edits:
+        text = render_path(change.path)
+        values.pop(text, None)
+        if isinstance(change, Set):
+            values[text] = SessionValue(text, change.value, name)
+    return replace(snapshot.inputs, session=tuple(values.values()))
+
+
+def _files(
+    snapshot: Snapshot, edits: Sequence[Set | Unset], layer: str
+) -> tuple[tuple[FileEdit, ...], dict[FilePath, Document]]:
+    path, base = _target(snapshot, layer)
+    shown = path.name
+    for found in snapshot.layers:
+        if found.document is not None and found.document.path == path:
+            shown = found.document.shown
+    if path.suffix not in {".toml", ".tml"}:
+        raise UsageError(
+            f"{shown} is not TOML, and only TOML is written",
+            fix="--layer local writes oneiric.local.toml",
+        )
+    before = None
+    if stat_key(path) is not None:
+        before = read(path, shown=shown).data
+    text = "" if before is None else before.decode().removeprefix("\ufeff")
+    moved = [
+        Set((*base, *e.path), e.value) if isinstance(e, Set) else Unset((*base, *e.path))
+        for e in edits
+    ]
+    try:
+        after = edit(text, moved, shown=shown).encode()
+    except tomllib.TOMLDecodeError:
+        parse(text.encode(), format="toml", name=shown, layer=layer)
+        raise  # pragma: no cover - the line above says where
+    if before is not None and before.startswith(b"\xef\xbb\xbf"):
+        after = b"\xef\xbb\xbf" + after
+    parsed = parse(after, format="toml", name=shown, layer=layer)
+    documents = dict(snapshot.documents)
+    documents[path] = Document(path, shown, parsed, digest(after), stat_key(path))
+    files = () if after == before else (FileEdit(path, shown, before, after),)
+    return files, documents
+
+
+def _target(snapshot: Snapshot, layer: str) -> tuple[FilePath, Path]:
+    """Return the file that *layer* is written to, and the table inside it."""
+    root = snapshot.inputs.root
+    if layer == "project":
+        return snapshot.project_file, ()
+    if layer == "local":
+        return root / "oneiric.local.toml", ()
+    if layer == "user" and snapshot.inputs.user_dir is not None:
+        return snapshot.inputs.user_dir / "oneiric.toml", ()
+    if layer.startswith("profile:"):
+        name = layer.removeprefix("profile:")
+        if name not in snapshot.known_profiles:
+            raise UnknownProfileError(
+                Fault(
+                    "unknown-profile",
+                    f"unknown profile `{name}`",
+                    fix=did_you_mean(name, snapshot.known_profiles) or "write its file first",
+                )
+            )
+        file = root / f"oneiric.{name}.toml"
+        return (file, ()) if file.exists() else (snapshot.project_file, ("profiles", name))
+    for found in snapshot.layers:
+        document = found.document
+        if (
+            document is not None
+            and layer in {found.name, document.shown, str(document.path)}
+            and not found.base
+        ):
+            return document.path, ()
+    known = [
+        "session",
+        "project",
+        "local",
+        "user",
+        *(f"profile:{p}" for p in snapshot.known_profiles),
+    ]
+    raise UsageError(
+        Fault(
+            "unknown-layer",
+            f"no layer `{layer}` can be written",
+            fix=did_you_mean(layer, known, limit=9),
+        )
+    )
+
+
+def changed_values(old: Snapshot, new: Snapshot) -> tuple[ValueChange, ...]:
+    """Return every effective value in which *new* differs from *old*, sorted by path."""
+    before, after = _effective(old), _effective(new)
+    out = []
+    for path in sorted({*before, *after}, key=render_path):
+        a, b = before.get(path), after.get(path)
+        if a == b and (path in before) == (path in after):
+            continue
+        out.append(
+            ValueChange(
+                render_path(path),
+                a,
+                b,
+                old.origin(path) if path in before else None,
+                new.origin(path) if path in after else None,
+            )
+        )
+    return tuple(out)
+
+
+def _effective(snapshot: Snapshot) -> dict[Path, object]:
+    tree: dict[str, Any] = plain(snapshot.settings)
+    own = plain(snapshot.config)
+    return dict(leaves({**tree, **own}))
+
+
+def _shadowed(after: Snapshot, edits: Sequence[Set | Unset], layer: str) -> list[Fault]:
+    out = []
+    for change in edits:
+        if isinstance(change, Unset) or isinstance(change.value, dict):
+            continue
+        for found in reversed(after.layers):
+            if found.name == layer or (
+                found.document is not None and found.document.shown == layer
+            ):
+                break
+            if found.holds(change.path) and get(found.tree, change.path) != change.value:
+                text = render_path(change.path)
+                out.append(
+                    Fault(
+                        "shadowed",
+                        f"{text} would not change: layer {found.name} stands above {layer}",
+                        found.origin(change.path),
+                        fix=f"set it in layer {found.name}",
+                        severity="warning",
+                    )
+                )
+                break
+    return out
