@@ -150,11 +150,8 @@ def _splice(text: str, change: Set | Unset) -> str | None:
     if not isinstance(change, Set) or isinstance(change.value, dict):
         return None
     span = toml_positions(text).values.get(change.path)
-    if (
-        span is None
-        or (text[span.start] == "["
-        and span.start != 0
-        and isinstance(change.value, dict))
+    if span is None or (
+        text[span.start] == "[" and span.start != 0 and isinstance(change.value, dict)
     ):
         return None
     old = text[span.start : span.end]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ._schema import Merge
-from ._secrets import Secret
+from ._secrets import Secret  # noqa: TC001 - pydantic reads the annotations
 
 _Seconds = Annotated[float, Field(ge=0)]
 

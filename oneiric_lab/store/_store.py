@@ -139,7 +139,8 @@ class Store:
         try:
             connection.execute("BEGIN IMMEDIATE")
             cursor = connection.execute(
-                "INSERT INTO entry (at, who, verb, layer, summary, changes) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO entry (at, who, verb, layer, summary, changes)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (self._clock(), who, verb, layer, summary, json.dumps(list(changes), default=str)),
             )
             number = int(cursor.lastrowid or 0)
@@ -161,7 +162,8 @@ class Store:
     def undoable(self) -> Entry | None:
         """Return the newest change of files that was not taken back, or None."""
         found = self._entries(
-            "WHERE undone_by IS NULL AND verb != 'undo' AND id IN (SELECT entry FROM file) ORDER BY id DESC LIMIT ?",
+            "WHERE undone_by IS NULL AND verb != 'undo' AND id IN (SELECT entry FROM file)"
+            " ORDER BY id DESC LIMIT ?",
             (1,),
         )
         return found[0] if found else None
@@ -190,4 +192,7 @@ class Store:
             ).fetchall()
         finally:
             connection.close()
-        return [Entry(*row[:6], tuple(json.loads(row[6])), row[7]) for row in rows]
+        return [
+            Entry(i, at, who, verb, layer, summary, tuple(json.loads(changes)), undone)
+            for i, at, who, verb, layer, summary, changes, undone in rows
+        ]

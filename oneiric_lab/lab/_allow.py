@@ -1,0 +1,115 @@
+"""Whose code runs: nothing is imported from a workspace until it was allowed once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import Fault, NotAllowedError, Origin
+from oneiric_lab.files import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the user's own state."""
+    given = environ.get("ONEIRIC_STATE_DIR")
+    if given:
+        return Path(given)
+    from platformdirs import user_state_path  # noqa: PLC0415 - only who asks pays
+
+    return user_state_path("oneiric-lab")
+
+
+def code_digest(root: Path, modules: Sequence[str]) -> str:
+    """Return the digest of the workspace's code that *modules* lead to.
+
+    It covers the names and the bytes of every `.py` and descriptor of their top-level
+    packages inside *root*, so that a change of either asks again.
+    """
+    hasher = hashlib.sha256()
+    for name in sorted(set(modules)):
+        hasher.update(name.encode() + b"\0")
+    for top in sorted({name.partition(".")[0] for name in modules}):
+        single, package = root / f"{top}.py", root / top
+        files = [single] if single.is_file() else []
+        if package.is_dir():
+            files += sorted(p for p in package.rglob("*") if p.suffix in {".py", ".toml"})
+        for file in files:
+            hasher.update(file.relative_to(root).as_posix().encode() + b"\0")
+            hasher.update(hashlib.sha256(file.read_bytes()).digest())
+    return "sha256:" + hasher.hexdigest()
+
+
+def _path(environ: Mapping[str, str]) -> Path:
+    return state_dir(environ) / "allowed.json"
+
+
+def _read(environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        found = json.loads(_path(environ).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_allowed(root: Path, modules: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Tell whether this code of this workspace was allowed."""
+    return _read(environ).get(str(root.resolve())) == code_digest(root, modules)
+
+
+def allow(root: Path, modules: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Remember that this code may run; return its digest."""
+    path = _path(environ)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = code_digest(root, modules)
+    data = json.dumps({**_read(environ), str(root.resolve()): found}, indent=1)
+    write_atomic(path, data.encode(), mode=0o600)
+    return found
+
+
+def refuse(root: Path, modules: Sequence[str], origin: Origin | None) -> NotAllowedError:
+    """Return the error of code that was not allowed."""
+    return NotAllowedError(
+        Fault(
+            "not-allowed",
+            f"code of this workspace was not allowed to run: {', '.join(modules)}",
+            origin,
+            why="opening a folder must not run what somebody put into it",
+            fix="read it, then: oneiric-lab allow",
+        )
+    )
+
+
+@contextmanager
+def importing(root: Path) -> Iterator[None]:
+    """Let modules of *root* be imported, in front of all others of the same name."""
+    entry = os.fspath(root.resolve())
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+
+
+def load_object(root: Path, name: str) -> Any:
+    """Return the object that `module:attr` names, imported from *root*.
+
+    Raises:
+        Exception: What the import raised.
+    """
+    from importlib import import_module, invalidate_caches  # noqa: PLC0415 - at open only
+
+    module, _, attribute = name.partition(":")
+    invalidate_caches()
+    with importing(root):
+        value: Any = import_module(module)
+    for part in attribute.split(".") if attribute else ():
+        value = getattr(value, part)
+    return value

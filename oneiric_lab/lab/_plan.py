@@ -1,0 +1,164 @@
+"""A plan: what a change would do to values and components, and its application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oneiric_lab.config import shown
+from oneiric_lab.errors import InvalidConfigError
+from oneiric_lab.views import Cell, Code, Note, Result, Table, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneiric_lab.config import Proposal
+    from oneiric_lab.errors import Fault
+    from oneiric_lab.registry import Generation
+    from oneiric_lab.views import Block
+
+
+@dataclass(frozen=True, repr=False)
+class Plan(Result):
+    """What a change would do; nothing has happened yet.
+
+    Attributes:
+        proposal: The values, and what would be written.
+        generation: The components as they would be, None where there are errors.
+        components: Components whose provider would change.
+        problems: What forbids it, and what only warns.
+    """
+
+    proposal: Proposal
+    generation: Generation | None
+    components: tuple[dict[str, object], ...]
+    problems: tuple[Fault, ...]
+    _apply: Callable[[Plan], Applied]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be applied."""
+        return self.proposal.next is not None and not any(
+            p.severity == "error" for p in self.problems
+        )
+
+    def apply(self) -> Applied:
+        """Make it so: all of it or nothing.
+
+        Raises:
+            InvalidConfigError: It has problems; nothing was changed.
+            FileAccessError: A file changed since the plan was made, or cannot be written.
+        """
+        if not self.ok:
+            raise InvalidConfigError([p for p in self.problems if p.severity == "error"])
+        return self._apply(self)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the stable shape of `plan --json`."""
+        return {
+            "values": [value.as_dict() for value in self.proposal.values],
+            "components": list(self.components),
+            "problems": [problem.as_dict() for problem in self.problems],
+            "layer": self.proposal.layer,
+            "files": [file.shown for file in self.proposal.files],
+        }
+
+    def view(self) -> View:
+        """Return values, components and problems."""
+        values = self.proposal.values
+        blocks: list[Block] = []
+        if values:
+            rows = tuple(
+                (
+                    v.path,
+                    Cell(shown(v.old, 36), "lost"),
+                    Cell(shown(v.new, 36), "ok"),
+                    str(v.old_origin or "-"),
+                    str(v.new_origin or "-"),
+                )
+                for v in values
+            )
+            blocks.append(Table(("value", "now", "then", "said at", "then at"), rows))
+        if self.components:
+            rows = tuple(
+                (
+                    str(c["target"]),
+                    Cell(str(c["old"] or "-"), "lost"),
+                    Cell(str(c["new"] or "-"), "ok" if c["new"] else "bad"),
+                    str(c["why"]),
+                    "",
+                )
+                for c in self.components
+            )
+            blocks.append(Table(("component", "now", "then", "decided by", ""), rows))
+        for file in self.proposal.files:
+            blocks.append(Code(_diff(file.before, file.after), "diff", f"would write {file.shown}"))
+        for problem in self.problems:
+            tone = "bad" if problem.severity == "error" else "warn"
+            blocks.append(Note("\n".join(problem.lines()), tone))
+        if not values and not self.components and not self.problems:
+            blocks.append(Note("nothing would change", "info"))
+        many = f"{len(values)} values, {len(self.components)} components"
+        return View(
+            "plan",
+            f"plan: {many} would change" if self.ok else f"plan: {len(self.problems)} problems",
+            tuple(blocks),
+            many,
+            (f"layer {self.proposal.layer}", "nothing is applied yet"),
+            "plain" if self.ok else "bad",
+        )
+
+
+def _diff(before: bytes | None, after: bytes) -> str:
+    from difflib import unified_diff  # noqa: PLC0415 - only a plan with files pays
+
+    old = (before or b"").decode("utf-8", "replace").splitlines()
+    new = after.decode("utf-8", "replace").splitlines()
+    lines = list(unified_diff(old, new, n=1, lineterm=""))[2:]
+    return "\n".join(line for line in lines if not line.startswith("@@"))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Applied(Result):
+    """What was done, and the number under which history keeps it."""
+
+    verb: str
+    entry: int | None
+    values: tuple[dict[str, object], ...]
+    components: tuple[dict[str, object], ...]
+    files: tuple[str, ...]
+    layer: str
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "applied": True,
+            "entry": self.entry,
+            "values": list(self.values),
+            "components": list(self.components),
+            "files": list(self.files),
+            "layer": self.layer,
+        }
+
+    def view(self) -> View:
+        """Return what changed."""
+        rows = tuple(
+            (str(v["path"]), Cell(shown(v["old"], 36), "lost"), Cell(shown(v["new"], 36), "ok"))
+            for v in self.values
+        )
+        blocks: list[Block] = [Table(("value", "was", "is"), rows)] if rows else []
+        if self.components:
+            more = tuple(
+                (str(c["target"]), Cell(str(c["old"]), "lost"), Cell(str(c["new"]), "ok"))
+                for c in self.components
+            )
+            blocks.append(Table(("component", "was", "is"), more))
+        if self.files:
+            blocks.append(Note(f"wrote {', '.join(self.files)}; take it back with: undo", "ok"))
+        return View(
+            "applied",
+            f"{self.verb}: {len(self.values)} values changed",
+            tuple(blocks),
+            facts=(f"layer {self.layer}",),
+            tone="ok",
+        )
