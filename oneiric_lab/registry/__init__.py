@@ -10,9 +10,10 @@ from ._component import collect, component, declared
 from ._descriptor import NAME, Descriptor, read_descriptor
 from ._explain import Explanation, Ranked, Rejected, WhyNot
 from ._factory import load_factory, refuse_factory
-from ._generation import Generation, GenerationDiff, Listing
+from ._generation import Generation
+from ._listing import GenerationDiff, Listing
 from ._registry import Handle, Registry
-from ._rules import Choice, Rules
+from ._rules import Choice, Rules, inferred_priorities
 
 __all__ = [
     "DOMAINS",
@@ -35,6 +36,7 @@ __all__ = [
     "collect",
     "component",
     "declared",
+    "inferred_priorities",
     "load_factory",
     "read_descriptor",
     "refuse_factory",

@@ -231,9 +231,11 @@ def _check(c: Candidate) -> list[Fault]:
         bad(f"unknown stability {c.stability!r}", "use stable, beta or experimental")
     if c.lifetime not in {"app", "transient"}:
         bad(f"unknown lifetime {c.lifetime!r}", "use app or transient")
-    if not callable(c.factory) and not isinstance(c.factory, str):
-        bad(f"expected a factory, found {c.factory!r}", "give a callable, or package.module:name")
-    elif isinstance(c.factory, str) and c.factory and not _FACTORY.match(c.factory):
+    factory: object = c.factory  # a descriptor or a notebook may hold anything
+    if not isinstance(factory, str):
+        if not callable(factory):
+            bad(f"expected a factory, found {factory!r}", "give a callable, or package.module:name")
+    elif factory and not _FACTORY.match(factory):
         bad(f"factory {c.factory!r} is no `module:attr`", "write it as package.module:name")
     faults += _check_specifiers(c)
     return faults

@@ -306,7 +306,11 @@ def _aside(candidate: Candidate, refusal: Refusal) -> str:
     return _source(candidate)
 
 
-_ABSENT = re.compile(r"ModuleNotFoundError: (?:No module named )?['\"]?([\w.]+)")
+# A failed import of a quarantined candidate, or a distribution that does not fit.
+_ABSENT = re.compile(
+    r"(?:ModuleNotFoundError: (?:No module named )?['\"]?"
+    r"|^needs (?:the distribution )?)([^'\"]+?)(?:['\"]|, which is|, installed is|$)"
+)
 
 
 def _help(rejected: tuple[Rejected, ...]) -> str | None:
@@ -317,13 +321,9 @@ def _help(rejected: tuple[Rejected, ...]) -> str | None:
         if len(out.refusals) != 1:
             continue
         c, r = out.candidate, out.refusals[0]
-        absent = _ABSENT.search(r.reason) if r.code == "quarantined" else None
+        absent = _ABSENT.search(r.reason)
         if absent is not None:
             install.append(f"install {absent[1]}")
-        elif r.code == "distribution":
-            install.append(
-                f"install a fitting {re.split('[^A-Za-z0-9_.-]', r.reason[6:].removeprefix('the distribution '))[0]}"
-            )
         elif r.code == "version":
             other.append(f"relax {r.reason.removeprefix('is outside ')} (would select {c})")
         elif r.code == "disabled":

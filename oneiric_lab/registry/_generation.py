@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import (
+    AmbiguousError,
     Fault,
     NoCandidateError,
     RequirementError,
     SelectionError,
     did_you_mean,
 )
-from oneiric_lab.views import Cell, Column, Result, Table, View
+from oneiric_lab.views import Result
 
-from ._candidate import TABLES, Candidate, Refusal, names, specifier
-from ._explain import Explanation, Ranked, Rejected, WhyNot, decide, no_candidate
-from ._rules import Choice, Rules, score
+from ._candidate import TABLES, Candidate, is_target, names
+from ._explain import Explanation, decide, no_candidate
+from ._rank import Wish, rank
+from ._settle import find, unmet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from oneiric_lab.errors import OneiricError
+    from oneiric_lab.views import View
 
-Wish = "str | Iterable[str] | None"
+    from ._explain import Ranked, Rejected, WhyNot
+    from ._listing import GenerationDiff, Listing
+    from ._node import Block, Node
+    from ._rules import Choice, Rules
 
-
-class Node:
-    """All about one key, worked out at publish.
-
-    Attributes:
-        members: Every candidate of the key, by identity.
-        winner: Who wins without any wish, or None.
-        fault: Why nobody does.
-        memo: Wish to winner; filled on demand. A write that happens twice writes the same.
-    """
-
-    __slots__ = ("fault", "members", "memo", "winner")
-
-    def __init__(
-        self,
-        members: dict[tuple[str, ...], Candidate],
-        winner: Candidate | None,
-        fault: OneiricError | None,
-    ) -> None:
-        self.members = members
-        self.winner = winner
-        self.fault = fault
-        self.memo: dict[object, Candidate] = {}
+_ERRORS: dict[str, type[OneiricError]] = {
+    "selection-unknown": SelectionError,
+    "selection-refused": SelectionError,
+    "requirement-missing": RequirementError,
+    "requirement-version": RequirementError,
+    "requirement-cycle": RequirementError,
+    "ambiguous": AmbiguousError,
+    "no-candidate": NoCandidateError,
+}
+_NAMED = 3
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Generation(Result):
     """One numbered publish: candidates, rules and winners at one moment.
 
@@ -58,11 +51,13 @@ class Generation(Result):
         number: Grows with every publish.
         rules: What decided.
         nodes: Domain to key to node.
+        linked: Components some candidate of which requires others.
     """
 
     number: int
     rules: Rules
     nodes: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
+    linked: frozenset[tuple[str, str]] = frozenset()
 
     def keys(self, domain: str | None = None) -> list[str]:
         """Return all components, as `domain:key`, sorted."""
@@ -71,13 +66,13 @@ class Generation(Result):
         )
 
     def candidates(self, domain: str | None = None, key: str | None = None) -> Iterator[Candidate]:
-        """Yield the candidates of a component, of a domain, or all."""
+        """Yield the candidates of a component, of a domain, or all, in the order of names."""
         for d in sorted(self.nodes):
             if domain not in (None, d):
                 continue
             for k in sorted(self.nodes[d]):
                 if key in (None, k):
-                    yield from self.nodes[d][k].members.values()
+                    yield from sorted(self.nodes[d][k].members, key=lambda c: c.tie)
 
     def resolve(
         self,
@@ -99,6 +94,7 @@ class Generation(Result):
         Raises:
             NoCandidateError: Nothing can provide it, with each candidate's reason.
             SelectionError: A selection names a provider that is unknown or refused.
+            AmbiguousError: Only names decided, and the rules are strict.
             RequirementError: The winner requires what nothing provides, or itself.
         """
         if need is None and need_any is None and prefer is None:
@@ -106,20 +102,11 @@ class Generation(Result):
             if node is not None and node.winner is not None:
                 return node.winner
         explanation = self.explain(domain, key, need, need_any, prefer)
-        if explanation.winner is None:
-            raise self._error(explanation)
-        return explanation.winner
-
-    def _error(self, explanation: Explanation) -> OneiricError:
-        fault = explanation.problem
-        if fault is None:  # pragma: no cover - an explanation without a winner names its problem
-            fault = Fault("no-candidate", f"no candidate for {explanation.target}")
-        kinds = {
-            "selection": SelectionError,
-            "requirement": RequirementError,
-            "cycle": RequirementError,
-        }
-        return kinds.get(fault.code.split("-", 1)[0], NoCandidateError)(fault)
+        if explanation.problem is not None:
+            raise _ERRORS[explanation.problem.code](explanation.problem)
+        winner = explanation.winner
+        assert winner is not None  # noqa: S101 - an explanation has a winner or a problem
+        return winner
 
     def explain(
         self,
@@ -135,89 +122,105 @@ class Generation(Result):
         `problem` then says why.
         """
         node = self.nodes.get(domain, {}).get(key)
-        members = () if node is None else node.members.values()
-        all_, any_, wished = names(need), names(need_any), names(prefer)
-        ranking, rejected = rank(members, self.rules, domain, key, all_, any_, wished)
+        members: Sequence[Candidate] = () if node is None else node.members
+        wish = Wish(names(need), names(need_any), names(prefer))
+        ranking, rejected = rank(members, self.rules, domain, key, wish)
         decided, ambiguous = decide(ranking)
         target = f"{domain}:{key}"
         choice = self.rules.selection(domain, key)
-        winner = ranking[0].candidate if ranking else None
         problem: Fault | None = None
-        if choice is not None:
+        if choice is not None and members:
             problem = _bad_selection(target, choice, members, ranking, rejected)
-        if problem is None and winner is None:
-            wish = f" with {{{', '.join(sorted(all_ | any_))}}}" if all_ | any_ else ""
-            problem = no_candidate(target, wish, rejected, self.keys())
+        if problem is None and not ranking:
+            asked = wish.need | wish.need_any
+            with_ = f" with {{{', '.join(sorted(asked))}}}" if asked else ""
+            problem = no_candidate(target, with_, rejected, self.keys())
         if problem is None and ambiguous and self.rules.strict:
-            problem = Fault(
-                "ambiguous",
-                f"{target} is ambiguous: {decided}",
-                fix=f"select one: {TABLES.get(domain, domain)}.selections.{key} = ...",
-            )
-        if problem is None and winner is not None and winner.requires:
-            problem = self._requirements(winner, (target,))
-        if problem is not None:
-            winner = None
+            problem = _ambiguous(domain, key, ranking)
+        if problem is None and ranking[0].candidate.requires:
+            problem = self._blocked(target, node, ranking[0].candidate)
         return Explanation(
             target,
-            winner,
+            ranking[0].candidate if problem is None else None,
             ranking,
             rejected,
             decided,
-            ambiguous and len(ranking) > 1,
+            ambiguous,
             self.number,
             problem,
-            len(wished | any_),
+            len(wish.prefer | wish.need_any),
         )
 
-    def _requirements(self, candidate: Candidate, chain: tuple[str, ...]) -> Fault | None:
-        """Return why *candidate* cannot have what it requires, following the winners only."""
-        for target, wanted in candidate.requires.items():
-            if target in chain:
-                around = " -> ".join((*chain[chain.index(target) :], target))
-                return Fault(
-                    "cycle",
-                    f"requirements form a cycle: {around}",
-                    candidate.origin,
-                    fix="let one of them go",
-                )
-            domain, _, key = target.partition(":")
-            node = self.nodes.get(domain, {}).get(key)
-            members = () if node is None else node.members.values()
-            ranking, rejected = rank(members, self.rules, domain, key)
-            so = f"{chain[0]} (requires it) cannot be provided either"
-            if not ranking:
-                inner = no_candidate(target, "", rejected, self.keys())
-                return replace(
-                    inner,
-                    code="requirement-missing",
-                    so=so,
-                    message=inner.message + f", required by {candidate}",
-                )
-            found = ranking[0].candidate
-            if wanted and not specifier(wanted).contains(found.parsed_version, prereleases=True):
-                return Fault(
-                    "requirement-version",
-                    f"{candidate} requires {target}{wanted}, which {found} would provide",
-                    candidate.origin,
-                    so=so,
-                    fix=f"select another provider of {target}",
-                )
-            deeper = self._requirements(found, (*chain, target)) if found.requires else None
-            if deeper is not None:
-                return deeper
-        return None
+    # --- requirements -------------------------------------------------------------------
+
+    def _blocked(self, target: str, node: Node | None, first: Candidate) -> Fault | None:
+        block = unmet(self.nodes, first)
+        if block is None:
+            return None
+        # Who is first without a wish was settled at publish, which also saw the cycles.
+        settled = node.block if node is not None else None
+        if settled is not None and settled.kind == "cycle" and block.requirement in settled.path:
+            block = settled
+        return self._requirement(target, first, block)
+
+    def _requirement(self, target: str, candidate: Candidate, block: Block) -> Fault:
+        """Return the fault at the end of the chain of requirements that starts at *target*."""
+        chain = [(target, candidate)]
+        seen = {target}
+        while block.kind == "missing" and block.requirement not in seen:
+            node = find(self.nodes, block.requirement)
+            if node is None or node.block is None:
+                break
+            domain, _, key = block.requirement.partition(":")
+            ranking, _ = rank(node.members, self.rules, domain, key)
+            chain.append((block.requirement, ranking[0].candidate))
+            seen.add(block.requirement)
+            block = node.block
+        holder = chain[-1][1]
+        lost = [name for name, _ in reversed(chain)]
+        if block.kind == "cycle":
+            return Fault(
+                "requirement-cycle",
+                f"requirements form a cycle: {' -> '.join(block.path)}",
+                holder.origin,
+                so=_so(lost[1:]) if len(lost) > 1 else None,
+                fix="let one of them go, or select a provider that requires less",
+            )
+        wanted = holder.requires[block.requirement]
+        domain, _, key = block.requirement.partition(":")
+        if block.kind == "version":
+            found = self.nodes[domain][key].winner
+            return Fault(
+                "requirement-version",
+                f"{holder} requires {block.requirement}{wanted}, found {found}",
+                holder.origin,
+                so=_so(lost),
+                fix=f"select another provider of {block.requirement}, or of {lost[0]}",
+            )
+        inner = self.explain(domain, key).problem
+        assert inner is not None  # noqa: S101 - it is missing, or it would not block
+        return Fault(
+            "requirement-missing",
+            inner.message,
+            inner.origin or holder.origin,
+            because=inner.because,
+            so=_so(lost),
+            why=inner.why,
+            fix=inner.fix,
+        )
 
     def problems(self) -> list[Fault]:
-        """Return what is wrong with any component: selections, requirements, conflicts."""
+        """Return what is wrong with any component: selections, requirements, conflicts.
+
+        A component whose candidates are all refused is no problem until it is asked for.
+        """
         out: list[Fault] = []
-        winners: dict[str, Candidate] = {}
         for domain, keys in sorted(self.nodes.items()):
             for key, node in sorted(keys.items()):
-                if node.winner is not None:
-                    winners[f"{domain}:{key}"] = node.winner
-                elif node.fault is not None and node.fault.code != "no-candidate":
-                    out.extend(node.fault.faults)
+                if node.winner is None:
+                    problem = self.explain(domain, key).problem
+                    if problem is not None and problem.code != "no-candidate":
+                        out.append(problem)
         for domain, choices in sorted(self.rules.selections.items()):
             for key, choice in sorted(choices.items()):
                 if key not in self.nodes.get(domain, {}):
@@ -229,18 +232,21 @@ class Generation(Result):
                             fix=did_you_mean(f"{domain}:{key}", self.keys(), limit=5),
                         )
                     )
+        return [*out, *self._conflicts()]
+
+    def _conflicts(self) -> Iterator[Fault]:
+        winners = self.winners()
         for target, winner in winners.items():
-            out.extend(
-                Fault(
-                    "conflict",
-                    f"{winner} ({target}) conflicts with {other}, provided by {winners[other]}",
-                    winner.origin,
-                    fix=f"select another provider of {target} or {other}",
-                )
-                for other in winner.conflicts_with
-                if other in winners
-            )
-        return out
+            for other in winner.conflicts_with:
+                if is_target(other) and other in winners:
+                    yield Fault(
+                        "conflict",
+                        f"{winner} ({target}) conflicts with {other}, provided by {winners[other]}",
+                        winner.origin,
+                        fix=f"select another provider of {target} or {other}",
+                    )
+
+    # --- overviews ----------------------------------------------------------------------
 
     def winners(self) -> dict[str, Candidate]:
         """Return each component that is provided, with its winner."""
@@ -253,6 +259,8 @@ class Generation(Result):
 
     def diff(self, other: Generation) -> GenerationDiff:
         """Return what *other*, the later one, changes."""
+        from ._listing import GenerationDiff  # noqa: PLC0415 - it is about this class
+
         return GenerationDiff(self, other)
 
     def why_not(self, domain: str, key: str, provider: str) -> WhyNot:
@@ -264,211 +272,57 @@ class Generation(Result):
 
         return why_not(self, domain, key, provider)
 
+    def listing(self, domain: str | None = None) -> Listing:
+        """Return all candidates with their states, or those of one domain, as a table."""
+        from ._listing import listing  # noqa: PLC0415 - see diff
+
+        return listing(self, domain)
+
     def as_dict(self) -> dict[str, object]:
         """Return all candidates with their states."""
-        return {"generation": self.number, "components": list(self._rows())}
-
-    def _rows(self, domain: str | None = None) -> Iterator[dict[str, object]]:
-        for target in self.keys(domain):
-            d, _, k = target.partition(":")
-            explanation = self.explain(d, k)
-            for row in explanation.ranking:
-                won = row.candidate is explanation.winner
-                yield _row(target, row.candidate, self.rules, "active" if won else "shadowed", "")
-            for out in explanation.rejected:
-                state = "quarantined" if out.refusals[0].code == "quarantined" else "rejected"
-                yield _row(target, out.candidate, self.rules, state, out.refusals[0].reason)
-
-    def listing(self, domain: str | None = None) -> Listing:
-        """Return all candidates, or those of one domain, as a table."""
-        return Listing(self.number, tuple(self._rows(domain)))
+        return self.listing().as_dict()
 
     def view(self) -> View:
         """Return all candidates as a table."""
         return self.listing().view()
 
 
-def _row(target: str, c: Candidate, rules: Rules, state: str, reason: str) -> dict[str, object]:
-    return {
-        "component": target,
-        "provider": c.provider,
-        "version": c.version,
-        "state": state,
-        "priority": rules.priority(c),
-        "stack_level": c.stack_level or 0,
-        "capabilities": sorted(c.capabilities),
-        "source": c.source,
-        "source_name": c.source_name,
-        "reason": reason,
-        "summary": c.summary,
-    }
+def _so(lost: list[str]) -> str:
+    text = f"{lost[0]} (requires it) cannot be provided either"
+    more = lost[1:]
+    if not more:
+        return text
+    shown = ", ".join(more[:_NAMED])
+    if len(more) > _NAMED:
+        shown += f" and {len(more) - _NAMED} more"
+    return f"{text}, nor {shown}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Listing(Result):
-    """Candidates with their states."""
-
-    generation: int
-    rows: tuple[dict[str, object], ...]
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the rows."""
-        return {"generation": self.generation, "components": list(self.rows)}
-
-    def view(self) -> View:
-        """Return the rows as a table, winners first within each component."""
-        tones = {"active": "ok", "shadowed": "muted", "rejected": "bad", "quarantined": "bad"}
-        table = []
-        last = None
-        for row in self.rows:
-            state = str(row["state"])
-            source = f"{row['source']} {row['source_name']}".strip()
-            table.append(
-                (
-                    Cell(
-                        "" if row["component"] == last else str(row["component"]),
-                        value=row["component"],
-                    ),
-                    Cell(str(row["provider"]), "plain" if state == "active" else "lost"),
-                    str(row["version"]),
-                    row["priority"],
-                    source,
-                    Cell(state, tones[state]),  # type: ignore[arg-type]  # tones by the table above
-                    str(row["reason"]) or Cell("", value=""),
-                )
-            )
-            last = row["component"]
-        components = len({row["component"] for row in self.rows})
-        heads = (
-            "component",
-            "provider",
-            "version",
-            Column("priority", "right"),
-            "source",
-            "state",
-            "reason",
-        )
-        return View(
-            "list",
-            f"{components} components, {len(self.rows)} candidates",
-            (Table(heads, tuple(table)),),  # type: ignore[arg-type]  # rows hold only what a cell takes
-            facts=(f"generation {self.generation}",),
-        )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class GenerationDiff(Result):
-    """What a later generation changes."""
-
-    old: Generation
-    new: Generation
-
-    @property
-    def changes(self) -> list[dict[str, object]]:
-        """Components whose winner differs: target, old, new, why."""
-        old, new = self.old.winners(), self.new.winners()
-        out: list[dict[str, object]] = []
-        for target in sorted({*old, *new}):
-            before, after = old.get(target), new.get(target)
-            if before is after:
-                continue
-            if before is not None and after is not None and before.identity == after.identity:
-                continue
-            domain, _, key = target.partition(":")
-            explanation = self.new.explain(domain, key)
-            why = (
-                explanation.decided_by
-                if after
-                else (explanation.problem.message if explanation.problem else "withdrawn")
-            )
-            out.append(
-                {
-                    "target": target,
-                    "old": None if before is None else str(before),
-                    "new": None if after is None else str(after),
-                    "why": why,
-                }
-            )
-        return out
-
-    def as_dict(self) -> dict[str, object]:
-        """Return both numbers and the changes."""
-        return {"old": self.old.number, "new": self.new.number, "components": self.changes}
-
-    def view(self) -> View:
-        """Return the changes as a table."""
-        rows = tuple(
-            (
-                str(c["target"]),
-                Cell(str(c["old"] or "-"), "lost"),
-                Cell(str(c["new"] or "-"), "ok" if c["new"] else "bad"),
-                str(c["why"]),
-            )
-            for c in self.changes
-        )
-        return View(
-            "generation-diff",
-            f"{len(rows)} components differ",
-            (Table(("component", "before", "after", "decided by"), rows),) if rows else (),
-            facts=(f"generation {self.old.number} -> {self.new.number}",),
-        )
-
-
-def rank(
-    members: Iterable[Candidate],
-    rules: Rules,
-    domain: str,
-    key: str,
-    need: frozenset[str] = frozenset(),
-    need_any: frozenset[str] = frozenset(),
-    prefer: frozenset[str] = frozenset(),
-) -> tuple[tuple[Ranked, ...], tuple[Rejected, ...]]:
-    """Return who may win, best first, and who may not, with every reason."""
-    choice = rules.selection(domain, key)
-    chosen = None if choice is None else choice.value
-    wished = prefer | need_any
-    scored: list[tuple[tuple[int, int, int, int, int, object], Candidate]] = []
-    rejected: list[Rejected] = []
-    for c in sorted(members, key=_by_name):
-        selected = c.provider == chosen
-        refusals = rules.refusals(c, selected=selected)
-        lacking = need - c.capabilities
-        if lacking:
-            refusals.append(
-                Refusal(
-                    "capability", "lacks " + ", ".join(f"`{n}`" for n in sorted(lacking)), c.origin
-                )
-            )
-        if need_any and not need_any & c.capabilities:
-            wanted = ", ".join(f"`{n}`" for n in sorted(need_any))
-            refusals.append(Refusal("capability", f"has none of {wanted}", c.origin))
-        if refusals:
-            rejected.append(Rejected(c, tuple(refusals)))
-        else:
-            matched = len(wished & c.capabilities) if wished else 0
-            scored.append((score(c, rules, selected=selected, preferred=matched), c))
-    # Stable, and sorted by name before: what the score leaves equal stays in that order.
-    scored.sort(key=lambda pair: pair[0], reverse=True)
-    ranking = tuple(Ranked(i, c, s) for i, (s, c) in enumerate(scored, 1))
-    return ranking, tuple(rejected)
-
-
-def _by_name(c: Candidate) -> tuple[str, str]:
-    return c.provider, c.source_name
+def _ambiguous(domain: str, key: str, ranking: tuple[Ranked, ...]) -> Fault:
+    top = ranking[0].score
+    equal = [row.candidate for row in ranking if row.score == top]
+    table = TABLES.get(domain)
+    return Fault(
+        "ambiguous",
+        f"{domain}:{key} is ambiguous: only names decide between "
+        + " and ".join(f"{c} ({c.source} {c.source_name})".replace(" )", ")") for c in equal),
+        equal[0].origin,
+        fix=f"set {table}.selections.{key}, or give one a higher priority"
+        if table
+        else "give one a higher priority",
+    )
 
 
 def _bad_selection(
     target: str,
     choice: Choice,
-    members: Iterable[Candidate],
+    members: Sequence[Candidate],
     ranking: tuple[Ranked, ...],
     rejected: tuple[Rejected, ...],
 ) -> Fault | None:
     if ranking and ranking[0].candidate.provider == choice.value:
         return None
     known = sorted({c.provider for c in members})
-    if not known:
-        return None
     if choice.value not in known:
         return Fault(
             "selection-unknown",
@@ -482,12 +336,11 @@ def _bad_selection(
         for r in out.refusals
         if out.candidate.provider == choice.value
     ]
+    others = ", ".join(dict.fromkeys(row.candidate.provider for row in ranking))
     return Fault(
         "selection-refused",
         f"selection for {target} names `{choice.value}`, which is refused",
         choice.origin,
         why="; ".join(reasons),
-        fix=f"select another: {', '.join(dict.fromkeys(r.candidate.provider for r in ranking))}"
-        if ranking
-        else None,
+        fix=f"select another: {others}" if others else None,
     )

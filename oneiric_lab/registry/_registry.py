@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from oneiric_lab.errors import OneiricError, UsageError
+from oneiric_lab.errors import UsageError
 
-from ._candidate import Candidate, names
-from ._generation import Generation, Node, rank
+from ._candidate import names
+from ._generation import Generation
+from ._node import Node, build, remember
 from ._rules import Rules
+from ._settle import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ._candidate import Candidate
     from ._explain import Explanation, WhyNot
-    from ._generation import GenerationDiff
+    from ._listing import GenerationDiff
+
+    Pending = dict[str, dict[str, list[Candidate]]]
 
 KEPT = 32
 """Generations that can still be compared."""
@@ -51,10 +54,9 @@ class Handle:
 
     def update(self, generation: Generation) -> None:
         """Take the answer of *generation*."""
-        explanation = generation.explain(
-            self.domain, self.key, self.need or None, self.need_any or None, self.prefer or None
-        )
-        self.candidate = explanation.winner
+        self.candidate = generation.explain(
+            self.domain, self.key, self.need, self.need_any, self.prefer
+        ).winner
 
 
 class Registry:
@@ -67,6 +69,8 @@ class Registry:
         selections: Domain to key to provider.
         default_priority: Of candidates that state none.
         rules: All rules at once, in place of the two above.
+        installed: Gives the version of a distribution, or None; by default the
+            environment's own metadata are asked.
 
     Example:
         >>> registry = Registry(selections={"adapter": {"cache": "memory"}})
@@ -82,16 +86,23 @@ class Registry:
         default_priority: int = 0,
         *,
         rules: Rules | None = None,
+        installed: Callable[[str], str | None] | None = None,
     ) -> None:
         if rules is None:
-            rules = Rules(selections=selections or {}, default_priority=default_priority)
+            rules = Rules(
+                selections=selections or {},
+                default_priority=default_priority,
+                installed=installed,
+            )
         self._lock = threading.RLock()
         self._current = Generation(0, rules)
         self._live: Mapping[str, Mapping[str, Node]] = {}
-        self._kept: OrderedDict[int, Generation] = OrderedDict({0: self._current})
+        self._kept: dict[int, Generation] = {0: self._current}
         self._handles: WeakSet[Handle] = WeakSet()
         self._depth = 0
-        self._touched: dict[tuple[str, str], dict[tuple[str, ...], Candidate]] = {}
+        # Additions wait in a plain list; a withdrawal and a publish sort them by key.
+        self._staged: list[Candidate] = []
+        self._pending: Pending = {}
         self._rules: Rules | None = None
 
     # --- readers ------------------------------------------------------------------------
@@ -127,9 +138,10 @@ class Registry:
                     winner = node.winner
                     if winner is not None:
                         return winner
+                elif need.__class__ is set or need.__class__ is list:
+                    return node.memo[frozenset(need)]
                 else:
-                    # A set cannot be looked up; raising TypeError for it costs 15 lookups.
-                    return node.memo[frozenset(need) if type(need) is set else need]
+                    return node.memo[need]
             except (KeyError, TypeError):
                 pass
         return self._slowly(domain, key, need, need_any, prefer)
@@ -143,18 +155,20 @@ class Registry:
         prefer: str | Iterable[str] | None,
     ) -> Candidate:
         generation = self._current
-        wish: object = None if need is None else need if isinstance(need, str) else names(need)
-        only_need = need is not None and need_any is None and prefer is None
         node = generation.nodes.get(domain, {}).get(key)
-        if only_need and node is not None:
-            found = node.memo.get(wish)
-            if found is not None:
-                return found
-        winner = generation.resolve(
-            domain, key, None if need is None else names(need), need_any, prefer
-        )
-        if only_need and node is not None:
-            node.memo[wish] = winner
+        all_ = names(need)
+        wish: object = all_
+        if need_any is not None or prefer is not None:
+            # Sets may be consumed by asking, so they are made once.
+            need_any, prefer = names(need_any), names(prefer)
+            wish = ("wish", all_, need_any, prefer)
+            if node is not None and wish in node.memo:
+                return node.memo[wish]
+        winner = generation.resolve(domain, key, all_ or None, need_any, prefer)
+        if node is not None:
+            remember(node, wish, winner)
+            if isinstance(need, str) and wish is all_:
+                remember(node, need, winner)
         return winner
 
     def explain(
@@ -208,9 +222,10 @@ class Registry:
 
     def add(self, *candidates: Candidate) -> None:
         """Add candidates; one with the same identity is replaced."""
-        with self.batch():
-            for candidate in candidates:
-                self._members(candidate.domain, candidate.key)[candidate.identity] = candidate
+        with self._lock:
+            self._staged.extend(candidates)
+            if not self._depth:
+                self._publish()
 
     def withdraw(
         self, *, source_name: str | None = None, candidate: Candidate | None = None
@@ -221,22 +236,21 @@ class Registry:
             UsageError: Neither was named.
         """
         if source_name is None and candidate is None:
-            raise UsageError("withdraw needs source_name= or candidate=")
-        with self.batch():
-            gone = [
-                c
-                for c in self._everyone()
-                if (candidate is not None and c.identity == candidate.identity)
-                or (source_name is not None and c.source_name == source_name)
-            ]
-            for c in gone:
-                del self._members(c.domain, c.key)[c.identity]
-            return len(gone)
+            raise UsageError("withdraw needs to know what", fix="pass source_name= or candidate=")
+        with self._lock:
+            self._pending = _sorted_in(self._pending, self._staged, self._live)
+            self._staged = []
+            gone = _remove(self._pending, self._live, source_name, candidate)
+            if gone and not self._depth:
+                self._publish()
+            return gone
 
     def configure(self, rules: Rules) -> None:
         """Replace the rules; publishes a generation."""
-        with self.batch():
+        with self._lock:
             self._rules = rules
+            if not self._depth:
+                self._publish()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -246,14 +260,12 @@ class Registry:
             try:
                 yield
             except BaseException:
-                if self._depth == 1:
-                    self._touched, self._rules = {}, None
+                self._staged, self._pending, self._rules = [], {}, None
                 raise
-            else:
-                if self._depth == 1 and (self._touched or self._rules is not None):
-                    self._publish()
             finally:
                 self._depth -= 1
+            if not self._depth:
+                self._publish()
 
     def preview(
         self,
@@ -263,102 +275,132 @@ class Registry:
         withdraw: str | None = None,
     ) -> Generation:
         """Return the generation that a change would publish, unpublished."""
-        touched: dict[tuple[str, str], dict[tuple[str, ...], Candidate]] = {}
-
-        def members(domain: str, key: str) -> dict[tuple[str, ...], Candidate]:
-            if (domain, key) not in touched:
-                node = self._current.nodes.get(domain, {}).get(key)
-                touched[domain, key] = {} if node is None else dict(node.members)
-            return touched[domain, key]
-
+        current = self._current
+        pending: Pending = {}
         if withdraw is not None:
-            for c in self._current.candidates():
-                if c.source_name == withdraw:
-                    del members(c.domain, c.key)[c.identity]
-        for c in add:
-            members(c.domain, c.key)[c.identity] = c
-        return _build(self._current, touched, rules)
-
-    def _everyone(self) -> list[Candidate]:
-        out: list[Candidate] = []
-        seen = set(self._touched)
-        for members in self._touched.values():
-            out += members.values()
-        for domain, keys in self._current.nodes.items():
-            for key, node in keys.items():
-                if (domain, key) not in seen:
-                    out += node.members.values()
-        return out
-
-    def _members(self, domain: str, key: str) -> dict[tuple[str, ...], Candidate]:
-        found = self._touched.get((domain, key))
-        if found is None:
-            node = self._current.nodes.get(domain, {}).get(key)
-            found = self._touched[domain, key] = {} if node is None else dict(node.members)
-        return found
+            _remove(pending, current.nodes, withdraw, None)
+        return next_generation(current, _sorted_in(pending, list(add), current.nodes), rules)
 
     def _publish(self) -> None:
-        generation = _build(self._current, self._touched, self._rules)
-        self._touched, self._rules = {}, None
+        pending = _sorted_in(self._pending, self._staged, self._live)
+        rules = self._rules
+        self._staged, self._pending, self._rules = [], {}, None
+        if not pending and rules is None:
+            return
+        generation = next_generation(self._current, pending, rules)
         self._kept[generation.number] = generation
         while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+            del self._kept[next(iter(self._kept))]
         self._current = generation
         # One store makes it visible; whoever loaded the former dictionary finishes with it.
         self._live = generation.nodes
         for handle in list(self._handles):
-            handle.update(generation)
+            if (
+                rules is not None
+                or (handle.domain, handle.key) in generation.linked
+                or handle.key in pending.get(handle.domain, ())
+            ):
+                handle.update(generation)
 
 
-def _build(
-    current: Generation,
-    touched: Mapping[tuple[str, str], dict[tuple[str, ...], Candidate]],
-    rules: Rules | None,
-) -> Generation:
+def _sorted_in(
+    pending: Pending, staged: list[Candidate], nodes: Mapping[str, Mapping[str, Node]]
+) -> Pending:
+    """Return *pending* with *staged* sorted in by key; a key starts from what is in force."""
+    for c in staged:
+        domain, key = c.domain, c.key
+        keys = pending.get(domain)
+        if keys is None:
+            keys = pending[domain] = {}
+        members = keys.get(key)
+        if members is not None:
+            members.append(c)
+            continue
+        below = nodes.get(domain)
+        node = None if below is None else below.get(key)
+        keys[key] = [c] if node is None else [*node.members, c]
+    return pending
+
+
+def _remove(
+    pending: Pending,
+    nodes: Mapping[str, Mapping[str, Node]],
+    source_name: str | None,
+    candidate: Candidate | None,
+) -> int:
+    """Take candidates out of *pending* and of what is in force; return how many went."""
+    identity = None if candidate is None else candidate.identity
+
+    def stays(c: Candidate) -> bool:
+        if identity is not None:
+            return c.identity != identity
+        return c.source_name != source_name
+
+    gone: set[tuple[str, ...]] = set()
+    for domain, keys in nodes.items():
+        waiting = pending.get(domain, {})
+        for key, node in keys.items():
+            if key not in waiting and not all(map(stays, node.members)):
+                pending.setdefault(domain, {})[key] = list(node.members)
+    for keys_ in pending.values():
+        for members in keys_.values():
+            gone.update(c.identity for c in members if not stays(c))
+            members[:] = filter(stays, members)
+    return len(gone)
+
+
+def next_generation(current: Generation, pending: Pending, rules: Rules | None) -> Generation:
     """Return the next generation: touched keys are worked out anew, all if the rules changed."""
-    nodes = {domain: dict(keys) for domain, keys in current.nodes.items()}
     if rules is not None:
         for domain, keys in current.nodes.items():
+            waiting = pending.setdefault(domain, {})
             for key, node in keys.items():
-                if (domain, key) not in touched:
-                    nodes[domain][key] = _node(node.members, rules, domain, key)
+                waiting.setdefault(key, list(node.members))
     now = current.rules if rules is None else rules
-    for (domain, key), members in touched.items():
-        below = nodes.setdefault(domain, {})
-        if members:
-            below[key] = _node(members, now, domain, key)
-        else:
+    nodes: dict[str, dict[str, Node]] = {}
+    for domain, keys in current.nodes.items():
+        # What nothing touches is shared with the generation before.
+        copied = domain in pending or any(name == domain for name, _ in current.linked)
+        nodes[domain] = dict(keys) if copied else keys  # type: ignore[assignment]  # not written then
+    linked = set(current.linked)
+    for domain, waiting in pending.items():
+        _fill(nodes.setdefault(domain, {}), waiting, now, domain, linked)
+    fresh: dict[tuple[str, str], Node] = {}
+    for domain, key in linked:
+        # What it requires may have changed, so its winner and its memo are worked out anew.
+        node = build(nodes[domain][key].members, now, domain, key)
+        nodes[domain][key] = fresh[domain, key] = node
+    settle(nodes, fresh)
+    return Generation(
+        current.number + 1, now, {d: keys for d, keys in nodes.items() if keys}, frozenset(linked)
+    )
+
+
+def _fill(
+    below: dict[str, Node],
+    waiting: Mapping[str, list[Candidate]],
+    rules: Rules,
+    domain: str,
+    linked: set[tuple[str, str]],
+) -> None:
+    """Work out the touched keys of one domain, and note which of them require others."""
+    # The common case, one candidate that nothing can refuse, skips the whole contest.
+    lenient = not (
+        rules.quarantined or rules.selections.get(domain) or rules.constraints.get(domain)
+    )
+    for key, members in waiting.items():
+        if not members:
             below.pop(key, None)
-    generation = Generation(current.number + 1, now, {d: k for d, k in nodes.items() if k})
-    _settle(generation)
-    return generation
-
-
-def _node(members: dict[tuple[str, ...], Candidate], rules: Rules, domain: str, key: str) -> Node:
-    if len(members) == 1 and not rules.constraints and not rules.quarantined:
-        (only,) = members.values()
-        if only.plain and rules.selection(domain, key) is None:
-            return Node(members, only, None)
-    ranking, _ = rank(members.values(), rules, domain, key)
-    return Node(members, ranking[0].candidate if ranking else None, None)
-
-
-def _settle(generation: Generation) -> None:
-    """Take the win from those that a selection, strictness or requirements forbid."""
-    strict = generation.rules.strict
-    for domain, keys in generation.nodes.items():
-        for key, node in keys.items():
-            winner = node.winner
-            selected = generation.rules.selection(domain, key) is not None
-            if winner is not None and not winner.requires and not selected and not strict:
-                continue
-            explanation = generation.explain(domain, key)
-            node.winner = explanation.winner
-            if explanation.winner is None:
-                try:
-                    generation.resolve(domain, key)
-                except OneiricError as error:
-                    node.fault = error
-
-
-__all__ = ["Handle", "Registry", "replace"]
+            linked.discard((domain, key))
+            continue
+        first = members[0]
+        if lenient and len(members) == 1 and first.plain:
+            below[key] = Node(members, first)
+            requires = bool(first.requires)
+        else:
+            below[key] = build(members, rules, domain, key)
+            requires = any(c.requires for c in members)
+        if requires:
+            linked.add((domain, key))
+        elif linked:
+            linked.discard((domain, key))

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, NoCandidateError, did_you_mean
 
-from ._candidate import TABLES, Candidate
+from ._candidate import TABLES
 from ._explain import WhyNot
 from ._rules import Choice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ._candidate import Candidate
     from ._generation import Generation
     from ._rules import Rules
+
+    Changes = dict[str, object]
 
 
 def why_not(generation: Generation, domain: str, key: str, provider: str) -> WhyNot:
@@ -42,47 +47,60 @@ def why_not(generation: Generation, domain: str, key: str, provider: str) -> Why
         if out.candidate.provider == provider
         for refusal in out.refusals
     ]
+    if now.problem is not None and now.problem.code != "no-candidate":
+        because.append(now.problem.message)
     if not because and now.winner is not None:
         because = [f"{now.winner} wins: {now.decided_by}"]
-    best: dict[str, object] | None = None
+    best: Changes | None = None
     for candidate in mine:
-        changes, rules = _change(generation.rules, candidate, domain, key)
-        if rules is None or (best is not None and len(changes) >= len(best)):
-            continue
-        after = replace(generation, rules=rules).explain(domain, key)
-        if after.winner is not None and after.winner.provider == provider:
-            best = changes
-        elif after.problem is not None and after.problem.message not in because:
-            because.append(after.problem.message)
+        for changes, rules in _attempts(generation.rules, candidate, domain, key):
+            if best is not None and len(changes) >= len(best):
+                break
+            after = _with_rules(generation, rules).explain(domain, key)
+            if after.winner is not None and after.winner.provider == provider:
+                best = changes
+                break
+            if after.problem is not None and after.problem.message not in because:
+                because.append(after.problem.message)
     return WhyNot(target, provider, best, tuple(because))
 
 
-def _change(
+def _with_rules(generation: Generation, rules: Rules) -> Generation:
+    # Other components change too: a flag may bring what this one requires.
+    from ._registry import next_generation  # noqa: PLC0415 - the writer's side, asked for once
+
+    return next_generation(generation, {}, rules)
+
+
+def _attempts(
     rules: Rules, candidate: Candidate, domain: str, key: str
-) -> tuple[dict[str, object], Rules | None]:
-    """Return the changes that answer each refusal of *candidate*, and the rules with them."""
-    changes: dict[str, object] = {}
+) -> Iterator[tuple[Changes, Rules]]:
+    """Yield changes that answer every refusal of *candidate*, without and with a selection."""
+    changes: Changes = {}
     table = TABLES.get(domain)
-    if table is None:
-        return {}, None
-    for refusal in rules.refusals(candidate, selected=True):
-        if refusal.code == "disabled" and candidate.enabled_by is not None:
-            changes[f"flags.{candidate.enabled_by}"] = True
-            rules = replace(rules, flags={**rules.flags, candidate.enabled_by: True})
-        elif refusal.code == "version":
+    for refusal in rules.refusals(candidate, selected=table is not None):
+        flag = candidate.enabled_by
+        if refusal.code == "disabled" and flag is not None:
+            changes[f"flags.{flag}"] = True
+            rules = replace(rules, flags={**rules.flags, flag: True})
+        elif refusal.code == "version" and table is not None:
             wanted = f"=={candidate.version}"
             changes[f"{table}.constraints.{key}"] = wanted
             rules = replace(rules, constraints=_with(rules.constraints, domain, key, wanted))
         else:
-            return {}, None
+            return
+    if changes:
+        yield dict(changes), rules
     selection = rules.selection(domain, key)
-    if selection is None or selection.value != candidate.provider:
+    if table is not None and (selection is None or selection.value != candidate.provider):
         changes[f"{table}.selections.{key}"] = candidate.provider
-        rules = replace(rules, selections=_with(rules.selections, domain, key, candidate.provider))
-    return changes, rules
+        chosen = _with(rules.selections, domain, key, candidate.provider)
+        yield changes, replace(rules, selections=chosen)
 
 
-def _with(table: object, domain: str, key: str, value: str) -> dict[str, dict[str, Choice]]:
-    out = {d: dict(keys) for d, keys in table.items()}  # type: ignore[attr-defined]  # a mapping of mappings
+def _with(
+    table: Mapping[str, Mapping[str, Choice]], domain: str, key: str, value: str
+) -> dict[str, dict[str, Choice]]:
+    out = {d: dict(keys) for d, keys in table.items()}
     out.setdefault(domain, {})[key] = Choice(value)
     return out
