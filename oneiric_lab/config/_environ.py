@@ -62,9 +62,7 @@ def read_variables(
     tree: dict[str, Any] = {}
     names: dict[Path, str] = {}
     faults: list[Fault] = []
-    known = {
-        _variable(prefix, path): info for path, info in schema.fields.items() if "*" not in path
-    }
+    known = schema.variables(prefix)
     for name in sorted(environ):
         if not name.startswith(prefix) or _has_own_meaning(name):
             continue
@@ -80,10 +78,6 @@ def read_variables(
 
 def _has_own_meaning(name: str) -> bool:
     return name in OWN_MEANING or name in REPLACED or name.startswith("ONEIRIC_SECRET_")
-
-
-def _variable(prefix: str, path: Path) -> str:
-    return prefix + "__".join(str(part) for part in path).upper()
 
 
 def _wild(name: str, prefix: str, schema: SchemaInfo) -> Path | None:

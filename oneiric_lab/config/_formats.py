@@ -8,7 +8,7 @@ text reaches toml-rs only when its brackets balance and nest at most 64 deep: ve
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -31,6 +31,9 @@ SUFFIXES: dict[str, Format] = {
 }
 
 _DEEPEST = 64
+# What walks a tree calls itself once a level, and Python allows 1,000 calls.
+_MOST_LEVELS = 100
+_TOO_DEEP = "the document nests too deep"
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 _BOM = b"\xef\xbb\xbf"
 
@@ -39,8 +42,8 @@ _BOM = b"\xef\xbb\xbf"
 class Parsed:
     """A document that was read: its tree, and its places when somebody asks."""
 
-    tree: dict[str, Any]
-    text: str
+    tree: dict[str, Any] = field(repr=False)
+    text: str = field(repr=False)
     format: Format
 
     @cached_property
@@ -85,6 +88,8 @@ def parse(
         tree = _json(source, text)
     else:
         tree = _yaml(source, text)
+    if _may_be_deep(source.data) and _depth(tree) > _MOST_LEVELS:
+        source.fail(_deepest(text), 1, _TOO_DEEP, f"keep it below {_MOST_LEVELS} levels")
     if not isinstance(tree, dict):
         source.fail(
             0, 1, f"expected a table at the top, found {_kind(tree)}", "put the values under keys"
@@ -158,12 +163,35 @@ def nests_shallow(data: bytes, limit: int = _DEEPEST) -> bool:
     return not brackets
 
 
+def _may_be_deep(data: bytes) -> bool:
+    """Tell whether brackets or dotted keys could nest deep; false alarms are cheap."""
+    if not nests_shallow(data):
+        return True
+    return data.count(b".") > _DEEPEST and any(
+        line.count(b".") > _DEEPEST for line in data.splitlines()
+    )
+
+
+def _depth(tree: object) -> int:
+    """Return how deep *tree* nests, without calling itself."""
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for node in level
+            if isinstance(node, dict | list)
+            for inner in (node.values() if isinstance(node, dict) else node)
+        ]
+    return depth
+
+
 def _toml(source: _Source, text: str, reader: Reader) -> dict[str, Any]:
     fast = _fast_reader() if reader != "tomllib" else None
     if reader == "toml-rs" and fast is None:
         raise MissingExtraError("toml-rs is not installed", extra="fast")
     # toml-rs takes a second byte order mark, which TOML 1.0 does not.
-    if fast is not None and not text.startswith("\ufeff") and nests_shallow(source.data):
+    if fast is not None and not text.startswith("\ufeff") and not _may_be_deep(source.data):
         try:
             return fast(text)
         except ValueError:
@@ -181,7 +209,7 @@ def _tomllib(source: _Source, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         source.fail(
-            _deepest(text), 1, "the document nests too deep", "split it into tables with headers"
+            _deepest(text), 1, _TOO_DEEP, "split it into tables with headers"
         )
     except tomllib.TOMLDecodeError as error:
         message = str(error)
@@ -245,7 +273,7 @@ def _json(source: _Source, text: str) -> object:
     except json.JSONDecodeError as error:
         source.fail(error.pos, 1, f"not JSON: {error.msg[:1].lower()}{error.msg[1:]}", None)
     except RecursionError:
-        source.fail(_deepest(text), 1, "the document nests too deep", "keep it below 500 levels")
+        source.fail(_deepest(text), 1, _TOO_DEEP, "keep it below 500 levels")
     return value
 
 
@@ -257,4 +285,4 @@ def _yaml(source: _Source, text: str) -> object:
     except YamlFaultError as error:
         source.fail(error.offset, error.width, error.message, error.fix)
     except RecursionError:
-        source.fail(_deepest(text), 1, "the document nests too deep", "keep it below 200 levels")
+        source.fail(_deepest(text), 1, _TOO_DEEP, "keep it below 200 levels")

@@ -23,7 +23,7 @@ class SessionValue:
     """
 
     path: str
-    value: object
+    value: object = field(repr=False)
     name: str = "session"
 
 
@@ -63,9 +63,9 @@ class Inputs:
 
     root: FilePath
     profiles: tuple[str, ...] | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     config_files: tuple[FilePath, ...] = ()
-    sets: tuple[str, ...] = ()
+    sets: tuple[str, ...] = field(default=(), repr=False)
     session: tuple[SessionValue, ...] = ()
     policy: FilePath | None = None
     system_dir: FilePath | None = None

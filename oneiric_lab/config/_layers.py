@@ -31,15 +31,31 @@ LOCAL, EXPLICIT, SECRETS, DOTENV, ENVIRONMENT, SET, SESSION, POLICY = (
 )
 
 
+# Some file systems count in whole seconds, FAT in two.
+_COARSE_NS = 2_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A file that was read and parsed once; shared by all snapshots that saw these bytes."""
 
     path: FilePath
     shown: str
-    parsed: Parsed
+    parsed: Parsed = field(repr=False)
     digest: str
     stat_key: tuple[int, int, int] | None
+    read_at: int | None = None
+    """When the file was read, in ns; None for a text that only a plan holds."""
+
+    def is_fresh(self, key: tuple[int, int, int] | None) -> bool:
+        """Tell whether a file whose stat gives *key* still holds these bytes.
+
+        A file that changed shortly before it was read may change again without another
+        modification time, since clocks of file systems are coarse; it is read again.
+        """
+        if self.stat_key != key:
+            return False
+        return self.read_at is None or key is None or key[0] + _COARSE_NS < self.read_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +76,7 @@ class Layer:
 
     name: str
     rank: int
-    tree: dict[str, Any]
+    tree: dict[str, Any] = field(repr=False)
     document: Document | None = None
     base: Path = ()
     names: Mapping[Path, str] = field(default_factory=dict)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import types
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from oneiric_lab.errors import Fault, InvalidConfigError
@@ -107,12 +107,18 @@ Merge.unique = Merge("unique")
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """What the schema says of one path; `*` in a path stands for any key of a mapping."""
+    """What the schema says of one path.
+
+    `*` in a path stands for any key of a mapping, and for any item of a list.
+    """
 
     path: Path
     annotation: Any
     merge: Merge | None = None
     secret: bool = False
+    """Whether nobody may see it: `Secret[...]`, and pydantic's own secret types."""
+    by_reference: bool = False
+    """Whether it is a `Secret[...]`, which holds a reference only."""
     table: bool = False
     """Whether a table may stand here."""
     scalar: bool = True
@@ -125,18 +131,47 @@ class SchemaInfo:
     """All fields of a model, by path."""
 
     fields: dict[Path, FieldInfo]
+    items: frozenset[Path] = frozenset()
+    """Those of the paths that end with the `*` of a list."""
+    _variables: dict[str, dict[str, FieldInfo]] = field(default_factory=dict, repr=False)
+
+    def variables(self, prefix: str) -> dict[str, FieldInfo]:
+        """Return the environment variables that name a field, with the field.
+
+        The table is kept: making it costs more than validating 2,000 values.
+        """
+        known = self._variables.get(prefix)
+        if known is None:
+            known = {
+                prefix + "__".join(map(str, path)).upper(): info
+                for path, info in self.fields.items()
+                if "*" not in path
+            }
+            self._variables[prefix] = known
+        return known
+
+    @cached_property
+    def secrets(self) -> tuple[FieldInfo, ...]:
+        """The secret fields."""
+        return tuple(info for info in self.fields.values() if info.secret)
 
     def find(self, path: Path) -> FieldInfo | None:
         """Return the field at *path*, a mapping's values included."""
         found = self.fields.get(path)
         if found is not None:
             return found
-        # Mappings are few: try `*` in each place, from the right.
-        for i in range(len(path) - 1, 0, -1):
-            wild = (*path[:i], "*", *path[i + 1 :])
-            found = self.fields.get(wild) or (
-                self.find(wild) if "*" not in path[i:] and "*" not in path[:i] else None
-            )
+        return self._wild((), path)
+
+    def _wild(self, lead: Path, rest: Path) -> FieldInfo | None:
+        """Return the field at *lead* (known to be one) and *rest*, `*` tried second."""
+        if not rest:
+            return self.fields.get(lead)
+        head, *more = rest
+        for part in (head, "*"):
+            step = (*lead, part)
+            if step not in self.fields or (step in self.items and not isinstance(head, int)):
+                continue
+            found = self._wild(step, tuple(more))
             if found is not None:
                 return found
         return None
@@ -149,6 +184,9 @@ class SchemaInfo:
             for inner in self.fields
             if len(inner) == depth + 1 and inner[:depth] == path and inner[depth] != "*"
         ]
+
+
+_LISTS = (list, tuple, set, frozenset)
 
 
 def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
@@ -181,7 +219,7 @@ def _field(
     seen: tuple[type, ...],
     description: str | None = None,
 ) -> Iterator[FieldInfo]:
-    from pydantic import BaseModel  # noqa: PLC0415 - asked only with a model in hand
+    from pydantic import BaseModel, SecretBytes, SecretStr  # noqa: PLC0415 - a model is in hand
 
     members = _members(annotation)
     extras = [*extras, *_unwrap(annotation)[1]]
@@ -189,13 +227,16 @@ def _field(
     models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
     mappings = [m for m in members if m is dict or get_origin(m) is dict]
     anything = any(m is Any or m is object for m in members)
-    secret = any(m is Secret or get_origin(m) is Secret for m in members)
+    lists = [m for m in members if get_origin(m) in _LISTS]
+    by_reference = any(m is Secret or get_origin(m) is Secret for m in members)
+    secret = by_reference or any(m in (SecretStr, SecretBytes) for m in members)
     others = [m for m in members if m not in models and m not in mappings and m is not type(None)]
     yield FieldInfo(
         path,
         annotation,
         merge,
         secret,
+        by_reference,
         bool(models or mappings or anything),
         bool(others),
         description,
@@ -206,12 +247,23 @@ def _field(
     for mapping in mappings:
         value = (get_args(mapping) or (str, Any))[1]
         yield from _field(value, [], (*path, "*"), seen)
+    for sequence in lists:
+        inner = (get_args(sequence) or (Any,))[0]
+        yield from _field(inner, [], (*path, "*"), seen)
 
 
 @lru_cache(maxsize=64)
 def describe(model: type[BaseModel]) -> SchemaInfo:
     """Return the fields of *model*; kept, since a model does not change."""
-    return SchemaInfo({info.path: info for info in _walk(model, (), ())})
+    fields = {info.path: info for info in _walk(model, (), ())}
+    items = frozenset(
+        path
+        for path in fields
+        if path[-1] == "*"
+        and any(get_origin(m) in _LISTS for m in _members(fields[path[:-1]].annotation))
+        and not any(m is dict or get_origin(m) is dict for m in _members(fields[path[:-1]].annotation))
+    )
+    return SchemaInfo(fields, items)
 
 
 def check_reserved(model: type[BaseModel]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from oneiric_lab.errors import Fault, SecretError
+from oneiric_lab.errors import Fault, OneiricError, SecretError
+from oneiric_lab.files import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +97,7 @@ class Secret(Generic[T]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from typing import get_args  # noqa: PLC0415 - only a schema with secrets pays
 
-        from pydantic_core import core_schema  # noqa: PLC0415 - see above
+        from pydantic_core import PydanticCustomError, core_schema  # noqa: PLC0415 - see above
 
         inner = (get_args(source) or (str,))[0]
 
@@ -114,7 +115,8 @@ class Secret(Generic[T]):
                 return value
             if isinstance(value, SecretRef):
                 return cls(value, None if inner is str else check)
-            raise ValueError("expected a secret reference such as ${secret:id}")
+            # pydantic's own message would hold the value.
+            raise PydanticCustomError("secret_reference", "a secret, such as ${secret:id}")
 
         return core_schema.no_info_plain_validator_function(
             build, serialization=core_schema.to_string_ser_schema()
@@ -133,6 +135,27 @@ def missing(name: str) -> Fault:
         f"no secret `{name}`",
         why=f"neither the variable {variable} nor a file `{name}` in a secrets folder is there",
         fix=f"set {variable}, or write the secret to secrets/{name}",
+    )
+
+
+def read_secret(path: Path, name: str) -> str:
+    """Return the text of a file that holds the secret *name*, without its last line end.
+
+    Raises:
+        SecretError: It cannot be read, or is no UTF-8.
+    """
+    try:
+        return read(path, shown=name).data.decode("utf-8").rstrip("\r\n")
+    except OneiricError as error:
+        reason = error.faults[0].message
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8"
+    raise SecretError(
+        Fault(
+            "secret-unreadable",
+            f"cannot read the secret `{name}`: {reason}",
+            fix="write it as UTF-8 text that this user may read",
+        )
     )
 
 
@@ -167,12 +190,10 @@ class SecretSource:
             return value
         for folder in self.folders:
             # A secret's name is one file name: `..` and `/` must not lead elsewhere.
-            if "/" in name or name in {"", ".", ".."}:
+            if "/" in name or "\\" in name or "\0" in name or name in {"", ".", ".."}:
                 break
-            try:
-                return (folder / name).read_text("utf-8").rstrip("\r\n")
-            except OSError:
-                continue
+            if (folder / name).is_file():
+                return read_secret(folder / name, name)
         for provider in self.providers:
             value = provider(name)
             if value is not None:
