@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Origin
+from oneiric_lab.errors import Fault, Origin, UsageError
 
 from ._paths import get, parse_path
 
@@ -30,6 +30,8 @@ LOCAL, EXPLICIT, SECRETS, DOTENV, ENVIRONMENT, SET, SESSION, POLICY = (
     100,
 )
 
+
+_MISSING = object()
 
 # Some file systems count in whole seconds, FAT in two.
 _COARSE_NS = 2_000_000_000
@@ -79,7 +81,7 @@ class Layer:
     tree: dict[str, Any] = field(repr=False)
     document: Document | None = None
     base: Path = ()
-    names: Mapping[Path, str] = field(default_factory=dict)
+    names: Mapping[Path, str | Origin] = field(default_factory=dict)
     parent: Origin | None = None
     unset: tuple[Path, ...] = ()
     secret: bool = False
@@ -94,10 +96,17 @@ class Layer:
         marker = object()
         return get(self.tree, path, marker) is not marker
 
+    def unsets(self, path: Path) -> bool:
+        """Tell whether this layer removes what lower ones say of *path*."""
+        return any(path[: len(gone)] == gone for gone in self.unset)
+
     def origin(self, path: Path, *, key: bool = False) -> Origin:
         """Return where this layer says *path*, or the nearest table above it."""
         if self.document is None:
-            return Origin(self.name, name=self._name(path), parent=self.parent)
+            name = self._name(path)
+            if isinstance(name, Origin):
+                return name
+            return Origin(self.name, name=name, parent=self.parent)
         places = self.document.parsed.positions
         full = (*self.base, *path)
         while full:
@@ -123,7 +132,7 @@ class Layer:
         span = places.find((*self.base, *path), key=key)
         return None if span is None else places.excerpt(span)
 
-    def _name(self, path: Path) -> str | None:
+    def _name(self, path: Path) -> str | Origin | None:
         for depth in range(len(path), 0, -1):
             name = self.names.get(path[:depth])
             if name is not None:
@@ -131,11 +140,38 @@ class Layer:
         return None
 
 
-def split_directives(tree: dict[str, Any]) -> tuple[dict[str, Any], tuple[Path, ...]]:
-    """Return *tree* without its `[_oneiric]` table, and the paths that table unsets."""
-    if "_oneiric" not in tree:
-        return tree, ()
-    rest = {key: value for key, value in tree.items() if key != "_oneiric"}
-    directives = tree["_oneiric"]
-    unset = directives.get("unset", []) if isinstance(directives, dict) else []
-    return rest, tuple(parse_path(text) for text in unset if isinstance(text, str))
+def split_directives(layer: Layer) -> tuple[Layer, list[Fault]]:
+    """Return *layer* with its `[_oneiric]` table taken out and followed, and its faults."""
+    directives = layer.tree.get("_oneiric", _MISSING)
+    if directives is _MISSING:
+        return layer, []
+    faults: list[Fault] = []
+    unset: list[Path] = []
+
+    def fault(path: Path, message: str) -> None:
+        faults.append(
+            Fault(
+                "bad-directive",
+                message,
+                layer.origin(path),
+                layer.excerpt(path),
+                fix='[_oneiric] holds unset = ["server.port"] and nothing else',
+            )
+        )
+
+    if not isinstance(directives, dict):
+        fault(("_oneiric",), "expected a table: _oneiric")
+        directives = {}
+    for name, value in directives.items():
+        if name != "unset":
+            fault(("_oneiric", name), f"unknown directive: {name}")
+        elif not isinstance(value, list):
+            fault(("_oneiric", name), "expected a list of paths: _oneiric.unset")
+        else:
+            for index, text in enumerate(value):
+                try:
+                    unset.append(parse_path(text if isinstance(text, str) else ""))
+                except UsageError:
+                    fault(("_oneiric", name, index), f"{text!r} is no path of a value")
+    tree = {key: value for key, value in layer.tree.items() if key != "_oneiric"}
+    return replace(layer, tree=tree, unset=tuple(unset)), faults

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, did_you_mean
 
-from ._paths import render_path
+from ._paths import get, render_path
 from ._secrets import SecretRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pydantic import BaseModel, ValidationError
+
+    from oneiric_lab.errors import Excerpt
 
     from ._layers import Layer
     from ._paths import Path
@@ -48,6 +52,8 @@ def found(value: object) -> str:
     """
     if isinstance(value, SecretRef):
         return str(value)
+    if value is None:
+        return "nothing"
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
@@ -65,12 +71,55 @@ def found(value: object) -> str:
 class Locator:
     """Finds who said a path, high to low."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        self._high = [layer for layer in reversed(layers) if layer.tree]
+    def __init__(self, layers: Sequence[Layer], schemas: Sequence[SchemaInfo] = ()) -> None:
+        self._high = [layer for layer in reversed(layers) if layer.tree or layer.unset]
+        self._schemas = schemas
 
     def holders(self, path: Path) -> list[Layer]:
-        """Return the layers that say *path*, the highest first."""
-        return [layer for layer in self._high if layer.holds(path)]
+        """Return the layers that say *path*, the highest first; what is unset does not count."""
+        out = []
+        for layer in self._high:
+            if layer.holds(path):
+                out.append(layer)
+            if layer.unsets(path):
+                break
+        return out
+
+    def is_secret(self, path: Path) -> bool:
+        """Tell whether what stands at *path* is a secret, or part of one."""
+        for depth in range(1, len(path) + 1):
+            for schema in self._schemas:
+                info = schema.find(path[:depth])
+                if info is not None and info.secret:
+                    return True
+        return False
+
+    def excerpt(self, layer: Layer, path: Path, *, key: bool = False) -> Excerpt | None:
+        """Return the source line of *path*, with each secret on it drawn as asterisks."""
+        excerpt = layer.excerpt(path, key=key)
+        if excerpt is None or layer.secret:
+            return None
+        text = excerpt.text
+        for schema in self._schemas:
+            for info in schema.secrets:
+                for concrete in expand(layer.tree, info.path):
+                    shown = layer.excerpt(concrete)
+                    if shown is None or shown.line != excerpt.line:
+                        continue
+                    start, end = shown.column - 1, shown.column - 1 + shown.width
+                    if not _REFERENCE.fullmatch(text[start:end].strip("\"'")):
+                        text = text[:start] + "*" * shown.width + text[end:]
+        return replace(excerpt, text=text)
+
+    def short(self, layer: Layer, path: Path) -> str:
+        """Return what *layer* says of *path*, in one short piece."""
+        value = get(layer.tree, path)
+        if self.is_secret(path) or isinstance(value, SecretRef):
+            return "a secret"
+        if isinstance(value, dict | list):
+            return found(value)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - an aside
 
     def fault(
         self, code: str, message: str, path: Path, *, key: bool = False, **more: Any
@@ -81,31 +130,36 @@ class Locator:
         while not holders and above:
             above = above[:-1]
             holders = self.holders(above)
-        if not holders:
+        # What is said of the whole has no place of its own.
+        if not holders or not path or (not above and not key):
             return Fault(code, message, **more)
         first, *others = holders
         notes = list(more.pop("notes", ()))
         if others and above == path and not key:
             low = others[0]
-            notes.append(f"shadows {_short(low, path)} from {low.origin(path)}")
-        excerpt = first.excerpt(above, key=key)
-        if first.secret:
-            excerpt = None
+            notes.append(f"shadows {self.short(low, path)} from {low.origin(path)}")
+        excerpt = self.excerpt(first, above, key=key)
         return Fault(
             code, message, first.origin(above, key=key), excerpt, notes=tuple(notes), **more
         )
 
 
-def _short(layer: Layer, path: Path) -> str:
-    from ._paths import get  # noqa: PLC0415 - only a fault pays
+_REFERENCE = re.compile(r"\$\{(?:secret|env):[^}]*\}")
 
-    value = get(layer.tree, path)
-    if layer.secret or isinstance(value, SecretRef):
-        return "a secret"
-    if isinstance(value, dict | list):
-        return found(value)
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - an aside
+
+def expand(tree: dict[str, Any], path: Path) -> list[Path]:
+    """Return the paths of *tree* that *path* stands for; `*` is any key or item."""
+    out: list[Path] = [()]
+    for part in path:
+        grown: list[Path] = []
+        for lead in out:
+            node = get(tree, lead, None)
+            if isinstance(node, dict):
+                grown += [(*lead, key) for key in (node if part == "*" else [part]) if key in node]
+            elif isinstance(node, list) and part == "*":
+                grown += [(*lead, index) for index in range(len(node))]
+        out = grown
+    return out
 
 
 def faults_of(
@@ -160,8 +214,7 @@ def _fault(path: Path, details: list[dict[str, Any]], info: SchemaInfo, locator:
             fix=f"--set {shown}=... or write it to a file",
         )
     value = first["input"]
-    field = info.find(path)
-    secret = field is not None and field.secret
+    secret = kind == "secret_reference" or locator.is_secret(path)
     if isinstance(value, SecretRef) and not secret:
         return locator.fault(
             "secret-in-plain-field",
@@ -169,10 +222,27 @@ def _fault(path: Path, details: list[dict[str, Any]], info: SchemaInfo, locator:
             path,
             fix="declare the field as Secret[...]",
         )
+    if kind in _SAID_BY_THE_MODEL:
+        said = str(first["ctx"]["error"]) or first["msg"]
+        return locator.fault("invalid-value", f"{said}: {shown}" if shown else said, path)
+    more: dict[str, Any] = {}
+    holders = locator.holders(path)
+    if holders and holders[0].document is None and kind in _TOML_SHAPES and isinstance(value, str):
+        more["fix"] = f"write it as TOML: {_TOML_SHAPES[kind]}"
     expected = " or ".join(dict.fromkeys(_expected(detail) for detail in details))
     got = "" if secret else f", got {found(value)}"
     message = f"expected {expected}{got}: {shown}" if expected else f"{first['msg']}: {shown}"
-    return locator.fault("invalid-value", message, path)
+    return locator.fault("invalid-value", message, path, **more)
+
+
+_SAID_BY_THE_MODEL = {"value_error", "assertion_error"}
+_TOML_SHAPES = {
+    "list_type": '["a", "b"]',
+    "tuple_type": '["a", "b"]',
+    "set_type": '["a", "b"]',
+    "dict_type": "{key = 1}",
+    "model_type": "{key = 1}",
+}
 
 
 def _expected(detail: dict[str, Any]) -> str:
@@ -203,3 +273,13 @@ def validate(
         return model.model_validate(tree, extra="forbid"), []
     except ValidationError as error:
         return None, faults_of(error, tree, info, locator)
+    except Exception as error:  # noqa: BLE001 - a validator of the user's raises what it likes
+        where = f"{model.__module__}:{model.__qualname__}"
+        return None, [
+            Fault(
+                "schema-failed",
+                f"the schema {where} raised {type(error).__name__}: {error}",
+                why="a validator may raise ValueError or AssertionError to refuse a value",
+                fix="mend the validator",
+            )
+        ]

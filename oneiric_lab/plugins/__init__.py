@@ -1,5 +1,10 @@
-"""What installed distributions offer: found and read, never imported."""
+"""What installed distributions offer: found and read without import, probed in a subprocess.
+
+A probe is no sandbox: what it runs has the rights of whoever asks for it. It only keeps an
+import that hangs, exits or crashes out of this process.
+"""
 
 from ._discover import GROUP, Found, discover
+from ._probe import ProbeRequest, ProbeResult, probe
 
-__all__ = ["GROUP", "Found", "discover"]
+__all__ = ["GROUP", "Found", "ProbeRequest", "ProbeResult", "discover", "probe"]
