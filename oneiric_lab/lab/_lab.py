@@ -223,7 +223,7 @@ class Lab(Generic[T]):
         domain, _, key = target.partition(":")
         return self.registry.why_not(domain, key, provider)
 
-    def list(self, domain: str | None = None) -> Listing:
+    def candidates(self, domain: str | None = None) -> Listing:
         """Return all candidates, or those of one domain."""
         return self.registry.current.listing(domain)
 

@@ -61,15 +61,9 @@ def requirements(value: str | Iterable[str] | Mapping[str, str] | None) -> dict[
     if value is None:
         return {}
     if isinstance(value, str):
-        value = (value,)
-    if hasattr(value, "items"):
-        return {str(name): str(wanted) for name, wanted in value.items()}
-    out: dict[str, str] = {}
-    for text in value:
-        # `adapter:cache>=2` names the component and the versions at once.
-        name = re.split(r"[<>=!~ ]", text, maxsplit=1)[0]
-        out[name] = text[len(name) :].strip()
-    return out
+        return {value: ""}
+    items = value.items() if hasattr(value, "items") else ((name, "") for name in value)
+    return {str(name): str(specifier) for name, specifier in items}
 
 
 def texts(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -110,9 +104,6 @@ class Candidate:
         stability: An experimental one wins only when it is selected.
         enabled_by: A flag that must be on.
         settings_model: A pydantic model, or its `module:attr`, for its settings.
-        requires_secrets: Names of the secrets it reveals.
-        lifetime: `app` (one instance, shared) or `transient` (one for each lease).
-        blocking: Whether its factory blocks, and so runs in a worker thread.
         source: Where it was declared.
         source_name: The plugin, package, module or manifest.
         summary: One sentence for people.
@@ -140,9 +131,6 @@ class Candidate:
     stability: Stability = "stable"
     enabled_by: str | None = None
     settings_model: Any = None
-    requires_secrets: tuple[str, ...] = ()
-    lifetime: Literal["app", "transient"] = "app"
-    blocking: bool = False
     source: Source = "manual"
     source_name: str = ""
     summary: str = ""
@@ -150,13 +138,8 @@ class Candidate:
     origin: Origin | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     parsed_version: Version = field(init=False, repr=False)
-    source_rank: int = field(init=False, repr=False)
-    identity: tuple[str, str, str, str, str] = field(init=False, repr=False)
-    """What makes two candidates the same: adding it again replaces it."""
-    tie: tuple[str, str, str] = field(init=False, repr=False)
-    """Names, for what the score leaves equal: the smaller one goes first."""
     plain: bool = field(init=False, repr=False)
-    """Whether nothing but constraints, quarantine and needs can refuse it."""
+    """Whether nothing but constraints and needs can refuse it."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -165,15 +148,10 @@ class Candidate:
         put(self, "requires_dist", texts(self.requires_dist))
         put(self, "conflicts_with", texts(self.conflicts_with))
         put(self, "os_platform", texts(self.os_platform))
-        put(self, "requires_secrets", texts(self.requires_secrets))
         faults = list(_check(self))
         if faults:
             raise InvalidCandidateError(faults)
         put(self, "parsed_version", parse_version(self.version))
-        put(self, "source_rank", SOURCE_RANK[self.source])
-        name = self.source_name
-        put(self, "identity", (self.domain, self.key, self.provider, self.version, name))
-        put(self, "tie", (self.provider, name, self.version))
         put(
             self,
             "plain",
@@ -192,6 +170,11 @@ class Candidate:
     def target(self) -> str:
         """`domain:key`."""
         return f"{self.domain}:{self.key}"
+
+    @property
+    def identity(self) -> tuple[str, str, str, str, str]:
+        """What makes two candidates the same: adding it again replaces it."""
+        return self.domain, self.key, self.provider, self.version, self.source_name
 
     def __str__(self) -> str:
         return f"{self.provider} {self.version}"
@@ -229,11 +212,7 @@ def _check(c: Candidate) -> list[Fault]:
         bad(f"unknown source {c.source!r}", did_you_mean(str(c.source), SOURCE_RANK))
     if c.stability not in {"stable", "beta", "experimental"}:
         bad(f"unknown stability {c.stability!r}", "use stable, beta or experimental")
-    if c.lifetime not in {"app", "transient"}:
-        bad(f"unknown lifetime {c.lifetime!r}", "use app or transient")
-    if not callable(c.factory) and not isinstance(c.factory, str):
-        bad(f"expected a factory, found {c.factory!r}", "give a callable, or package.module:name")
-    elif isinstance(c.factory, str) and c.factory and not _FACTORY.match(c.factory):
+    if isinstance(c.factory, str) and c.factory and not _FACTORY.match(c.factory):
         bad(f"factory {c.factory!r} is no `module:attr`", "write it as package.module:name")
     faults += _check_specifiers(c)
     return faults
@@ -263,23 +242,15 @@ def _check_specifiers(c: Candidate) -> list[Fault]:
         except InvalidSpecifier:
             bad(f"{what} {text!r} is no version specifier", "write it as >=1,<2")
     for name in c.requires:
-        if not is_target(name):
+        domain, _, key = name.partition(":")
+        if domain not in DOMAINS or not _NAME.match(key):
             bad(f"requires {name!r}, which is no component", "write it as adapter:cache")
-    for what, text in [
-        *(("requires_dist", text) for text in c.requires_dist),
-        *(("conflicts_with", text) for text in c.conflicts_with if not is_target(text)),
-    ]:
+    for text in c.requires_dist:
         try:
             Requirement(text)
         except InvalidRequirement:
-            bad(f"{what} {text!r} is no requirement", "write it as boto3>=1.34")
+            bad(f"requires_dist {text!r} is no requirement", "write it as boto3>=1.34")
     return faults
-
-
-def is_target(text: str) -> bool:
-    """Return whether *text* names a component, as `adapter:cache` does."""
-    domain, _, key = text.partition(":")
-    return domain in DOMAINS and _is_name(key)
 
 
 @lru_cache(maxsize=1024)

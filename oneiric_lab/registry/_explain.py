@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Because, Fault
 from oneiric_lab.views import Cell, Column, Note, Result, Table, View
@@ -12,19 +11,16 @@ from oneiric_lab.views import Cell, Column, Note, Result, Table, View
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from packaging.version import Version
-
     from oneiric_lab.views import Block
 
     from ._candidate import Candidate, Refusal
-
-    Score = tuple[int, int, int, int, int, Version]
 
 FIELDS = ("selected", "preferred", "priority", "stack_level", "source_rank", "version")
 _WORDS = ("selection", "preferred capabilities", "priority", "stack level", "source", "version")
 
 
-class Ranked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ranked:
     """A candidate that could win, with what counted.
 
     Attributes:
@@ -36,7 +32,7 @@ class Ranked(NamedTuple):
 
     rank: int
     candidate: Candidate
-    score: Score
+    score: tuple[int, int, int, int, int, object]
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -71,14 +67,7 @@ class Rejected:
             "version": c.version,
             "code": first.code,
             "reason": first.reason,
-            "reasons": [
-                {
-                    "code": r.code,
-                    "reason": r.reason,
-                    "origin": None if r.origin is None else r.origin.as_dict(),
-                }
-                for r in self.refusals
-            ],
+            "reasons": [{"code": r.code, "reason": r.reason} for r in self.refusals],
             "source": c.source,
             "source_name": c.source_name,
             "origin": None if origin is None else origin.as_dict(),
@@ -150,7 +139,7 @@ class Explanation(Result):
                     f"{s[1]}/{self.prefer}" if self.prefer else "-",
                     s[2],
                     s[3],
-                    row.candidate.source,
+                    _source(row.candidate),
                     Cell("active", "ok") if won else Cell("shadowed", "muted"),
                 )
             )
@@ -165,7 +154,7 @@ class Explanation(Result):
                     None,
                     None,
                     None,
-                    out.candidate.source,
+                    _source(out.candidate),
                     Cell(f"rejected: {first.code}", "bad"),
                 )
             )
@@ -216,12 +205,10 @@ def decide(ranking: tuple[Ranked, ...]) -> tuple[str, bool]:
         if word == "source":
             return f"source ({first.candidate.source} over {second.candidate.source})", False
         return f"{word} ({left} > {right})", False
-    a, b = first.candidate, second.candidate
-    if a.provider != b.provider:
-        return f"name ({a.provider} before {b.provider})", True
-    if a.source_name != b.source_name:
-        return f"source name ({a.source_name or '-'} before {b.source_name or '-'})", True
-    return f"spelling of the version ({a.version} before {b.version})", True
+    if first.candidate.provider != second.candidate.provider:
+        return f"name ({first.candidate.provider} before {second.candidate.provider})", True
+    names = f"{first.candidate.source_name or '-'} before {second.candidate.source_name or '-'}"
+    return f"source name ({names})", True
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -289,7 +276,7 @@ def no_candidate(target: str, wish: str, rejected: tuple[Rejected, ...], known: 
             fix=did_you_mean(target, known, limit=5),
         )
     because = tuple(
-        Because(f"{out.candidate} {r.reason}", _aside(out.candidate, r))
+        Because(f"{out.candidate} {r.reason}", str(r.origin or _source(out.candidate)))
         for out in rejected
         for r in out.refusals[:1]
     )
@@ -298,36 +285,15 @@ def no_candidate(target: str, wish: str, rejected: tuple[Rejected, ...], known: 
     )
 
 
-def _aside(candidate: Candidate, refusal: Refusal) -> str:
-    if refusal.code == "quarantined":
-        return ""
-    if refusal.code == "version":
-        return f"constraint, {refusal.origin}" if refusal.origin else "constraint"
-    return _source(candidate)
-
-
-_ABSENT = re.compile(r"ModuleNotFoundError: (?:No module named )?['\"]?([\w.]+)")
-
-
 def _help(rejected: tuple[Rejected, ...]) -> str | None:
-    """Return what each candidate with a single reason against it would need."""
-    install: list[str] = []
-    other: list[str] = []
     for out in rejected:
         if len(out.refusals) != 1:
             continue
-        c, r = out.candidate, out.refusals[0]
-        absent = _ABSENT.search(r.reason) if r.code == "quarantined" else None
-        if absent is not None:
-            install.append(f"install {absent[1]}")
-        elif r.code == "distribution":
-            install.append(
-                f"install a fitting {re.split('[^A-Za-z0-9_.-]', r.reason[6:].removeprefix('the distribution '))[0]}"
-            )
-        elif r.code == "version":
-            other.append(f"relax {r.reason.removeprefix('is outside ')} (would select {c})")
-        elif r.code == "disabled":
-            other.append(f"set flags.{c.enabled_by} = true (would select {c})")
-        elif r.code == "experimental":
-            other.append(f"select {c.provider} to accept it as experimental")
-    return ", or ".join(dict.fromkeys(install + other)) or None
+        r = out.refusals[0]
+        if r.code == "version":
+            return f"relax {r.reason.removeprefix('is outside ')} (would select {out.candidate})"
+        if r.code == "disabled":
+            return f"set flags.{out.candidate.enabled_by} = true (would select {out.candidate})"
+        if r.code == "experimental":
+            return f"select {out.candidate.provider} to accept it as experimental"
+    return None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Fault, RegistryError
-
-from ._candidate import Candidate, Refusal, is_target, specifier
+from ._candidate import Candidate, Refusal, specifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from oneiric_lab.errors import Origin
 
@@ -33,43 +31,6 @@ def _choices(
     }
 
 
-def inferred_priorities(order: Iterable[str]) -> dict[str, int]:
-    """Return source name to priority for a stack order.
-
-    An entry is a name, which gets ten times its position counted from 1, or `name:number`.
-    Later names stand higher, as later layers do.
-
-    Raises:
-        RegistryError: With one fault for each entry that is neither.
-
-    Example:
-        >>> inferred_priorities(["platform", "shop", "hotfix:500"])
-        {'platform': 10, 'shop': 20, 'hotfix': 500}
-    """
-    out: dict[str, int] = {}
-    faults: list[Fault] = []
-    for position, entry in enumerate(order, 1):
-        name, colon, number = (part.strip() for part in entry.partition(":"))
-        value = 10 * position
-        if colon:
-            try:
-                value = int(number)
-            except ValueError:
-                name = ""
-        if not name or not -1000 <= value <= 1000:  # noqa: PLR2004 - the range of a priority
-            faults.append(
-                Fault(
-                    "stack-order",
-                    f"expected a package or `package:priority` in the stack order, found {entry!r}",
-                    fix="write `shop`, or `shop:50` with a priority from -1000 to 1000",
-                )
-            )
-        out[name] = value
-    if faults:
-        raise RegistryError(faults)
-    return out
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """All that decides between candidates and does not stand on a candidate.
@@ -78,17 +39,14 @@ class Rules:
         selections: Domain to key to provider.
         constraints: Domain to key to version specifier.
         flags: Static flags.
-        stack_order: Packages, see `inferred_priorities`; it gives their candidates that
-            state no priority one.
+        stack_order: Packages; a later one stands higher. Each gives its candidates without
+            a priority the priority ten times its position, from 1.
         default_priority: Of candidates that neither state nor infer one.
         strict: Whether a component that only names decided is an error.
         quarantined: Identity to what happened, for candidates that failed a probe.
         installed: Gives the version of a distribution, or None.
         python: Version of the interpreter.
         platform: As `sys.platform`.
-
-    Raises:
-        RegistryError: The stack order or a constraint is malformed.
     """
 
     selections: Mapping[str, Mapping[str, Choice]] = field(default_factory=dict)
@@ -101,29 +59,10 @@ class Rules:
     installed: Callable[[str], str | None] | None = None
     python: str = ".".join(map(str, sys.version_info[:3]))
     platform: str = sys.platform
-    inferred: Mapping[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "selections", _choices(self.selections))
-        put(self, "constraints", _choices(self.constraints))
-        put(self, "inferred", inferred_priorities(self.stack_order))
-        faults = list(self._bad_constraints())
-        if faults:
-            raise RegistryError(faults)
-
-    def _bad_constraints(self) -> Iterator[Fault]:
-        for domain, keys in self.constraints.items():
-            for key, choice in keys.items():
-                try:
-                    specifier(choice.value)
-                except ValueError:  # packaging's InvalidSpecifier is one
-                    yield Fault(
-                        "constraint",
-                        f"constraint {choice.value!r} of {domain}:{key} is no version specifier",
-                        choice.origin,
-                        fix="write it as >=1,<2",
-                    )
+        object.__setattr__(self, "selections", _choices(self.selections))
+        object.__setattr__(self, "constraints", _choices(self.constraints))
 
     def selection(self, domain: str, key: str) -> Choice | None:
         """Return who was selected for a component."""
@@ -135,10 +74,12 @@ class Rules:
 
     def priority(self, candidate: Candidate) -> int:
         """Return the stated, inferred or default priority of *candidate*."""
-        stated = candidate.priority
-        if stated is not None:
-            return stated
-        return self.inferred.get(candidate.source_name, self.default_priority)
+        if candidate.priority is not None:
+            return candidate.priority
+        order = self.stack_order
+        if order and candidate.source_name in order:
+            return 10 * (order.index(candidate.source_name) + 1)
+        return self.default_priority
 
     def refusals(self, candidate: Candidate, *, selected: bool) -> list[Refusal]:
         """Return every reason to keep *candidate* out, needs left aside, in the fixed order."""
@@ -156,7 +97,7 @@ class Rules:
             out.append(Refusal("version", f"is outside `{constraint.value}`", constraint.origin))
         return out
 
-    def _conditions(self, candidate: Candidate, *, selected: bool) -> Iterator[Refusal]:
+    def _conditions(self, candidate: Candidate, *, selected: bool) -> Iterable[Refusal]:
         flag = candidate.enabled_by
         if flag is not None and not self.flags.get(flag, False):
             yield Refusal("disabled", f"is disabled: the flag `{flag}` is off", candidate.origin)
@@ -178,9 +119,8 @@ class Rules:
             if reason:
                 yield Refusal("distribution", reason, candidate.origin)
         for text in candidate.conflicts_with:
-            reason = None if is_target(text) else self._present(text)
-            if reason:
-                yield Refusal("conflict", reason, candidate.origin)
+            if ":" not in text and self._version(text) is not None:
+                yield Refusal("conflict", f"conflicts with the installed {text}", candidate.origin)
 
     def _missing(self, text: str) -> str | None:
         from packaging.requirements import Requirement  # noqa: PLC0415 - few candidates need it
@@ -195,17 +135,6 @@ class Rules:
             return f"needs {wanted.name}{wanted.specifier}, installed is {version}"
         return None
 
-    def _present(self, text: str) -> str | None:
-        from packaging.requirements import Requirement  # noqa: PLC0415 - see _missing
-
-        other = Requirement(text)
-        if other.marker is not None and not other.marker.evaluate():
-            return None
-        version = self._version(other.name)
-        if version is None or not other.specifier.contains(version, prereleases=True):
-            return None
-        return f"conflicts with the installed {other.name} {version}"
-
     def _version(self, name: str) -> str | None:
         if self.installed is not None:
             return self.installed(name)
@@ -215,3 +144,23 @@ class Rules:
             return metadata.version(name)
         except metadata.PackageNotFoundError:
             return None
+
+
+def score(
+    candidate: Candidate, rules: Rules, *, selected: bool, preferred: int
+) -> tuple[int, int, int, int, int, Any]:
+    """Return what decides, the greater the better: the order of precedence.
+
+    The order is: selected, preferred capabilities matched, priority, stack level, source
+    rank, version. Provider and source name only break what is left, ascending.
+    """
+    from ._candidate import SOURCE_RANK  # noqa: PLC0415 - a constant of the row below
+
+    return (
+        int(selected),
+        preferred,
+        rules.priority(candidate),
+        candidate.stack_level or 0,
+        SOURCE_RANK[candidate.source],
+        candidate.parsed_version,
+    )
