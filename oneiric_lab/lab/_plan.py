@@ -42,6 +42,11 @@ class Plan(Result):
             p.severity == "error" for p in self.problems
         )
 
+    @property
+    def exit_code(self) -> int:
+        """1 where there are problems."""
+        return 0 if self.ok else 1
+
     def apply(self) -> Applied:
         """Make it so: all of it or nothing.
 

@@ -100,6 +100,11 @@ class Explanation(Result):
     problem: Fault | None = None
     prefer: int = 0
 
+    @property
+    def exit_code(self) -> int:
+        """1 where nobody provides the component."""
+        return 0 if self.winner is not None else 1
+
     def as_dict(self) -> dict[str, object]:
         """Return the stable shape of `explain DOMAIN:KEY --json`."""
         w = self.winner
@@ -228,6 +233,11 @@ class WhyNot(Result):
     changes: Mapping[str, object] | None
     because: tuple[str, ...]
     already: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """1 where no change of the configuration helps."""
+        return 0 if self.changes is not None else 1
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
