@@ -8,6 +8,7 @@ from ._environ import OWN_MEANING
 from ._explain import Contribution, ValueExplanation, shown
 from ._formats import Parsed, parse
 from ._inputs import Inputs, PackageDefaults, SessionValue
+from ._jsonschema import json_schema
 from ._layers import Layer
 from ._load import load
 from ._paths import leaves, parse_path, render_path
@@ -38,6 +39,7 @@ __all__ = [
     "ValueChange",
     "ValueExplanation",
     "changed_values",
+    "json_schema",
     "leaves",
     "load",
     "parse",

@@ -38,7 +38,7 @@ from oneiric_lab.store import FileChange, Store
 
 from . import _allow
 from ._plan import Applied, Plan
-from ._results import Check, History, Status
+from ._results import Check, History, Status, ValueDiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -223,9 +223,33 @@ class Lab(Generic[T]):
         domain, _, key = target.partition(":")
         return self.registry.why_not(domain, key, provider)
 
-    def list(self, domain: str | None = None) -> Listing:
+    def candidates(self, domain: str | None = None) -> Listing:
         """Return all candidates, or those of one domain."""
         return self.registry.current.listing(domain)
+
+    def diff(self, left: str, right: str) -> ValueDiff:
+        """Return the values in which two configurations differ.
+
+        Args:
+            left: `now`, `profile:prod`, or profiles together: `profile:prod+eu`.
+            right: The other one.
+        """
+        return ValueDiff(left, right, changed_values(self._side(left), self._side(right)))
+
+    def _side(self, name: str) -> Snapshot:
+        kind, _, rest = name.partition(":")
+        if name == "now":
+            return self.snapshot
+        if kind != "profile":
+            raise UsageError(
+                Fault(
+                    "bad-side",
+                    f"{name!r} is no configuration",
+                    fix="now, profile:prod or profile:a+b",
+                )
+            )
+        names = tuple(part for part in rest.split("+") if part)
+        return load(replace(self.snapshot.inputs, profiles=names), previous=self.snapshot)
 
     # --- changes ------------------------------------------------------------------------
 

@@ -42,6 +42,11 @@ class Plan(Result):
             p.severity == "error" for p in self.problems
         )
 
+    @property
+    def exit_code(self) -> int:
+        """1 where there are problems."""
+        return 0 if self.ok else 1
+
     def apply(self) -> Applied:
         """Make it so: all of it or nothing.
 
@@ -94,8 +99,9 @@ class Plan(Result):
         for file in self.proposal.files:
             blocks.append(Code(_diff(file.before, file.after), "diff", f"would write {file.shown}"))
         for problem in self.problems:
-            tone = "bad" if problem.severity == "error" else "warn"
-            blocks.append(Note("\n".join(problem.lines()), tone))
+            blocks.append(
+                Note("\n".join(problem.lines()), "bad" if problem.severity == "error" else "warn")
+            )
         if not values and not self.components and not self.problems:
             blocks.append(Note("nothing would change", "info"))
         many = f"{len(values)} values, {len(self.components)} components"

@@ -6,9 +6,11 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oneiric_lab.config import shown
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
 if TYPE_CHECKING:
+    from oneiric_lab.config import ValueChange
     from oneiric_lab.errors import Fault
     from oneiric_lab.store import Entry
     from oneiric_lab.views import Block
@@ -24,6 +26,11 @@ class Check(Result):
     def ok(self) -> bool:
         """Whether no set of profiles has an error."""
         return not any(f.severity == "error" for _, faults in self.rows for f in faults)
+
+    @property
+    def exit_code(self) -> int:
+        """2 where there is an error."""
+        return 0 if self.ok else 2
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -168,3 +175,40 @@ class Status(Result):
                 Note("next: show, explain PATH, list, explain DOMAIN:KEY, plan --set PATH=VALUE"),
             ),
         )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ValueDiff(Result):
+    """Values in which two configurations differ."""
+
+    left: str
+    right: str
+    values: tuple[ValueChange, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where they differ, as `diff` has it."""
+        return 1 if self.values else 0
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        values = [v.as_dict() for v in self.values]
+        return {"left": self.left, "right": self.right, "values": values}
+
+    def view(self) -> View:
+        """Return one row for each value, with both places."""
+        title = f"{self.left} and {self.right}: {len(self.values)} values differ"
+        if not self.values:
+            return View("diff", title, (Note("no value differs", "ok"),))
+        rows = tuple(
+            (
+                v.path,
+                shown(v.old, 36),
+                Cell(shown(v.new, 36), "info"),
+                Cell(str(v.old_origin or "-"), "muted"),
+                Cell(str(v.new_origin or "-"), "muted"),
+            )
+            for v in self.values
+        )
+        heads = ("value", self.left, self.right, f"{self.left} at", f"{self.right} at")
+        return View("diff", title, (Table(heads, rows),))

@@ -31,11 +31,16 @@ def sample_source() -> Path:
     )
 
 
+def tutorials() -> list[Path]:
+    """Return the tutorial notebooks, in order."""
+    return sorted(sample_source().parent.glob("*.ipynb"))
+
+
 def copy_sample(target: Path | None = None) -> Path:
     """Return a copy of the sample workspace: in *target*, or in a folder that goes at exit."""
     if target is None:
         folder = tempfile.mkdtemp(prefix="oneiric-sample-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         target = Path(folder) / "shop"
-    shutil.copytree(sample_source(), target, ignore=_LEFT_OUT, dirs_exist_ok=False)
+    shutil.copytree(sample_source(), target, ignore=_LEFT_OUT, dirs_exist_ok=True)
     return target

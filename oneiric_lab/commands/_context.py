@@ -1,0 +1,79 @@
+"""What every verb is given: the workspace it is about, and how to ask the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneiric_lab.lab import Lab
+
+_FILES = ("oneiric.toml", "oneiric.yaml", "oneiric.yml", "oneiric.json")
+
+
+@dataclass
+class Interaction:
+    """How a door talks with its user while a verb runs.
+
+    Attributes:
+        body: Text below a cell magic, or on standard input.
+        layer: Where changes go when nobody says: `session` in a kernel, `project` in a shell.
+        workspace: The folder that is meant when nobody says; a kernel remembers `-C`.
+        labs: Open workspaces of this door, by options.
+    """
+
+    body: Callable[[], str | None] = lambda: None
+    layer: str = "project"
+    workspace: str = "."
+    labs: dict[tuple[object, ...], Lab[Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Context:
+    """The options that all verbs share."""
+
+    interaction: Interaction
+    workspace: str = "."
+    profiles: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    policy: str | None = None
+
+    def lab(self) -> Lab[Any]:
+        """Open the workspace, or return it where this door has it open."""
+        from oneiric_lab.lab import Lab  # noqa: PLC0415 - `--help` opens nothing
+
+        key = (self.workspace, self.profiles, self.config, self.sets, self.policy)
+        found = self.interaction.labs.get(key)
+        if found is None:
+            self.require()
+            found = Lab.open(
+                self.workspace,
+                profiles=self.profiles or None,
+                config=self.config,
+                set=self.sets,
+                policy=self.policy,
+            )
+            self.interaction.labs[key] = found
+        return found
+
+    def require(self) -> None:
+        """Refuse a folder that holds no workspace.
+
+        Raises:
+            UsageError: With how to make one.
+        """
+        root = Path(self.workspace).expanduser()
+        if not any((root / name).exists() for name in _FILES):
+            raise UsageError(
+                Fault(
+                    "no-workspace",
+                    f"{self.workspace} holds no workspace: there is no oneiric.toml",
+                    fix="oneiric-lab init  (an empty one), or  oneiric-lab init --sample DIR",
+                )
+            )

@@ -1,0 +1,72 @@
+"""`plan [FILE|-]`: what a change would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.files import read
+
+from ._root import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneiric_lab.lab import Plan
+
+
+def make_plan(
+    ctx: click.Context,
+    file: str | None,
+    sets: tuple[str, ...],
+    unset: tuple[str, ...],
+    layer: str | None,
+) -> Plan:
+    """Return the plan that the arguments of `plan` and `apply` describe.
+
+    Raises:
+        UsageError: Nothing was asked for, or two things at once.
+    """
+    context = parts(ctx)
+    where = layer or context.interaction.layer
+    body = None
+    if file not in {None, "-"}:
+        body = read(Path(str(file)), shown=str(file)).data.decode()
+    elif file == "-" or not (sets or unset):
+        body = context.interaction.body()
+    if body and body.strip():
+        if sets or unset:
+            raise UsageError("a text and --set together", fix="put the values into the text")
+        return context.lab().plan(body, layer=where)
+    if not sets and not unset:
+        raise UsageError(Fault("usage", "nothing to plan", fix="plan --set server.port=9090"))
+    return context.lab().plan(sets, layer=where, unset=unset)
+
+
+def options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments that `plan` and `apply` share."""
+    for decorator in (
+        click.option("--layer", metavar="LAYER", help="session, project, local, profile:NAME."),
+        click.option("--unset", multiple=True, metavar="PATH", help="Remove what the layer says."),
+        click.option("--set", "sets", multiple=True, metavar="K=V", help="A value to change."),
+        click.argument("file", required=False),
+    ):
+        function = decorator(function)
+    return function
+
+
+@click.command("plan")
+@options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    file: str | None,
+    sets: tuple[str, ...],
+    unset: tuple[str, ...],
+    layer: str | None,
+) -> Plan:
+    """Show what a change would do: a TOML FILE (`-` reads it here), or --set K=V."""
+    return make_plan(ctx, file, sets, unset, layer)

@@ -1,0 +1,132 @@
+"""The one definition of all verbs, for a shell and for a kernel.
+
+A verb lives in a module of its own, imported when it is asked for: `--help` reads the
+table below and imports none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from oneiric_lab.errors import Fault, UsageError, did_you_mean
+
+from ._context import Context, Interaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oneiric_lab.views import Result
+
+VERBS: dict[str, str] = {
+    "init": "Make a workspace, empty or the sample one.",
+    "show": "Show the values that are in force.",
+    "origin": "Say where a value was said.",
+    "explain": "Say why a value or a component is what it is.",
+    "list": "List components and their candidates.",
+    "check": "Say whether the workspace is sound.",
+    "plan": "Show what a change would do, without doing it.",
+    "apply": "Do what a plan shows.",
+    "set": "Write values to a layer.",
+    "unset": "Remove values from a layer.",
+    "undo": "Take the last written change back.",
+    "history": "Show what was changed, by whom.",
+    "diff": "Compare two effective configurations.",
+    "schema": "Print the JSON Schema of the workspace's files.",
+    "plugins": "List installed plugins.",
+    "allow": "Let this workspace's code run.",
+    "doctor": "Say what this installation has and lacks.",
+    "lab": "Open JupyterLab on the workspace.",
+}
+"""Verb to its one line of help."""
+
+
+class Verbs(click.Group):
+    """The group of verbs, imported one by one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs, in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one verb, its module imported now."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"._{cmd_name}", __package__).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; an unknown one is told with the nearest."""
+        if args[0] not in VERBS:
+            raise UsageError(
+                Fault(
+                    "unknown-verb",
+                    f"unknown verb `{args[0]}`",
+                    fix=did_you_mean(args[0], VERBS, limit=len(VERBS)),
+                )
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of verbs without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=Verbs,
+    name="oneiric-lab",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Also, anywhere: --json, --width N, --no-color, -q, --version.",
+)
+@click.option("-C", "--workspace", metavar="DIR", help="Folder of the workspace.")
+@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Activate a profile.")
+@click.option("--config", multiple=True, metavar="FILE", help="Add a file above the profiles.")
+@click.option("--set", "sets", multiple=True, metavar="K=V", help="Set a value for this call.")
+@click.option("--policy", metavar="FILE", help="File that locks values.")
+@click.pass_context
+def root(
+    ctx: click.Context,
+    workspace: str | None,
+    profiles: tuple[str, ...],
+    config: tuple[str, ...],
+    sets: tuple[str, ...],
+    policy: str | None,
+) -> Result | None:
+    """Which value, which component is in force, why, and what a change would do."""
+    interaction = ctx.find_object(Interaction) or Interaction()
+    if workspace is not None:
+        # A kernel goes on with the workspace it was last told.
+        interaction.workspace = workspace
+    ctx.obj = Context(interaction, interaction.workspace, profiles, config, sets, policy)
+    if ctx.invoked_subcommand is None:
+        return ctx.obj.lab().status()
+    return None
+
+
+def run(args: Sequence[str], interaction: Interaction, *, prog: str = "oneiric-lab") -> Any:
+    """Run one verb and return its result; help prints itself and returns None.
+
+    Raises:
+        OneiricError: Whatever went wrong, a misused option included.
+    """
+    try:
+        with root.make_context(prog, list(args), obj=interaction) as ctx:
+            return root.invoke(ctx)
+    except click.exceptions.Exit:
+        return None
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else prog
+        raise UsageError(Fault("usage", error.format_message(), fix=f"{where} --help")) from None
+
+
+def parts(ctx: click.Context) -> Context:
+    """Return the shared options of a verb's context."""
+    found = ctx.find_object(Context)
+    assert found is not None, "the root puts it there"  # noqa: S101 - our own invariant
+    return found
