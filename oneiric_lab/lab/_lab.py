@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from oneiric_lab.registry import Explanation, Handle, Listing, WhyNot
 
 T = TypeVar("T")
+_OWN_NAME = "oneiric_lab.components"
+_OWN = Path(__file__).resolve().parent.parent / "components"
 
 
 class Lab(Generic[T]):
@@ -602,7 +604,9 @@ def _fill(registry: Registry, snapshot: Snapshot) -> list[Fault]:
             except OneiricError as error:
                 faults += [replace(f, severity="warning") for f in error.faults]
     for package in settings.plugins.packages:
-        file = root / package.replace(".", "/") / "oneiric-plugin.toml"
+        inside = root / package.replace(".", "/") / "oneiric-plugin.toml"
+        # Our own package is taken by name, since a workspace need not copy it.
+        file = _OWN / "oneiric-plugin.toml" if package == _OWN_NAME else inside
         try:
             data = file.read_bytes()
         except OSError as error:
@@ -614,7 +618,7 @@ def _fill(registry: Registry, snapshot: Snapshot) -> list[Fault]:
                 )
             )
             continue
-        shown = file.relative_to(root).as_posix()
+        shown = inside.relative_to(root).as_posix()
         found += read_descriptor(
             data,
             shown=shown,

@@ -1,0 +1,1 @@
+"""Two more caches for the sample shop: see `oneiric-plugin.toml` beside this file."""
