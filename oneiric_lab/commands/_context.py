@@ -25,12 +25,14 @@ class Interaction:
         layer: Where changes go when nobody says: `session` in a kernel, `project` in a shell.
         workspace: The folder that is meant when nobody says; a kernel remembers `-C`.
         labs: Open workspaces of this door, by options.
+        current: The lab that is meant when nobody names a workspace: a kernel's own `lab`.
     """
 
     body: Callable[[], str | None] = lambda: None
     layer: str = "project"
     workspace: str = "."
     labs: dict[tuple[object, ...], Lab[Any]] = field(default_factory=dict)
+    current: Callable[[], Lab[Any] | None] = lambda: None
 
 
 @dataclass
@@ -48,16 +50,25 @@ class Context:
         """Open the workspace, or return it where this door has it open."""
         from oneiric_lab.lab import Lab  # noqa: PLC0415 - `--help` opens nothing
 
-        key = (self.workspace, self.profiles, self.config, self.sets, self.policy)
+        options = (self.profiles, self.config, self.sets, self.policy)
+        current = self.interaction.current() if self.workspace == "." else None
+        if current is not None and not any(options):
+            return current
+        workspace = self.workspace if current is None else str(current.root)
+        key = (workspace, *options)
         found = self.interaction.labs.get(key)
         if found is None:
-            self.require()
+            if current is None:
+                self.require()
             found = Lab.open(
-                self.workspace,
+                workspace,
                 profiles=self.profiles or None,
                 config=self.config,
                 set=self.sets,
                 policy=self.policy,
+                # The same folder, whose code runs in this process already.
+                environ=None if current is None else current.snapshot.inputs.environ,
+                trusted=current is not None,
             )
             self.interaction.labs[key] = found
         return found

@@ -15,8 +15,12 @@ from oneiric_lab.commands import Interaction, root, run
 from oneiric_lab.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
+
+    from oneiric_lab.lab import Lab
 
 _START = re.compile(r"^\s*(?:[\w\s,.\[\]'\"]+=\s*)?%%?oneiric[ \t]+")
 _HELP = re.compile(r"^(\s*)%%?oneiric((?:\s+[\w-]+)*)\s*\?{1,2}\s*$")
@@ -26,9 +30,21 @@ _MOST = 500
 class Door:
     """One kernel's door: its open workspaces and its magic."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, object]) -> None:
         self._body: str | None = None
-        self.interaction = Interaction(layer="session", body=lambda: self._body)
+        self._names = names
+        self.interaction = Interaction(
+            layer="session", body=lambda: self._body, current=self._current
+        )
+
+    def _current(self) -> Lab[Any] | None:
+        """Return what the notebook calls `lab`: `%oneiric` and its cells speak of one lab."""
+        found = self._names.get("lab")
+        if found is None:
+            return None
+        from oneiric_lab.lab import Lab  # noqa: PLC0415 - there is one, or something of the name
+
+        return found if isinstance(found, Lab) else None
 
     def magic(self, line: str, cell: str | None = None) -> Any:
         """Run one verb; the cell below `%%oneiric` is its text."""
@@ -87,16 +103,18 @@ def load(shell: InteractiveShell) -> None:
     from IPython.core.completer import context_matcher  # noqa: PLC0415 - loaded in a kernel
 
     unload(shell)
-    door = Door()
+    door = Door(shell.user_ns)
 
     def oneiric(line: str, cell: str | None = None) -> Any:
         """Ask a workspace: `%oneiric explain server.port`; `%oneiric --help` lists the verbs."""
         return door.magic(line, cell)
 
-    @context_matcher(identifier="oneiric_lab", priority=200)
     def matcher(context: CompletionContext) -> SimpleMatcherResult:
         return door.complete(context)
 
+    # IPython's decorator has no types; it marks the function and returns it.
+    marked: Any = context_matcher(identifier="oneiric_lab", priority=200)
+    matcher = marked(matcher)
     shell.register_magic_function(oneiric, "line_cell", "oneiric")
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
@@ -109,7 +127,7 @@ def unload(shell: InteractiveShell) -> None:
     matcher = _matchers.pop(id(shell), None)
     if matcher is None:
         return
-    if shell.Completer is not None and matcher in shell.Completer.custom_matchers:
+    if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     if ask_help in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(ask_help)
