@@ -7,7 +7,7 @@ table below and imports none.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -105,11 +105,14 @@ def root(
         interaction.workspace = workspace
     ctx.obj = Context(interaction, interaction.workspace, profiles, config, sets, policy)
     if ctx.invoked_subcommand is None:
-        return ctx.obj.lab().status()
+        status: Result = ctx.obj.lab().status()
+        return status
     return None
 
 
-def run(args: Sequence[str], interaction: Interaction, *, prog: str = "oneiric-lab") -> Any:
+def run(
+    args: Sequence[str], interaction: Interaction, *, prog: str = "oneiric-lab"
+) -> Result | None:
     """Run one verb and return its result; help prints itself and returns None.
 
     Raises:
@@ -117,7 +120,8 @@ def run(args: Sequence[str], interaction: Interaction, *, prog: str = "oneiric-l
     """
     try:
         with root.make_context(prog, list(args), obj=interaction) as ctx:
-            return root.invoke(ctx)
+            result: Result | None = root.invoke(ctx)
+            return result
     except click.exceptions.Exit:
         return None
     except click.UsageError as error:

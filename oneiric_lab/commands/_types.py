@@ -47,7 +47,7 @@ def segments(paths: Iterable[str], incomplete: str) -> list[str]:
     return list(out)
 
 
-class PathType(click.ParamType):
+class PathType(click.ParamType[str]):
     """A path of a value."""
 
     name = "path"
@@ -62,7 +62,7 @@ class PathType(click.ParamType):
         return [CompletionItem(p) for p in segments(lab.snapshot.paths(), incomplete)]
 
 
-class TargetType(click.ParamType):
+class TargetType(click.ParamType[str]):
     """A path of a value, or a component."""
 
     name = "target"
@@ -74,12 +74,13 @@ class TargetType(click.ParamType):
         lab = _lab(ctx)
         if lab is None:
             return []
-        components = [t for t in lab.registry.current.keys() if t.startswith(incomplete)]
+        known = lab.registry.current.keys()
+        components = [target for target in known if target.startswith(incomplete)]
         paths = segments(lab.snapshot.paths(), incomplete)
         return [CompletionItem(p) for p in [*paths, *components]]
 
 
-class ProviderType(click.ParamType):
+class ProviderType(click.ParamType[str]):
     """A provider of the component that was named before."""
 
     name = "provider"

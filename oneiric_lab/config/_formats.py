@@ -208,9 +208,7 @@ def _tomllib(source: _Source, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        source.fail(
-            _deepest(text), 1, _TOO_DEEP, "split it into tables with headers"
-        )
+        source.fail(_deepest(text), 1, _TOO_DEEP, "split it into tables with headers")
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         match = _AT.search(message)

@@ -16,9 +16,11 @@ from ._secrets import SecretRef, SecretSource
 from ._settings import REPLACED, Settings
 from ._snapshot import Snapshot
 from ._sources import Sources
-from ._validate import Locator, found, validate
+from ._validate import Locator, expand, validate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import BaseModel
 
     from ._inputs import Inputs
@@ -61,12 +63,14 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     faults = list(dict.fromkeys(sources.faults))
     layers = [_without_profiles(layer) for layer in (*below, *profiles, *above)]
     if policy is not None:
-        faults += _locked(policy, layers)
         layers.append(policy)
+    infos = (built_in_info,) if user_info is None else (built_in_info, user_info)
+    locator = Locator(layers, infos)
+    if policy is not None:
+        faults += _locked(policy, layers[:-1], locator)
 
     strategies = _strategies(user)
     clashes: list[Fault] = []
-    locator = Locator(layers)
 
     def clash(path: Path, layer: Layer) -> None:
         info = built_in_info.find(path) or (user_info.find(path) if user_info else None)
@@ -77,7 +81,7 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     tree = fold(layers, strategies, clash)
     faults += clashes
     secrets = SecretSource(inputs.environ, (secret_folder,), inputs.secret_providers)
-    tree = _hide(tree, _secret_paths(built_in_info, user_info), locator)
+    tree = _hide(tree, infos)
     targets: dict[Path, list[Path]] = {}
     if _mentions_interpolation(layers):
         run = Interpolation(
@@ -161,7 +165,7 @@ def _strategies(user: type[BaseModel] | None) -> dict[Path, Merge]:
     return out
 
 
-def _locked(policy: Layer, layers: list[Layer]) -> list[Fault]:
+def _locked(policy: Layer, layers: list[Layer], locator: Locator) -> list[Fault]:
     faults = []
     for path, value in leaves(policy.tree):
         for layer in layers:
@@ -171,9 +175,9 @@ def _locked(policy: Layer, layers: list[Layer]) -> list[Fault]:
             faults.append(
                 Fault(
                     "locked-value",
-                    f"{render_path(path)} is locked by policy to {found(value)}",
+                    f"{render_path(path)} is locked by policy to {locator.short(policy, path)}",
                     layer.origin(path),
-                    None if layer.secret else layer.excerpt(path),
+                    locator.excerpt(layer, path),
                     notes=(f"locked at {policy.origin(path)}",),
                     fix="remove this line, or ask whoever keeps the policy",
                 )
@@ -183,46 +187,26 @@ def _locked(policy: Layer, layers: list[Layer]) -> list[Fault]:
 
 def _clash(path: Path, layer: Layer, locator: Locator) -> Fault:
     others = [low for low in locator.holders(path) if low is not layer and low.rank <= layer.rank]
-    notes = tuple(f"{found(get(low.tree, path))} at {low.origin(path)}" for low in others[:1])
-    value = get(layer.tree, path)
+    notes = tuple(f"{locator.said(low, path)} at {low.origin(path)}" for low in others[:1])
     return Fault(
         "table-meets-value",
-        f"{found(value)} meets what a lower layer says otherwise: {render_path(path)}",
+        f"{locator.said(layer, path)} meets what a lower layer says otherwise: {render_path(path)}",
         layer.origin(path, key=True),
-        layer.excerpt(path, key=True),
+        locator.excerpt(layer, path, key=True),
         notes=notes,
         fix="let both say a table, or both a value",
     )
 
 
-def _secret_paths(*infos: SchemaInfo | None) -> list[Path]:
-    return [f.path for info in infos if info for f in info.fields.values() if f.secret]
-
-
-def _hide(tree: dict[str, Any], paths: list[Path], locator: Locator) -> dict[str, Any]:
+def _hide(tree: dict[str, Any], schemas: Sequence[SchemaInfo]) -> dict[str, Any]:
     """Turn literal texts of secret fields into references, so that nothing prints them."""
-    for path in paths:
-        parents = [path] if "*" not in path else _expand(tree, path)
-        for concrete in parents:
+    for path in (info.path for schema in schemas for info in schema.secrets):
+        for concrete in expand(tree, path):
             value = get(tree, concrete, None)
             if isinstance(value, str) and "${" not in value:
                 name = render_path(concrete)
                 tree = put(tree, concrete, SecretRef(name, lambda text=value: text))  # type: ignore[misc]  # mypy has no type for the default
     return tree
-
-
-def _expand(tree: dict[str, Any], path: Path) -> list[Path]:
-    out: list[Path] = [()]
-    for part in path:
-        grown: list[Path] = []
-        for lead in out:
-            if part != "*":
-                grown.append((*lead, part))
-                continue
-            node = get(tree, lead, None)
-            grown += [(*lead, key) for key in node] if isinstance(node, dict) else []
-        out = grown
-    return out
 
 
 def _mentions_interpolation(layers: list[Layer]) -> bool:
@@ -239,7 +223,7 @@ def _place(locator: Locator, path: Path) -> tuple[Origin | None, Excerpt | None]
     holders = locator.holders(path)
     if not holders:
         return None, None
-    return holders[0].origin(path), holders[0].excerpt(path)
+    return holders[0].origin(path), locator.excerpt(holders[0], path)
 
 
 def default_of(model: type[BaseModel] | None, path: Path) -> object:
@@ -304,16 +288,16 @@ def _missing_secrets(tree: dict[str, Any], secrets: SecretSource, locator: Locat
 def _notes(layers: list[Layer], inputs: Inputs, locator: Locator) -> list[Fault]:
     notes = []
     for path, instead in REPLACED.items():
-        for layer in locator.holders(path):
-            notes.append(
-                Fault(
-                    "replaced-key",
-                    f"{render_path(path)} means nothing any more",
-                    layer.origin(path, key=True),
-                    why=instead,
-                    severity="note",
-                )
+        notes += [
+            Fault(
+                "replaced-key",
+                f"{render_path(path)} means nothing any more",
+                layer.origin(path, key=True),
+                why=instead,
+                severity="note",
             )
+            for layer in locator.holders(path)
+        ]
     for name, instead in REPLACED_VARIABLES.items():
         if name in inputs.environ:
             notes.append(

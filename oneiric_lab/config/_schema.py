@@ -261,7 +261,9 @@ def describe(model: type[BaseModel]) -> SchemaInfo:
         for path in fields
         if path[-1] == "*"
         and any(get_origin(m) in _LISTS for m in _members(fields[path[:-1]].annotation))
-        and not any(m is dict or get_origin(m) is dict for m in _members(fields[path[:-1]].annotation))
+        and not any(
+            m is dict or get_origin(m) is dict for m in _members(fields[path[:-1]].annotation)
+        )
     )
     return SchemaInfo(fields, items)
 

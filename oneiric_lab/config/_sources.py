@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, OneiricError, Origin, UnknownProfileError, did_you_mean
@@ -49,41 +51,42 @@ class Sources:
         document = self._document(path, name, needed=needed)
         if document is None:
             return None
-        try:
-            tree, unset = split_directives(document.parsed.tree)
-        except OneiricError as error:
-            self.faults.extend(error.faults)
-            return None
-        return Layer(name, at, tree, document, unset=unset)
+        return self._directed(Layer(name, at, document.parsed.tree, document))
+
+    def _directed(self, layer: Layer) -> Layer:
+        """Return *layer* with its directives followed; a bad one is a fault, not the end."""
+        layer, faults = split_directives(layer)
+        self.faults.extend(faults)
+        return layer
 
     def _document(self, path: FilePath, layer: str, *, needed: bool) -> Document | None:
         key = stat_key(path)
         known = self._cache.get(path)
         # A plan puts the file that it would write here, also one that is not there yet.
-        if known is not None and known.stat_key == key:
+        if known is not None and known.is_fresh(key):
             self.documents[path] = known
             return known
         if key is None and not needed and not path.is_symlink():
             return None
         try:
-            data = read(path, shown=self.shown(path))
-            document = self._parse(data, layer)
+            at = time.time_ns()
+            document = self._parse(read(path, shown=self.shown(path)), layer, at)
         except OneiricError as error:
             self.faults.extend(_with_layer(fault, layer) for fault in error.faults)
             return None
         self.documents[path] = document
         return document
 
-    def _parse(self, data: FileData, layer: str) -> Document:
+    def _parse(self, data: FileData, layer: str, at: int) -> Document:
         name = self.shown(data.path)
         known = self._cache.get(data.path)
         found = data.digest
         if known is not None and known.digest == found:
-            return Document(data.path, name, known.parsed, found, data.stat_key)
-        parsed = parse(
-            data.data, format=SUFFIXES.get(data.path.suffix.lower(), "toml"), name=name, layer=layer
-        )
-        return Document(data.path, name, parsed, found, data.stat_key)
+            parsed = known.parsed
+        else:
+            form = SUFFIXES.get(data.path.suffix.lower(), "toml")
+            parsed = parse(data.data, format=form, name=name, layer=layer)
+        return Document(data.path, name, parsed, found, data.stat_key, at)
 
     def files(self) -> list[Layer]:
         """Return the layers below the profiles: packages, system, user, project."""
@@ -164,28 +167,15 @@ class Sources:
                 tables = layer.tree.get("profiles")
                 table = tables.get(name) if isinstance(tables, dict) else None
                 if isinstance(table, dict):
-                    tree, unset = split_directives(table)
                     base = (*layer.base, "profiles", name)
-                    out.append(
-                        Layer(
-                            layer_name, rank.PROFILE, tree, layer.document, base, {}, asked, unset
-                        )
+                    found = Layer(
+                        layer_name, rank.PROFILE, table, layer.document, base, parent=asked
                     )
+                    out.append(self._directed(found))
             path = known[name]
-            found = None if path is None else self.file(path, layer_name, rank.PROFILE)
-            if found is not None:
-                out.append(
-                    Layer(
-                        layer_name,
-                        rank.PROFILE,
-                        found.tree,
-                        found.document,
-                        (),
-                        {},
-                        asked,
-                        found.unset,
-                    )
-                )
+            own = None if path is None else self.file(path, layer_name, rank.PROFILE)
+            if own is not None:
+                out.append(replace(own, parent=asked))
         for layer in out:
             for path_ in (("profile", "name"), ("profiles",)):
                 if layer.holds(path_):
@@ -195,7 +185,7 @@ class Sources:
                             f"{layer.name} sets {'.'.join(path_)}: a profile activates no profile",
                             layer.origin(path_, key=True),
                             layer.excerpt(path_, key=True),
-                            fix="name all profiles where they are activated: --profile a --profile b",
+                            fix="activate them together: --profile a --profile b",
                         )
                     )
         return out
@@ -301,7 +291,9 @@ class Sources:
         lines = {name: line for name, _, line in found}
         variables = {name: value for name, value, _ in found}
         tree, names = self._variables(variables, built_in, user, prefix, "dotenv", shown)
-        named = {path: f"{shown}:{lines[name]}" for path, name in names.items()}
+        named = {
+            path: Origin("dotenv", shown, lines[name], 1, name=name) for path, name in names.items()
+        }
         return Layer("dotenv", rank.DOTENV, tree, names=named)
 
     def policy(self) -> Layer | None:
@@ -329,8 +321,6 @@ class _Both:
 
 
 def _with_layer(fault: Fault, layer: str) -> Fault:
-    from dataclasses import replace  # noqa: PLC0415 - only a fault pays
-
     if fault.origin is None or fault.origin.layer:
         return fault
     return replace(fault, origin=replace(fault.origin, layer=layer))

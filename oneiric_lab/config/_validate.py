@@ -121,6 +121,10 @@ class Locator:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - an aside
 
+    def said(self, layer: Layer, path: Path) -> str:
+        """Say what *layer* puts at *path*, with its type."""
+        return "a secret" if self.is_secret(path) else found(get(layer.tree, path))
+
     def fault(
         self, code: str, message: str, path: Path, *, key: bool = False, **more: Any
     ) -> Fault:

@@ -96,12 +96,14 @@ class Plan(Result):
                 for c in self.components
             )
             blocks.append(Table(("component", "now", "then", "decided by", ""), rows))
-        for file in self.proposal.files:
-            blocks.append(Code(_diff(file.before, file.after), "diff", f"would write {file.shown}"))
-        for problem in self.problems:
-            blocks.append(
-                Note("\n".join(problem.lines()), "bad" if problem.severity == "error" else "warn")
-            )
+        blocks += [
+            Code(_diff(file.before, file.after), "diff", f"would write {file.shown}")
+            for file in self.proposal.files
+        ]
+        blocks += [
+            Note("\n".join(problem.lines()), "bad" if problem.severity == "error" else "warn")
+            for problem in self.problems
+        ]
         if not values and not self.components and not self.problems:
             blocks.append(Note("nothing would change", "info"))
         many = f"{len(values)} values, {len(self.components)} components"

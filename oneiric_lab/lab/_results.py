@@ -160,7 +160,7 @@ class Status(Result):
                 ("values", self.values),
                 (
                     "components",
-                    f"{self.provided} of {self.components} provided, by {self.candidates} candidates",
+                    f"{self.provided} of {self.components}, {self.candidates} candidates",
                 ),
                 ("state", state),
             )

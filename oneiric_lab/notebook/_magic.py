@@ -115,7 +115,9 @@ def load(shell: InteractiveShell) -> None:
     # IPython's decorator has no types; it marks the function and returns it.
     marked: Any = context_matcher(identifier="oneiric_lab", priority=200)
     matcher = marked(matcher)
-    shell.register_magic_function(oneiric, "line_cell", "oneiric")
+    # IPython types this method as if the shell were its argument.
+    register: Any = shell.register_magic_function
+    register(oneiric, "line_cell", "oneiric")
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
     shell.input_transformers_cleanup.append(ask_help)
