@@ -1,8 +1,9 @@
 """Files: read with a limit, replaced as a whole, watched by content."""
 
+from ._lock import lock
 from ._read import MAX_BYTES, FileData, digest, read, stat_key
 from ._watch import watch
-from ._write import ABSENT, check, lock, write_atomic
+from ._write import ABSENT, check, write_atomic
 
 __all__ = [
     "ABSENT",

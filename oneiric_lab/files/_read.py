@@ -92,9 +92,10 @@ def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> Fil
         ) from error
     except (OSError, ValueError) as error:
         raise FileAccessError(
-            fault("file-unreadable", f"cannot read {name}: {_reason(error)}", path, shown, None)
+            fault("file-unreadable", f"cannot read {name}: {reason(error)}", path, shown, None)
         ) from error
     try:
+        # Before the bytes are read: a file that changes meanwhile has another key next time.
         found = os.fstat(handle)
         if stat.S_ISDIR(found.st_mode):
             raise FileAccessError(
@@ -117,7 +118,14 @@ def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> Fil
                 )
             )
         with os.fdopen(handle, "rb", closefd=False) as stream:
-            data = stream.read(limit + 1)
+            try:
+                data = stream.read(limit + 1)
+            except OSError as error:
+                raise FileAccessError(
+                    fault(
+                        "file-unreadable", f"cannot read {name}: {reason(error)}", path, shown, None
+                    )
+                ) from error
     finally:
         os.close(handle)
     if len(data) > limit:
@@ -134,5 +142,6 @@ def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> Fil
     return FileData(path, data, (found.st_mtime_ns, found.st_size, found.st_ino))
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """Return what the system says is wrong, without the path, which the message has."""
     return getattr(error, "strerror", None) or str(error)

@@ -7,15 +7,21 @@ is. Notices of the system are only a hint to look sooner; the poll is the net be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Final
 
 from ._read import digest, read, stat_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
     import anyio
+
+
+_TICK_NS: Final = 2_000_000_000
+"""A file system's clock may be this coarse (FAT: 2 s): two writes can share one time."""
 
 
 class Contents:
@@ -35,6 +41,9 @@ class Contents:
             before = self._seen.get(path)
             if before is not None and key is not None and key == before[0]:
                 continue
+            if key is not None and abs(time.time_ns() - key[0]) < _TICK_NS:
+                # A second write in the same tick would leave the key as it is: look again.
+                key = None
             now = self._digest(path)
             self._seen[path] = (key, now)
             if before is not None and before[1] != now:
@@ -55,7 +64,7 @@ async def watch(
     interval: float = 0.5,
     hint: bool = True,
     stop: anyio.Event | None = None,
-) -> AsyncIterator[frozenset[Path]]:
+) -> AsyncGenerator[frozenset[Path], None]:
     """Yield the paths whose content changed, for as long as the caller listens.
 
     Args:
@@ -70,20 +79,21 @@ async def watch(
     """
     import anyio  # noqa: PLC0415 - only who watches pays for a loop
 
-    name = paths if callable(paths) else lambda: list(paths)
+    name = paths if callable(paths) else list(paths).copy
     interval = max(interval, 0.05)
     stop = stop or anyio.Event()
     contents = Contents()
-    contents.look(name())
-    async for _ in _moments(name() if hint else (), interval, stop):
-        changed = await anyio.to_thread.run_sync(contents.look, list(name()))
-        if changed:
-            yield changed
+    contents.look(name())  # before the first wait: what changes from here on is told
+    async with aclosing(_moments(name() if hint else (), interval, stop)) as moments:
+        async for _ in moments:
+            changed = await anyio.to_thread.run_sync(contents.look, list(name()))
+            if changed:
+                yield changed
 
 
 async def _moments(
     paths: Iterable[Path], interval: float, stop: anyio.Event
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None, None]:
     """Yield whenever it is time to look: a notice of the system, or *interval* is over."""
     import anyio  # noqa: PLC0415 - see watch
 
@@ -91,19 +101,20 @@ async def _moments(
     if folders and all(folder.is_dir() for folder in folders):
         import watchfiles  # noqa: PLC0415 - 40 ms, only a watcher pays
 
-        try:
-            async for _ in watchfiles.awatch(
-                *folders,
-                debounce=50,
-                step=20,
-                recursive=False,
-                stop_event=stop,
-                rust_timeout=int(interval * 1000),
-                yield_on_timeout=True,
-            ):
-                yield
-        except (OSError, RuntimeError):
-            pass  # out of watches, or the folder went away: the poll below goes on alone
+        notices = watchfiles.awatch(
+            *folders,
+            debounce=50,
+            step=20,
+            recursive=False,
+            stop_event=stop,
+            rust_timeout=int(interval * 1000),
+            yield_on_timeout=True,
+        )
+        # Out of watches, or the folder went away: the poll below goes on alone.
+        with suppress(OSError, RuntimeError):
+            async with aclosing(notices):
+                async for _ in notices:
+                    yield
     while not stop.is_set():
         yield
         with anyio.move_on_after(interval):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-import time
-from pathlib import Path
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.errors import FileAccessError
 
-from ._read import digest, fault, read
+from ._read import digest, fault, read, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 ABSENT: Final = "absent"
 """What `expect` says of a file that must not be there yet."""
@@ -32,7 +30,9 @@ def write_atomic(
 
     The bytes go to a temporary file beside the target, are flushed to the disk and
     renamed over it; a symbolic link is followed, so that the file it names is replaced
-    and the link stays. Permissions of an existing file are kept.
+    and the link stays. Permissions of an existing file are kept, and its owner where
+    the system lets us. What *expect* says is checked last, right before the rename; who
+    saves together holds `lock`.
 
     Args:
         path: The file; its folder must exist.
@@ -46,46 +46,58 @@ def write_atomic(
             `file-exists` (expected absent) or `file-unwritable`. The target is as before.
     """
     name = shown or str(path)
-    target = path.resolve()
-    if expect is not None:
-        check(target, expect, shown=name)
+    temporary: Path | None = None
     try:
-        before = target.stat().st_mode & 0o7777
-    except FileNotFoundError:
-        before = None
-    if before is not None and not os.access(target, os.W_OK):
-        raise FileAccessError(
-            fault(
-                "file-unwritable", f"not allowed to write {name}", path, shown, f"chmod u+w {name}"
+        target = path.resolve()
+        try:
+            before = target.stat()
+        except FileNotFoundError:
+            before = None
+        if before is not None and not os.access(target, os.W_OK):
+            fix = f"chmod u+w {name}"
+            raise FileAccessError(  # noqa: TRY301 - the cleaning up is the same
+                fault("file-unwritable", f"not allowed to write {name}", path, shown, fix)
             )
+        temporary = target.parent / f".oneiric-{secrets.token_hex(8)}.tmp"
+        wanted = mode if before is None else before.st_mode & 0o7777
+        # Former bytes may be private: nobody else reads the new ones before the rename.
+        handle = os.open(
+            temporary,
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0),
+            0o666 if wanted is None else 0o600,
         )
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        wanted = before if before is not None else mode
-        Path(temporary).chmod(_default_mode() if wanted is None else wanted)
-        Path(temporary).replace(target)
-        temporary = ""
+        if before is not None:
+            # Only root may; a save by sudo must not take the file from its owner.
+            with contextlib.suppress(PermissionError, AttributeError):
+                os.chown(temporary, before.st_uid, before.st_gid)
+        if wanted is not None:
+            temporary.chmod(wanted)
+        if expect is not None:
+            check(target, expect, shown=name)
+        temporary.replace(target)
+        temporary = None
         _sync_folder(target.parent)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except FileAccessError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: a loop of links, up to Python 3.12; ValueError: a NUL in the name.
         raise FileAccessError(
             fault(
                 "file-unwritable",
-                f"cannot write {name}: {reason}",
+                f"cannot write {name}: {reason(error)}",
                 path,
                 shown,
                 "the file is as it was; make room or grant the right, and try again",
             )
         ) from error
     finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        if temporary is not None:
+            with contextlib.suppress(OSError, ValueError):
+                temporary.unlink()
 
 
 def check(path: Path, expect: str, *, shown: str | None = None) -> None:
@@ -95,83 +107,21 @@ def check(path: Path, expect: str, *, shown: str | None = None) -> None:
         FileAccessError: With code `file-changed`, `file-vanished` or `file-exists`.
     """
     name = shown or str(path)
+    fix = "read again, then repeat the change"
     if not path.exists():
         if expect != ABSENT:
             raise FileAccessError(
-                fault(
-                    "file-vanished",
-                    f"{name} is gone since it was read",
-                    path,
-                    shown,
-                    "read again, then repeat the change",
-                )
+                fault("file-vanished", f"{name} is gone since it was read", path, shown, fix)
             )
         return
     if expect == ABSENT:
         raise FileAccessError(
-            fault(
-                "file-exists",
-                f"{name} appeared since it was looked for",
-                path,
-                shown,
-                "read again, then repeat the change",
-            )
+            fault("file-exists", f"{name} appeared since it was looked for", path, shown, fix)
         )
     if digest(read(path, shown=name).data) != expect:
         raise FileAccessError(
-            fault(
-                "file-changed",
-                f"{name} changed since it was read",
-                path,
-                shown,
-                "read again, then repeat the change",
-            )
+            fault("file-changed", f"{name} changed since it was read", path, shown, fix)
         )
-
-
-@contextlib.contextmanager
-def lock(path: Path, *, timeout: float = 10.0) -> Iterator[None]:
-    """Hold the lock file *path* against other processes for the time of the block.
-
-    Args:
-        path: A file used for nothing else; made where it is missing, never removed.
-        timeout: Seconds to wait for another holder.
-
-    Raises:
-        FileAccessError: With code `file-locked` when the other holder kept it.
-    """
-    import fcntl  # noqa: PLC0415 - not on every platform; only saving needs it
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise FileAccessError(
-                        fault(
-                            "file-locked",
-                            f"another process has been saving for {timeout:g} s",
-                            path,
-                            None,
-                            "wait for it to end, then repeat the change",
-                        )
-                    ) from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _default_mode() -> int:
-    # There is no way to read the umask but to set it.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _sync_folder(folder: Path) -> None:
