@@ -1,8 +1,9 @@
 """A view as HTML that survives a notebook's sanitiser.
 
-JupyterLab drops `style`, scripts, `svg`, `role`, `aria-*` and `data-*` from the output of
+JupyterLab drops style sheets, scripts, `svg`, `role`, `aria-*` and `data-*` from the output of
 a notebook that is not trusted. What is used here it keeps: `table`, `th scope`, `details`,
-`summary`, `pre`, `code`, `s`, `strong`, `em`, `a href` and `class`.
+`summary`, `pre`, `code`, `s`, `strong`, `em`, `a href`, `class`, and of `style` the alignment
+of text, which its own style sheet would otherwise set to the right in every cell.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def _block(block: Block) -> str:
             return _table(block)
         case Fields():
             rows = "".join(
-                f'<tr><th scope="row" align="left">{_escape(name)}</th>'
-                f'<td align="left">{_cell(value)}</td></tr>'
+                f'<tr><th scope="row" {_aligned("left")}>{_escape(name)}</th>'
+                f"<td {_aligned('left')}>{_cell(value)}</td></tr>"
                 for name, value in block.items
             )
             return f'<table class="ol-fields"><tbody>{rows}</tbody></table>'
@@ -86,13 +87,18 @@ def _block(block: Block) -> str:
     return f"<p>{_escape(block.text)}</p>"
 
 
+def _aligned(align: str) -> str:
+    """Return the attributes that align a cell, with a style sheet and without."""
+    return f'align="{align}" style="text-align:{align}"'
+
+
 def _table(table: Table) -> str:
     headings = table.headings
-    head = "".join(f'<th scope="col" align="{h.align}">{_escape(h.name)}</th>' for h in headings)
+    head = "".join(f'<th scope="col" {_aligned(h.align)}>{_escape(h.name)}</th>' for h in headings)
     rows = "".join(
         "<tr>"
         + "".join(
-            f'<td align="{h.align}">{_cell(value)}</td>'
+            f"<td {_aligned(h.align)}>{_cell(value)}</td>"
             for h, value in zip(headings, row, strict=True)
         )
         + "</tr>"

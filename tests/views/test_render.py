@@ -88,7 +88,8 @@ KEPT_TAGS = {
     *("a", "blockquote", "br", "caption", "code", "details", "div", "em", "p", "pre", "s", "span"),
     *("strong", "summary", "table", "tbody", "td", "th", "thead", "tr"),
 }
-KEPT_ATTRIBUTES = {"class", "scope", "align", "href", "open"}
+KEPT_ATTRIBUTES = {"class", "scope", "align", "href", "open", "style"}
+KEPT_STYLES = {"text-align:left", "text-align:right", "text-align:center"}
 
 
 class _Reader(HTMLParser):
@@ -242,6 +243,7 @@ class TestToHtml:
 
         assert read.tags <= KEPT_TAGS
         assert set(read.attributes) <= KEPT_ATTRIBUTES
+        assert set(read.attributes.get("style", [])) <= KEPT_STYLES
         assert all(safe_link(link) for link in read.attributes.get("href", []))
 
     def test_markup_in_the_data_stays_text(self) -> None:
