@@ -73,6 +73,7 @@ class Registry:
             environment's own metadata are asked.
 
     Example:
+        >>> from oneiric_lab.registry import Candidate
         >>> registry = Registry(selections={"adapter": {"cache": "memory"}})
         >>> registry.add(Candidate("adapter", "cache", "redis", priority=10))
         >>> registry.add(Candidate("adapter", "cache", "memory"))

@@ -1,0 +1,204 @@
+"""Pages that are made from the code: verbs, variables, tables, error codes, tutorials."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import click
+
+DOCS = Path(__file__).parents[1]
+ROOT = DOCS.parent
+_CODE = re.compile(r"[a-z]+(?:-[a-z]+)*\Z")
+
+
+def write_all() -> None:
+    """Write every generated page; an unchanged one keeps its time, so builds stay quick."""
+    for name, text in {
+        "reference/_verbs.md": verbs(),
+        "reference/_variables.md": variables(),
+        "reference/_tables.md": tables(),
+        "reference/_codes.md": codes(),
+        "tutorials/_contents.md": tutorials(),
+        "explanation/_contents.md": explanations(),
+    }.items():
+        path = DOCS / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def _cell(text: object) -> str:
+    return " ".join(str(text).split()).replace("|", "\\|") or " "
+
+
+def _rows(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(_cell(c) for c in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+# --- verbs ------------------------------------------------------------------------------
+
+
+def verbs() -> str:
+    """Return a section for each verb, from the one definition that both doors use."""
+    from oneiric_lab.commands import VERBS, root
+
+    ctx = root.make_context("oneiric-lab", [], resilient_parsing=True)
+    out = ["## Options of every verb\n", _options(root), str(root.epilog) + "\n"]
+    for name in VERBS:
+        command = root.get_command(ctx, name)
+        assert command is not None, name
+        usage = " ".join(command.collect_usage_pieces(ctx))
+        out += [
+            f"(verb-{name})=",
+            f"## {name}\n",
+            f"```shell\noneiric-lab {name} {usage}\n```\n",
+            _paragraphs(command.help or VERBS[name]),
+            _options(command),
+        ]
+    return "\n".join(out)
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(p.split()) for p in text.split("\n\n")) + "\n"
+
+
+def _options(command: click.Command) -> str:
+    rows: list[tuple[object, ...]] = []
+    for param in command.params:
+        info = param.to_info_dict()
+        if info["param_type_name"] != "option":
+            continue
+        spelled = ", ".join(f"`{o}`" for o in [*param.opts, *param.secondary_opts])
+        if not info.get("is_flag"):
+            spelled += f" {param.metavar or getattr(param.type, 'name', '').upper()}"
+        notes = [info.get("help") or ""]
+        if info.get("multiple"):
+            notes.append("May be given several times.")
+        rows.append((spelled, " ".join(notes)))
+    return _rows(("option", "meaning"), rows) if rows else ""
+
+
+# --- configuration ----------------------------------------------------------------------
+
+
+def variables() -> str:
+    """Return the variables with a meaning of their own."""
+    from oneiric_lab.config import OWN_MEANING
+
+    return _rows(("variable", "meaning"), [(f"`{k}`", v) for k, v in OWN_MEANING.items()])
+
+
+def tables() -> str:
+    """Return the built-in tables with type and default of each key."""
+    from oneiric_lab.config import Settings
+
+    rows: list[tuple[object, ...]] = []
+    for path, kind, default, text in _fields(Settings, ()):
+        rows.append((f"`{'.'.join(path)}`", f"`{kind}`", f"`{default}`", text))
+    return _rows(("path", "takes", "default", "meaning"), rows)
+
+
+def _fields(
+    model: Any, lead: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
+    from pydantic import BaseModel
+
+    for name, field in model.model_fields.items():
+        path = (*lead, field.alias or name)
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _fields(kind, path)
+            continue
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default is None else str(default).lower() if isinstance(default, bool) else default
+        if isinstance(shown, list) and any(isinstance(i, BaseModel) for i in shown):
+            shown = "one, to stderr"
+        word = getattr(kind, "__name__", "") if not getattr(kind, "__args__", None) else str(kind)
+        word = re.sub(r"\b(?:typing|[a-z_]+(?:\.[a-z_]+)+)\.", "", word).replace(" | None", "")
+        yield path, word, str(shown) or "nothing", field.description or ""
+
+
+# --- errors -----------------------------------------------------------------------------
+
+
+def codes() -> str:
+    """Return every code that a fault can have, with its message, from the sources."""
+    found: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "oneiric_lab").rglob("*.py")):
+        for code, message in _faults(ast.parse(file.read_text())):
+            messages = found.setdefault(code, [])
+            if message not in messages:
+                messages.append(message)
+    rows: list[tuple[object, ...]] = [
+        (f"`{code}`", "; ".join(m for m in messages if m) or " ")
+        for code, messages in sorted(found.items())
+    ]
+    return _rows(("code", "messages"), rows)
+
+
+def _faults(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for item in node.body:
+                target = getattr(item, "targets", [getattr(item, "target", None)])[0]
+                if getattr(target, "id", "") == "default_code" and isinstance(
+                    getattr(item, "value", None), ast.Constant
+                ):
+                    yield str(item.value.value), ""  # type: ignore[attr-defined]  # checked above
+        if not isinstance(node, ast.Call):
+            continue
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if not called.lower().endswith("fault"):
+            continue
+        texts = [a for a in node.args[:3] if isinstance(a, ast.Constant | ast.JoinedStr)]
+        if texts and isinstance(texts[0], ast.Constant) and isinstance(texts[0].value, str):
+            code = texts[0].value
+            if _CODE.match(code):
+                yield code, _message(texts[1]) if len(texts) > 1 else ""
+
+
+def _message(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return f"“{node.value}”"
+    parts = [
+        str(p.value) if isinstance(p, ast.Constant) else "…"
+        for p in getattr(node, "values", [])
+    ]
+    return "“" + "".join(parts).replace("`", "") + "”"
+
+
+# --- tutorials --------------------------------------------------------------------------
+
+
+def tutorials() -> str:
+    """Copy the notebooks beside the pages, and return their table of contents."""
+    folder = DOCS / "tutorials"
+    names = []
+    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb")):
+        target = folder / notebook.name
+        if not target.exists() or target.read_bytes() != notebook.read_bytes():
+            shutil.copyfile(notebook, target)
+        names.append(notebook.stem)
+    for old in folder.glob("*.ipynb"):
+        if old.stem not in names:
+            old.unlink()
+    if not names:
+        return "The notebooks stand in the folder `notebooks/` of a checkout.\n"
+    return "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```\n"
+
+
+def explanations() -> str:
+    """Return the table of contents; the figures stand in it once they were measured."""
+    names = ["layers", "precedence", "plans", "allow"]
+    if (DOCS / "explanation" / "performance.md").exists():
+        names.append("performance")
+    names.append("decisions/index")
+    return "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```\n"
