@@ -1,5 +1,10 @@
-"""One sqlite file per workspace: who changed what and when, and how to take it back."""
+"""One sqlite file per workspace: who changed what and when, and how to take it back.
 
-from ._store import Entry, FileChange, Store
+It also remembers which candidates failed when they were tried. Nothing is written until
+something is to be kept; a workspace without a store answers every question with nothing.
+"""
 
-__all__ = ["Entry", "FileChange", "Store"]
+from ._records import Entry, FileChange, Quarantined
+from ._store import Store
+
+__all__ = ["Entry", "FileChange", "Quarantined", "Store"]

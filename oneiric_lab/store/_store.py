@@ -1,67 +1,26 @@
-"""The history of a workspace and the former bytes of what was written."""
+"""The questions that a workspace's store answers."""
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Fault, StoreError
+from oneiric_lab.errors import Fault, Origin, StoreError
+
+from ._database import damaged, damaged_copies, reading, writing
+from ._records import Entry, FileChange, Quarantined
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Sequence
-
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE entry (
-    id INTEGER PRIMARY KEY, at REAL NOT NULL, who TEXT NOT NULL, verb TEXT NOT NULL,
-    layer TEXT NOT NULL, summary TEXT NOT NULL, changes TEXT NOT NULL, undone_by INTEGER
-) STRICT;
-CREATE TABLE file (
-    entry INTEGER NOT NULL REFERENCES entry(id), path TEXT NOT NULL, before BLOB, after BLOB
-) STRICT;
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """A file before and after; None stands for a file that is not there."""
-
-    path: Path
-    before: bytes | None
-    after: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One change of the workspace.
-
-    Attributes:
-        id: Number, growing.
-        at: Seconds since 1970.
-        who: The user.
-        verb: What was done.
-        layer: Where.
-        summary: One line.
-        changes: As `ValueChange.as_dict()`; secrets are references.
-        undone_by: The entry that took it back.
-    """
-
-    id: int
-    at: float
-    who: str
-    verb: str
-    layer: str
-    summary: str
-    changes: tuple[dict[str, Any], ...] = ()
-    undone_by: int | None = None
+    from pathlib import Path
 
 
 class Store:
     """The store of one workspace; opened when something is to be kept or asked.
+
+    Files inside the workspace are kept by their path from its root: a copy of a workspace
+    takes its changes back in itself. Many processes may write; each write is one transaction.
 
     Args:
         folder: The workspace's `.oneiric`.
@@ -70,53 +29,10 @@ class Store:
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = folder / "state.db"
+        self._root = folder.parent
         self._clock = clock
 
-    def _connect(self, *, write: bool) -> sqlite3.Connection | None:
-        import sqlite3  # noqa: PLC0415 - 10 ms; most processes only read configuration
-
-        if not write and not self.path.exists():
-            return None
-        try:
-            if write:
-                self._prepare()
-            uri = f"{self.path.resolve().as_uri()}?mode={'rwc' if write else 'ro'}"
-            connection = sqlite3.connect(uri, uri=True, timeout=5.0, isolation_level=None)
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found > VERSION:
-                connection.close()
-                raise StoreError(
-                    Fault(
-                        "store-newer",
-                        f"{self.path.name} has version {found}, this program knows {VERSION}",
-                        fix="upgrade oneiric-lab",
-                    )
-                )
-            if write:
-                connection.execute("PRAGMA journal_mode = WAL")
-                if found < VERSION:
-                    connection.executescript(
-                        f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-                    )
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                Fault(
-                    "store",
-                    f"the workspace's store cannot be used: {error}",
-                    fix=f"make {self.path.parent.name}/ writable, or move {self.path.name} aside",
-                )
-            ) from error
-        return connection
-
-    def _prepare(self) -> None:
-        folder = self.path.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-        if not self.path.exists():
-            # It holds former bytes of files, which may hold what others must not read.
-            self.path.touch(mode=0o600)
+    # --- history ------------------------------------------------------------------------
 
     def record(
         self,
@@ -132,12 +48,10 @@ class Store:
         """Keep one change; return its number.
 
         Raises:
-            StoreError: The store cannot be written.
+            StoreError: The store cannot be written, or with code `already-undone` when
+                another process took the entry *undoes* back. Nothing was kept.
         """
-        connection = self._connect(write=True)
-        assert connection is not None  # noqa: S101 - a writer always connects
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+        with writing(self.path) as connection:
             cursor = connection.execute(
                 "INSERT INTO entry (at, who, verb, layer, summary, changes)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -146,13 +60,21 @@ class Store:
             number = int(cursor.lastrowid or 0)
             connection.executemany(
                 "INSERT INTO file VALUES (?, ?, ?, ?)",
-                [(number, str(f.path), f.before, f.after) for f in files],
+                [(number, self._inside(f.path), f.before, f.after) for f in files],
             )
             if undoes is not None:
-                connection.execute("UPDATE entry SET undone_by = ? WHERE id = ?", (number, undoes))
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+                marked = connection.execute(
+                    "UPDATE entry SET undone_by = ? WHERE id = ? AND undone_by IS NULL",
+                    (number, undoes),
+                )
+                if marked.rowcount != 1:
+                    raise StoreError(
+                        Fault(
+                            "already-undone",
+                            f"entry {undoes} was taken back already, or never was",
+                            fix="history shows what was done",
+                        )
+                    )
         return number
 
     def history(self, limit: int = 50) -> list[Entry]:
@@ -170,29 +92,112 @@ class Store:
 
     def files(self, entry: int) -> list[FileChange]:
         """Return the files that an entry changed."""
-        connection = self._connect(write=False)
-        if connection is None:
-            return []
+        rows = self._rows("SELECT path, before, after FROM file WHERE entry = ?", (entry,))
+        return [FileChange(self._root / path, before, after) for path, before, after in rows]
+
+    # --- quarantine ---------------------------------------------------------------------
+
+    def quarantine(
+        self,
+        candidate: str,
+        kind: str,
+        detail: str,
+        traceback: str = "",
+        *,
+        when: float | None = None,
+    ) -> None:
+        """Remember that *candidate* failed; what was known of it is replaced.
+
+        Args:
+            candidate: Its identity, a text of the caller's.
+            kind: What happened, such as `import-error`.
+            detail: One line.
+            traceback: In full.
+            when: Seconds since 1970; None is now.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        at = self._clock() if when is None else when
+        with writing(self.path) as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?)",
+                (candidate, kind, detail, traceback, at),
+            )
+
+    def quarantined(self) -> list[Quarantined]:
+        """Return what is in quarantine, by the name of the candidate."""
+        return [
+            Quarantined(*row)
+            for row in self._rows(
+                "SELECT candidate, kind, detail, traceback, at FROM quarantine ORDER BY candidate",
+                since=2,
+            )
+        ]
+
+    def release(self, candidate: str) -> bool:
+        """Take *candidate* out of quarantine; return whether it was in it.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        if all(one.candidate != candidate for one in self.quarantined()):
+            return False
+        with writing(self.path) as connection:
+            gone = connection.execute("DELETE FROM quarantine WHERE candidate = ?", (candidate,))
+            return gone.rowcount == 1
+
+    # --- health -------------------------------------------------------------------------
+
+    def notices(self) -> tuple[Fault, ...]:
+        """Return what people should know of the store: that it is damaged, or was.
+
+        A notice about a file that was set aside stays for as long as that file does.
+        """
+        found: list[Fault] = []
         try:
-            rows = connection.execute(
-                "SELECT path, before, after FROM file WHERE entry = ?", (entry,)
-            ).fetchall()
-        finally:
-            connection.close()
-        return [FileChange(Path(path), before, after) for path, before, after in rows]
+            for row in self._rows("PRAGMA quick_check(1)"):
+                if row != ("ok",):
+                    raise damaged(self.path, row[0])
+        except StoreError as error:
+            found += error.faults
+        found += [
+            Fault(
+                "store-set-aside",
+                f"the workspace's history was damaged and began anew; the old one is {shown}",
+                Origin("", file=shown),
+                fix=f"look into it, then: rm {shown}*",
+                severity="warning",
+            )
+            for shown in map(self._inside, damaged_copies(self.path))
+        ]
+        return tuple(found)
+
+    # --- inside -------------------------------------------------------------------------
 
     def _entries(self, clause: str, values: tuple[object, ...]) -> list[Entry]:
-        connection = self._connect(write=False)
-        if connection is None:
-            return []
-        try:
-            rows = connection.execute(
-                f"SELECT id, at, who, verb, layer, summary, changes, undone_by FROM entry {clause}",  # noqa: S608 - clauses stand above
-                values,
-            ).fetchall()
-        finally:
-            connection.close()
+        rows = self._rows(
+            f"SELECT id, at, who, verb, layer, summary, changes, undone_by FROM entry {clause}",  # noqa: S608 - clauses stand above
+            values,
+        )
         return [
             Entry(i, at, who, verb, layer, summary, tuple(json.loads(changes)), undone)
             for i, at, who, verb, layer, summary, changes, undone in rows
         ]
+
+    def _rows(
+        self, query: str, values: tuple[object, ...] = (), *, since: int = 1
+    ) -> list[tuple[Any, ...]]:
+        """Return the answer; nothing where the store is missing or older than *since*."""
+        with reading(self.path) as connection:
+            if connection is None:
+                return []
+            if connection.execute("PRAGMA user_version").fetchone()[0] < since:
+                return []
+            return connection.execute(query, values).fetchall()
+
+    def _inside(self, path: Path) -> str:
+        try:
+            return path.relative_to(self._root).as_posix()
+        except ValueError:
+            return str(path)

@@ -1,0 +1,240 @@
+"""The sqlite file itself: made, migrated, found damaged, set aside.
+
+A damaged file is never repaired in place and never deleted: a reader says so, the next
+writer renames it to `state.db.damaged-N` and starts anew.
+"""
+
+from __future__ import annotations
+
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from oneiric_lab.errors import Fault, Origin, StoreError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE entry (
+        id INTEGER PRIMARY KEY, at REAL NOT NULL, who TEXT NOT NULL, verb TEXT NOT NULL,
+        layer TEXT NOT NULL, summary TEXT NOT NULL, changes TEXT NOT NULL, undone_by INTEGER
+    ) STRICT;
+    CREATE TABLE file (
+        entry INTEGER NOT NULL REFERENCES entry(id), path TEXT NOT NULL, before BLOB, after BLOB
+    ) STRICT;
+    """,
+    """
+    CREATE TABLE quarantine (
+        candidate TEXT PRIMARY KEY, kind TEXT NOT NULL, detail TEXT NOT NULL,
+        traceback TEXT NOT NULL, at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX file_of_entry ON file (entry);
+    """,
+)
+"""Script N brings a store of version N to N + 1; a published one is never edited."""
+
+VERSION: Final = len(MIGRATIONS)
+_BUSY_SECONDS: Final = 10.0
+_READ_ONLY, _CORRUPT, _CANNOT_OPEN, _NOT_A_DATABASE = 8, 11, 14, 26
+"""Result codes of sqlite: SQLITE_READONLY, _CORRUPT, _CANTOPEN, _NOTADB."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """Give a connection that cannot write, or None where nothing was kept yet.
+
+    Raises:
+        StoreError: With code `store-newer`, `store-damaged` or `store`.
+    """
+    import sqlite3  # noqa: PLC0415 - 10 ms; most processes only read configuration
+
+    if not path.exists():
+        yield None
+        return
+    connection = None
+    try:
+        connection = _connect_to_read(path)
+        # Version 0: another process is making it at this moment, or was killed doing so.
+        yield connection if _version(connection, path) else None
+    except (sqlite3.Error, OSError) as error:
+        raise _fault_of(error, path) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection inside a transaction that is committed unless the block raises.
+
+    Raises:
+        StoreError: With code `store-newer` or `store`. Nothing of the block was kept.
+    """
+    import sqlite3  # noqa: PLC0415 - see reading
+
+    connection = None
+    try:
+        _prepare(path)
+        connection = _connect_to_write(path)
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        connection.execute("COMMIT")
+    except (sqlite3.Error, OSError) as error:
+        raise _fault_of(error, path) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def damaged_copies(path: Path) -> list[Path]:
+    """Return the files that were set aside, the oldest first."""
+    found = path.parent.glob(f"{path.name}.damaged-*")
+    numbers = {p: p.name.rpartition("-")[2] for p in found}
+    return sorted((p for p, n in numbers.items() if n.isdigit()), key=lambda p: int(numbers[p]))
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    import sqlite3  # noqa: PLC0415 - see reading
+
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA user_version")
+    except sqlite3.Error as error:
+        connection.close()
+        journal = path.with_name(path.name + "-wal")
+        if _code(error) not in {_READ_ONLY, _CANNOT_OPEN} or journal.exists():
+            raise
+        # A reader of a WAL store makes a small file beside it. Where the folder is
+        # read-only it cannot; then nobody writes here and the file is whole by itself.
+        uri = f"{path.resolve().as_uri()}?immutable=1"
+        return sqlite3.connect(uri, uri=True, isolation_level=None)
+    return connection
+
+
+def _connect_to_write(path: Path) -> sqlite3.Connection:
+    import sqlite3  # noqa: PLC0415 - see reading
+
+    seen = path.stat().st_ino
+    try:
+        return _connected(path)
+    except sqlite3.DatabaseError as error:
+        if not _is_damaged(error):
+            raise
+    _set_aside(path, seen)
+    _prepare(path)
+    return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    import sqlite3  # noqa: PLC0415 - see reading
+
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    import sqlite3  # noqa: PLC0415 - see reading
+
+    _version(connection, path)
+    # Busy: another process is switching it this moment, and the mode stays with the file.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        damage = sqlite3.DatabaseError(verdict)
+        damage.sqlite_errorcode = _CORRUPT
+        raise damage
+    connection.execute("BEGIN IMMEDIATE")
+    # Asked again: another process may have migrated it while this one waited.
+    for script in MIGRATIONS[_version(connection, path) :]:
+        for statement in script.split(";"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise StoreError(
+            Fault(
+                "store-newer",
+                f"expected a store of version {VERSION} or less, got {found}",
+                _origin(path),
+                why="a newer Oneiric Lab wrote it",
+                fix="pip install --upgrade oneiric-lab",
+            )
+        )
+    return found
+
+
+def _prepare(path: Path) -> None:
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    # It holds former bytes of files, which may hold what others must not read.
+    path.touch(mode=0o600)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        path.chmod(0o600)
+
+
+def _set_aside(path: Path, seen: int) -> None:
+    if path.stat().st_ino != seen:
+        return  # another process found the damage too, and was faster
+    last = damaged_copies(path)
+    number = int(last[-1].name.rpartition("-")[2]) + 1 if last else 1
+    aside = path.with_name(f"{path.name}.damaged-{number}")
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+
+
+def _code(error: BaseException) -> int:
+    # The low byte is the primary code, the others say more about it.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_damaged(error: BaseException) -> bool:
+    return _code(error) in {_CORRUPT, _NOT_A_DATABASE}
+
+
+def _origin(path: Path) -> Origin:
+    return Origin("", file=f"{path.parent.name}/{path.name}")
+
+
+def _fault_of(error: Exception, path: Path) -> StoreError:
+    if _is_damaged(error):
+        return damaged(path, str(error))
+    return StoreError(
+        Fault(
+            "store",
+            f"the workspace's history cannot be used: {error}",
+            _origin(path),
+            fix=f"make {path.parent.name}/ writable and its disk roomy, then try again",
+        )
+    )
+
+
+def damaged(path: Path, reason: str) -> StoreError:
+    """Return the error of a store that is no sound database."""
+    return StoreError(
+        Fault(
+            "store-damaged",
+            f"the workspace's history is damaged: {reason}",
+            _origin(path),
+            fix="the next save sets it aside and starts anew; values are not affected",
+        )
+    )
