@@ -9,14 +9,15 @@ import json
 import os
 import shutil
 import sys
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.commands import Interaction, root, run
+from oneiric_lab.commands import Interaction, Stream, root, run
 from oneiric_lab.errors import OneiricError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from oneiric_lab.views import Result
 
@@ -79,7 +80,9 @@ def main(args: Sequence[str] | None = None) -> int:
         if "--version" in rest:
             print(_version())
             return 0
-        result = run(rest, Interaction(body=_standard_input))
+        result = run(rest, Interaction(body=_standard_input, progress=_progress(looks)))
+        if isinstance(result, Stream):
+            return _follow(result, looks)
         if result is not None:
             _print(result, looks)
         return exit_code(result)
@@ -97,15 +100,42 @@ def main(args: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _follow(stream: Stream, looks: Looks) -> int:
+    """Print results as they come, one line each with --json, until Ctrl-C."""
+    import anyio  # noqa: PLC0415 - only what streams pays for a loop
+
+    async def follow() -> None:
+        async with aclosing(stream.open()) as results:
+            if not looks.quiet:
+                print(f"{stream.name}: waiting for changes, Ctrl-C ends it", file=sys.stderr)
+            async for result in results:
+                _print(result, looks, lines=True)
+                sys.stdout.flush()
+
+    anyio.run(follow)
+    return 0
+
+
+def _progress(looks: Looks) -> Callable[[int, int, str], None]:
+    """Return what draws progress on one line of a terminal; nothing elsewhere."""
+
+    def draw(done: int, total: int, note: str) -> None:
+        if not looks.quiet and sys.stderr.isatty():
+            end = "" if done < total else "\r\x1b[K"
+            print(f"\r\x1b[K{done}/{total} {note[:60]}{end}", end="", file=sys.stderr, flush=True)
+
+    return draw
+
+
 def exit_code(result: Any) -> int:
     """Return what a shell gets: a result whose answer is no says so in `exit_code`."""
     code: int = getattr(result, "exit_code", 0)
     return code
 
 
-def _print(result: Result, looks: Looks) -> None:
+def _print(result: Result, looks: Looks, *, lines: bool = False) -> None:
     if looks.json:
-        print(result.to_json())
+        print(json.dumps(result.as_dict(), ensure_ascii=False) if lines else result.to_json())
     elif not looks.quiet:
         width = looks.width or shutil.get_terminal_size((100, 24)).columns
         print(result.to_text(width=width, color=looks.color and _colors(sys.stdout)))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab.errors import Fault, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from oneiric_lab.lab import Lab
+    from oneiric_lab.views import Result
 
 _FILES = ("oneiric.toml", "oneiric.yaml", "oneiric.yml", "oneiric.json")
 
@@ -25,6 +26,7 @@ class Interaction:
         layer: Where changes go when nobody says: `session` in a kernel, `project` in a shell.
         workspace: The folder that is meant when nobody says; a kernel remembers `-C`.
         labs: Open workspaces of this door, by options.
+        progress: Told how far long work is: done, total, and what was just done.
         current: The lab that is meant when nobody names a workspace: a kernel's own `lab`.
     """
 
@@ -32,7 +34,21 @@ class Interaction:
     layer: str = "project"
     workspace: str = "."
     labs: dict[tuple[object, ...], Lab[Any]] = field(default_factory=dict)
+    progress: Callable[[int, int, str], None] = lambda done, total, note: None
     current: Callable[[], Lab[Any] | None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Results that come one by one until their reader stops.
+
+    Attributes:
+        name: What brings them.
+        open: Starts them, in the loop that reads.
+    """
+
+    name: str
+    open: Callable[[], AsyncGenerator[Result, None]]
 
 
 @dataclass

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import click
 
-from oneiric_lab.plugins import Found, discover
+from oneiric_lab.plugins import TIMEOUT, Found, discover
 from oneiric_lab.views import Cell, Note, Result, Table, View
+
+from ._root import parts
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -51,6 +53,17 @@ class Plugins(Result):
 
 
 @click.command("plugins")
-def command() -> Plugins:
-    """List installed plugins; reads descriptors and imports nothing."""
-    return Plugins(discover())
+@click.option("--probe", is_flag=True, help="Import every factory, each in its own process.")
+@click.option("--only", metavar="DOMAIN:KEY", help="Probe the candidates of one component.")
+@click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds for each import.")
+@click.pass_context
+def command(ctx: click.Context, *, probe: bool, only: str | None, timeout: float) -> Result:
+    """List installed plugins; reads descriptors and imports nothing.
+
+    With --probe every factory of the workspace is imported, each in a process of its own.
+    Who fails goes into quarantine; who is sound again comes out. Exit 1 where one fails.
+    """
+    if not probe and only is None:
+        return Plugins(discover())
+    context = parts(ctx)
+    return context.lab().probe(only, timeout=timeout, done=context.interaction.progress)

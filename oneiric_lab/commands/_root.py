@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from oneiric_lab.views import Result
 
+    from ._context import Stream
+
 VERBS: dict[str, str] = {
     "init": "Make a workspace, empty or the sample one.",
     "show": "Show the values that are in force.",
@@ -35,8 +37,9 @@ VERBS: dict[str, str] = {
     "history": "Show what was changed, by whom.",
     "diff": "Compare two effective configurations.",
     "schema": "Print the JSON Schema of the workspace's files.",
-    "plugins": "List installed plugins.",
+    "plugins": "List installed plugins, or try to import what they offer.",
     "allow": "Let this workspace's code run.",
+    "watch": "Follow the files: load each change, or say why not.",
     "doctor": "Say what this installation has and lacks.",
     "lab": "Open JupyterLab on the workspace.",
 }
@@ -112,15 +115,15 @@ def root(
 
 def run(
     args: Sequence[str], interaction: Interaction, *, prog: str = "oneiric-lab"
-) -> Result | None:
-    """Run one verb and return its result; help prints itself and returns None.
+) -> Result | Stream | None:
+    """Run one verb and return its result or results; help prints itself and returns None.
 
     Raises:
         OneiricError: Whatever went wrong, a misused option included.
     """
     try:
         with root.make_context(prog, list(args), obj=interaction) as ctx:
-            result: Result | None = root.invoke(ctx)
+            result: Result | Stream | None = root.invoke(ctx)
             return result
     except click.exceptions.Exit:
         return None

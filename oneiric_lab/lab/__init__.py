@@ -1,8 +1,11 @@
 """The facade `Lab`: one workspace, its parts put together."""
 
 from ._allow import allow, is_allowed
-from ._lab import Lab, code_modules
+from ._code import code_modules
+from ._following import Reloaded
+from ._lab import Lab
 from ._plan import Applied, Plan
+from ._quarantine import Probed
 from ._results import Check, History, Status, ValueDiff
 from ._sample import copy_sample, sample_source, tutorials
 
@@ -12,6 +15,8 @@ __all__ = [
     "History",
     "Lab",
     "Plan",
+    "Probed",
+    "Reloaded",
     "Status",
     "ValueDiff",
     "allow",

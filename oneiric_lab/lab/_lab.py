@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from oneiric_lab.config import Inputs, PackageDefaults, Snapshot, changed_values, load, propose
-from oneiric_lab.errors import (
-    Fault,
-    InvalidCandidateError,
-    InvalidConfigError,
-    OneiricError,
-    Origin,
-    RegistryError,
-    StaleFileError,
-    UsageError,
-    did_you_mean,
-)
-from oneiric_lab.files import lock, write_atomic
-from oneiric_lab.plugins import discover
-from oneiric_lab.registry import (
-    DOMAINS,
-    TABLES,
-    Candidate,
-    Choice,
-    Registry,
-    Rules,
-    collect,
-    component,
-    read_descriptor,
-)
-from oneiric_lab.store import FileChange, Store
+from oneiric_lab.config import Inputs, Snapshot, changed_values, load, propose
+from oneiric_lab.errors import Fault, NoCandidateError, OneiricError, UsageError, did_you_mean
+from oneiric_lab.plugins import TIMEOUT
+from oneiric_lab.registry import DOMAINS, Registry, component, declared
+from oneiric_lab.store import Store
 
 from . import _allow
+from ._code import code_modules, import_schema
+from ._following import Reloaded, followed
+from ._gather import gather, package_defaults
 from ._plan import Applied, Plan
+from ._quarantine import Probed, can_be_probed, remember, remembered, try_all
 from ._results import Check, History, Status, ValueDiff
+from ._rules import rules_of
+from ._sides import side
+from ._writing import take_back, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    import anyio
     from pydantic import BaseModel
 
-    from oneiric_lab.config import Proposal, ValueExplanation
-    from oneiric_lab.registry import Explanation, Handle, Listing, WhyNot
+    from oneiric_lab.config import ValueExplanation
+    from oneiric_lab.errors import Origin
+    from oneiric_lab.plugins import ProbeResult
+    from oneiric_lab.registry import Explanation, Handle, Listing, Rules, WhyNot
 
 T = TypeVar("T")
-_OWN_NAME = "oneiric_lab.components"
-_OWN = Path(__file__).resolve().parent.parent / "components"
 
 
 class Lab(Generic[T]):
@@ -141,18 +127,20 @@ class Lab(Generic[T]):
             policy=None if policy is None else Path(policy).resolve(),
             system_dir=Path("/etc/oneiric-lab"),
             user_dir=_user_dir(own),
-            package_defaults=_package_defaults(),
+            package_defaults=package_defaults(),
             schema=schema,
         )
         if schema is None:
-            inputs = replace(inputs, schema=_schema(inputs, trusted=trusted))
+            inputs = replace(inputs, schema=import_schema(inputs, trusted=trusted))
         snapshot = load(inputs)
         modules = code_modules(snapshot)
         if modules and not trusted and not _allow.is_allowed(folder, modules, own):
             raise _allow.refuse(folder, modules, snapshot.origin("plugins"))
-        registry = Registry(rules=rules_of(snapshot))
-        problems = _fill(registry, snapshot)
-        return cls(snapshot, registry, tuple(problems), trusted=True)
+        candidates, warnings = gather(snapshot)
+        quarantined, damage = remembered(Store(folder / ".oneiric"))
+        registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
+        registry.add(*candidates)
+        return cls(snapshot, registry, (*warnings, *damage), trusted=True)
 
     @classmethod
     def sample(cls, *, profiles: Sequence[str] | None = None, **options: Any) -> Lab[Any]:
@@ -215,8 +203,6 @@ class Lab(Generic[T]):
             )
         found = self.registry.explain(domain, key, need, need_any, prefer)
         if not found.ranking and not found.rejected and found.problem is not None:
-            from oneiric_lab.errors import NoCandidateError  # noqa: PLC0415 - a failure
-
             raise NoCandidateError(found.problem)
         return found
 
@@ -233,25 +219,17 @@ class Lab(Generic[T]):
         """Return the values in which two configurations differ.
 
         Args:
-            left: `now`, `profile:prod`, or profiles together: `profile:prod+eu`.
+            left: `now`, `profile:prod`, profiles together (`profile:prod+eu`), the workspace
+                at another revision (`git:HEAD~3`) or a lock file (`file:oneiric.lock.json`).
             right: The other one.
-        """
-        return ValueDiff(left, right, changed_values(self._side(left), self._side(right)))
 
-    def _side(self, name: str) -> Snapshot:
-        kind, _, rest = name.partition(":")
-        if name == "now":
-            return self.snapshot
-        if kind != "profile":
-            raise UsageError(
-                Fault(
-                    "bad-side",
-                    f"{name!r} is no configuration",
-                    fix="now, profile:prod or profile:a+b",
-                )
-            )
-        names = tuple(part for part in rest.split("+") if part)
-        return load(replace(self.snapshot.inputs, profiles=names), previous=self.snapshot)
+        Raises:
+            UsageError: A side is none of these.
+            InvalidConfigError: A side has faults.
+        """
+        with ExitStack() as held:
+            a, b = (side(self.snapshot, name, held) for name in (left, right))
+            return ValueDiff(left, right, changed_values(a, b))
 
     # --- changes ------------------------------------------------------------------------
 
@@ -283,9 +261,9 @@ class Lab(Generic[T]):
     def _rules(self, snapshot: Snapshot) -> Rules:
         return replace(rules_of(snapshot), quarantined=self.registry.current.rules.quarantined)
 
-    def _apply(self, plan: Plan, verb: str = "apply", undoes: int | None = None) -> Applied:
+    def _apply(self, plan: Plan, verb: str = "apply") -> Applied:
         proposal = plan.proposal
-        entry = self._write(proposal, verb, undoes) if proposal.files else None
+        entry = write(self.store, self.root, proposal, verb) if proposal.files else None
         after = proposal.next
         if proposal.files and after is not None:
             # What is in force is what the files say now, read from them.
@@ -302,34 +280,6 @@ class Lab(Generic[T]):
             proposal.layer,
         )
 
-    def _write(self, proposal: Proposal, verb: str, undoes: int | None) -> int:
-        """Write all files or none, and keep their former bytes."""
-        done: list[Any] = []
-        with lock(self.root / ".oneiric" / "lock"):
-            self._ignore_state()
-            try:
-                for file in proposal.files:
-                    write_atomic(file.path, file.after, expect=file.expect, shown=file.shown)
-                    done.append(file)
-                return self.store.record(
-                    verb,
-                    proposal.layer,
-                    ", ".join(v.path for v in proposal.values) or "no effective value",
-                    who=_who(),
-                    changes=[v.as_dict() for v in proposal.values],
-                    files=[FileChange(f.path, f.before, f.after) for f in proposal.files],
-                    undoes=undoes,
-                )
-            except OneiricError:
-                for file in done:
-                    _restore(file.path, file.before)
-                raise
-
-    def _ignore_state(self) -> None:
-        ignore = self.root / ".oneiric" / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-
     def save(self, changes: Mapping[str, object], *, layer: str = "project") -> Applied:
         """Write *changes* to a layer's file: plan and apply in one step."""
         return self.plan(changes, layer=layer).apply()
@@ -341,40 +291,51 @@ class Lab(Generic[T]):
             UsageError: There is nothing to take back.
             StaleFileError: A file changed since; it is left as it is.
         """
-        entry = self.store.undoable()
-        if entry is None:
-            raise UsageError("there is no change to take back", fix="history shows what was done")
-        files = self.store.files(entry.id)
-        for file in files:
-            now = file.path.read_bytes() if file.path.exists() else None
-            if now != file.after:
-                raise StaleFileError(
-                    Fault(
-                        "stale-file",
-                        f"{file.path.name} changed since entry {entry.id} wrote it",
-                        Origin("", file.path.name),
-                        fix="take the later change back first, by hand or from version control",
-                    )
-                )
         before = self.snapshot
-        with lock(self.root / ".oneiric" / "lock"):
-            for file in files:
-                _restore(file.path, file.before)
-            number = self.store.record(
-                "undo",
-                entry.layer,
-                f"entry {entry.id}: {entry.summary}",
-                who=_who(),
-                files=[FileChange(f.path, f.after, f.before) for f in files],
-                undoes=entry.id,
-            )
+        entry, number, files = take_back(self.store, self.root)
         self.reload()
         values = tuple(v.as_dict() for v in changed_values(before, self.snapshot))
-        return Applied("undo", number, values, (), tuple(f.path.name for f in files), entry.layer)
+        return Applied("undo", number, values, (), tuple(files), entry.layer)
 
     def history(self, limit: int = 50) -> History:
         """Return what was changed, the newest first."""
         return History(tuple(self.store.history(limit)))
+
+    async def watch(
+        self, *, interval: float = 0.5, stop: anyio.Event | None = None
+    ) -> AsyncGenerator[Reloaded, None]:
+        """Load what the files say whenever one changes, for as long as the caller listens.
+
+        Args:
+            interval: Seconds between two looks where the system tells of no change.
+            stop: Ends the iteration when set.
+
+        Yields:
+            What changed; or the faults for which the last good configuration stays.
+        """
+        from oneiric_lab.files import watch  # noqa: PLC0415 - who watches has a loop
+
+        changes = watch(lambda: set(followed(self.snapshot)), interval=interval, stop=stop)
+        async with aclosing(changes):
+            async for paths in changes:
+                names = tuple(sorted(self._named(path) for path in paths))
+                before, generation = self.snapshot, self.registry.current
+                try:
+                    after = self.reload()
+                except OneiricError as error:
+                    yield Reloaded(names, faults=error.faults)
+                    continue
+                yield Reloaded(
+                    names,
+                    changed_values(before, after),
+                    tuple(generation.diff(self.registry.current).changes),
+                )
+
+    def _named(self, path: Path) -> str:
+        try:
+            return path.relative_to(self.root).as_posix()
+        except ValueError:
+            return str(path)
 
     def reload(self) -> Snapshot:
         """Read the layers again and publish; on a fault the last good snapshot stays.
@@ -410,13 +371,58 @@ class Lab(Generic[T]):
         """Declare a component of this lab; the decorated factory is returned as it is."""
 
         def add(factory: Any) -> Any:
-            from oneiric_lab.registry import declared  # noqa: PLC0415 - at declaration only
-
             component(target, provider=provider, **facts)(factory)
             self.registry.add(declared(factory))
             return factory
 
         return add
+
+    def probe(
+        self,
+        target: str | None = None,
+        provider: str | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        cancelled: Callable[[], bool] | None = None,
+        done: Callable[[int, int, str], None] | None = None,
+    ) -> Probed:
+        """Import the factories of candidates, each in a process of its own under a limit.
+
+        Who fails goes into quarantine with what happened; who was in it and is sound now
+        comes out. Both are remembered by the workspace where it can be written.
+
+        Args:
+            target: The component; None is every one.
+            provider: The provider; None is every one.
+            timeout: Seconds for each import.
+            cancelled: Asked often; once true, what is left is not tried.
+            done: Called after each with how many are done, how many there are, and its name.
+        """
+        domain, _, key = (target or "").partition(":")
+        found = self.registry.current.candidates(domain or None, key or None)
+        chosen = [c for c in found if can_be_probed(c) and provider in (None, c.provider)]
+        count = iter(range(1, len(chosen) + 1))
+
+        def tell(result: ProbeResult) -> None:
+            if done is not None:
+                done(next(count), len(chosen), result.request.name)
+
+        rows = try_all(chosen, self.root, timeout=timeout, cancelled=cancelled, done=tell)
+        before = self.registry.current.rules.quarantined
+        after = dict(before)
+        for candidate, result in rows:
+            if result.ok:
+                after.pop(candidate.identity, None)
+            elif result.kind != "cancelled":
+                after[candidate.identity] = result.detail or result.kind
+        released = tuple(c for c, _ in rows if c.identity in before and c.identity not in after)
+        self.registry.configure(replace(self.registry.current.rules, quarantined=after))
+        notice = None
+        try:
+            remember(self.store, rows)
+        except OneiricError as error:
+            notice = replace(error.faults[0], severity="warning")
+        return Probed(tuple(rows), released, notice)
 
     def handle(
         self, target: str, *, need: Any = None, need_any: Any = None, prefer: Any = None
@@ -466,179 +472,8 @@ class Lab(Generic[T]):
         return sorted(name for name in object.__dir__(self) if not name.startswith("_"))
 
 
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"
-
-
-def _restore(path: Path, before: bytes | None) -> None:
-    if before is None:
-        path.unlink(missing_ok=True)
-    else:
-        write_atomic(path, before)
-
-
 def _user_dir(environ: Mapping[str, str]) -> Path | None:
     home = environ.get("XDG_CONFIG_HOME") or (
         f"{environ['HOME']}/.config" if "HOME" in environ else ""
     )
     return Path(home) / "oneiric-lab" if home else None
-
-
-def _package_defaults() -> tuple[PackageDefaults, ...]:
-    out = []
-    for found in discover():
-        if found.folder is not None and (found.folder / "defaults.toml").is_file():
-            file = f"{found.package}/defaults.toml"
-            out.append(
-                PackageDefaults(found.package, file, (found.folder / "defaults.toml").read_bytes())
-            )
-    return tuple(out)
-
-
-def code_modules(snapshot: Snapshot) -> list[str]:
-    """Return the modules of the workspace that opening it would import, or allow to run."""
-    settings = snapshot.settings
-    names = [*settings.plugins.modules, *settings.plugins.packages]
-    model = settings.schema_.model
-    if model:
-        names.append(model.partition(":")[0])
-    root = snapshot.inputs.root
-    tops = {name.partition(".")[0] for name in names}
-    inside = {top for top in tops if (root / top).is_dir() or (root / f"{top}.py").is_file()}
-    return sorted({name for name in names if name.partition(".")[0] in inside})
-
-
-def _schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
-    """Return the model that `[schema] model` names, imported once it was allowed."""
-    bare = load(replace(inputs, schema=None, environ=_built_in_only(inputs.environ)))
-    name = bare.settings.schema_.model
-    if name is None:
-        return None
-    modules = code_modules(bare)
-    origin = bare.origin("schema.model")
-    if modules and not trusted and not _allow.is_allowed(inputs.root, modules, inputs.environ):
-        raise _allow.refuse(inputs.root, modules, origin)
-    from pydantic import BaseModel  # noqa: PLC0415 - loaded with the settings
-
-    try:
-        model = _allow.load_object(inputs.root, name)
-    except (Exception, SystemExit) as error:
-        raise InvalidConfigError(
-            Fault(
-                "schema-import",
-                f"cannot import the schema {name}: {type(error).__name__}: {error}",
-                origin,
-                fix="write [schema] model as package.module:Model",
-            )
-        ) from error
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise InvalidConfigError(
-            Fault(
-                "schema-type",
-                f"{name} is {type(model).__name__}, expected a pydantic model",
-                origin,
-                fix="name a class derived from pydantic.BaseModel",
-            )
-        )
-    return model
-
-
-def _built_in_only(environ: Mapping[str, str]) -> dict[str, str]:
-    return {k: v for k, v in environ.items() if k.startswith("ONEIRIC_")}
-
-
-def rules_of(snapshot: Snapshot) -> Rules:
-    """Return what the configuration says about components, each word with its place."""
-    settings = snapshot.settings
-    selections: dict[str, dict[str, Choice]] = {}
-    constraints: dict[str, dict[str, Choice]] = {}
-    for domain, table in TABLES.items():
-        said = getattr(settings, table)
-        for name, out in (("selections", selections), ("constraints", constraints)):
-            values = getattr(said, name)
-            if values:
-                out[domain] = {
-                    key: Choice(value, snapshot.origin((table, name, key)))
-                    for key, value in values.items()
-                }
-    order = tuple(settings.stack.order)
-    variable = snapshot.inputs.environ.get("ONEIRIC_STACK_ORDER", "")
-    if variable:
-        order = tuple(name.strip() for name in variable.split(",") if name.strip())
-    return Rules(selections, constraints, settings.flags, order, strict=settings.stack.strict)
-
-
-def _fill(registry: Registry, snapshot: Snapshot) -> list[Fault]:
-    """Add what plugins, packages and modules declare; return what is wrong with any."""
-    settings, root = snapshot.settings, snapshot.inputs.root
-    faults: list[Fault] = []
-    found: list[Candidate] = []
-    if settings.plugins.auto_load:
-        for plugin in discover():
-            if (
-                plugin.package in settings.plugins.disabled
-                or plugin.distribution in settings.plugins.disabled
-            ):
-                continue
-            if plugin.descriptor is None:
-                faults.append(
-                    Fault(
-                        "plugin",
-                        f"plugin {plugin.distribution}: {plugin.problem}",
-                        Origin(f"plugin:{plugin.package}", plugin.location),
-                        severity="warning",
-                    )
-                )
-                continue
-            try:
-                found += read_descriptor(
-                    plugin.descriptor,
-                    shown=plugin.location,
-                    source="plugin",
-                    package=plugin.package,
-                    version=plugin.version,
-                ).candidates
-            except OneiricError as error:
-                faults += [replace(f, severity="warning") for f in error.faults]
-    for package in settings.plugins.packages:
-        inside = root / package.replace(".", "/") / "oneiric-plugin.toml"
-        # Our own package is taken by name, since a workspace need not copy it.
-        file = _OWN / "oneiric-plugin.toml" if package == _OWN_NAME else inside
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            faults.append(
-                Fault(
-                    "package",
-                    f"package {package} has no readable oneiric-plugin.toml: {error.strerror}",
-                    snapshot.origin("plugins.packages"),
-                )
-            )
-            continue
-        shown = inside.relative_to(root).as_posix()
-        found += read_descriptor(
-            data,
-            shown=shown,
-            source="package",
-            package=package,
-            allowed=settings.plugins.allow_factories,
-        ).candidates
-    for module in settings.plugins.modules:
-        try:
-            found += collect(_allow.load_object(root, module))
-        except InvalidCandidateError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise RegistryError(
-                Fault(
-                    "module-import",
-                    f"cannot import {module}: {type(error).__name__}: {error}",
-                    snapshot.origin("plugins.modules"),
-                    fix="mend it, or take it out of plugins.modules",
-                )
-            ) from error
-    registry.add(*found)
-    return faults

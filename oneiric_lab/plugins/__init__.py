@@ -5,6 +5,6 @@ import that hangs, exits or crashes out of this process.
 """
 
 from ._discover import GROUP, Found, discover
-from ._probe import ProbeRequest, ProbeResult, probe
+from ._probe import TIMEOUT, ProbeRequest, ProbeResult, probe
 
-__all__ = ["GROUP", "Found", "ProbeRequest", "ProbeResult", "discover", "probe"]
+__all__ = ["GROUP", "TIMEOUT", "Found", "ProbeRequest", "ProbeResult", "discover", "probe"]

@@ -1,0 +1,70 @@
+"""The workspace's own code: which modules it names, and its schema."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from oneiric_lab.config import load
+from oneiric_lab.errors import Fault, InvalidConfigError
+
+from . import _allow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+
+    from oneiric_lab.config import Inputs, Snapshot
+
+
+def code_modules(snapshot: Snapshot) -> list[str]:
+    """Return the modules of the workspace that opening it would import, or allow to run."""
+    settings = snapshot.settings
+    names = [*settings.plugins.modules, *settings.plugins.packages]
+    model = settings.schema_.model
+    if model:
+        names.append(model.partition(":")[0])
+    root = snapshot.inputs.root
+    tops = {name.partition(".")[0] for name in names}
+    inside = {top for top in tops if (root / top).is_dir() or (root / f"{top}.py").is_file()}
+    return sorted({name for name in names if name.partition(".")[0] in inside})
+
+
+def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
+    """Return the model that `[schema] model` names, imported once it was allowed."""
+    bare = load(replace(inputs, schema=None, environ=_built_in_only(inputs.environ)))
+    name = bare.settings.schema_.model
+    if name is None:
+        return None
+    modules = code_modules(bare)
+    origin = bare.origin("schema.model")
+    if modules and not trusted and not _allow.is_allowed(inputs.root, modules, inputs.environ):
+        raise _allow.refuse(inputs.root, modules, origin)
+    from pydantic import BaseModel  # noqa: PLC0415 - loaded with the settings
+
+    try:
+        model = _allow.load_object(inputs.root, name)
+    except (Exception, SystemExit) as error:
+        raise InvalidConfigError(
+            Fault(
+                "schema-import",
+                f"cannot import the schema {name}: {type(error).__name__}: {error}",
+                origin,
+                fix="write [schema] model as package.module:Model",
+            )
+        ) from error
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise InvalidConfigError(
+            Fault(
+                "schema-type",
+                f"{name} is {type(model).__name__}, expected a pydantic model",
+                origin,
+                fix="name a class derived from pydantic.BaseModel",
+            )
+        )
+    return model
+
+
+def _built_in_only(environ: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in environ.items() if k.startswith("ONEIRIC_")}

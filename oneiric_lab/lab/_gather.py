@@ -1,0 +1,127 @@
+"""Candidates of a workspace: those of plugins, of packages, of its own modules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oneiric_lab.config import PackageDefaults
+from oneiric_lab.errors import Fault, OneiricError, Origin, RegistryError
+from oneiric_lab.plugins import discover
+from oneiric_lab.registry import NAME, collect, read_descriptor
+
+from . import _allow
+
+if TYPE_CHECKING:
+    from oneiric_lab.config import Snapshot
+    from oneiric_lab.plugins import Found
+    from oneiric_lab.registry import Candidate
+
+_OWN_NAME = "oneiric_lab.components"
+_OWN = Path(__file__).resolve().parent.parent / "components"
+
+
+def package_defaults() -> tuple[PackageDefaults, ...]:
+    """Return the data files with which installed plugins fill the lowest layer."""
+    out = []
+    for found in discover():
+        if found.folder is not None and (found.folder / "defaults.toml").is_file():
+            file = f"{found.package}/defaults.toml"
+            data = (found.folder / "defaults.toml").read_bytes()
+            out.append(PackageDefaults(found.package, file, data))
+    return tuple(out)
+
+
+def gather(snapshot: Snapshot) -> tuple[list[Candidate], list[Fault]]:
+    """Return what everybody declares, and warnings about plugins that cannot be read.
+
+    A broken plugin must not keep a workspace from opening; what the workspace itself names
+    must be right.
+
+    Raises:
+        RegistryError: With every fault of the workspace's packages and modules.
+    """
+    plugins = snapshot.settings.plugins
+    found: list[Candidate] = []
+    warnings: list[Fault] = []
+    faults: list[Fault] = []
+    if plugins.auto_load:
+        for plugin in discover():
+            if not {plugin.package, plugin.distribution} & {*plugins.disabled}:
+                try:
+                    found += _of_plugin(plugin)
+                except OneiricError as error:
+                    warnings += [replace(fault, severity="warning") for fault in error.faults]
+    for index, package in enumerate(plugins.packages):
+        try:
+            found += _of_package(snapshot, package, index)
+        except OneiricError as error:
+            faults += error.faults
+    for index, module in enumerate(plugins.modules):
+        try:
+            found += _of_module(snapshot, module, index)
+        except OneiricError as error:
+            faults += error.faults
+    if faults:
+        raise RegistryError(faults)
+    return found, warnings
+
+
+def _of_plugin(plugin: Found) -> tuple[Candidate, ...]:
+    if plugin.descriptor is None:
+        raise RegistryError(
+            Fault(
+                "plugin",
+                f"plugin {plugin.distribution}: {plugin.problem}",
+                Origin(f"plugin:{plugin.package}", plugin.location),
+            )
+        )
+    return read_descriptor(
+        plugin.descriptor,
+        shown=plugin.location,
+        source="plugin",
+        package=plugin.package,
+        version=plugin.version,
+    ).candidates
+
+
+def _of_package(snapshot: Snapshot, package: str, index: int) -> tuple[Candidate, ...]:
+    root = snapshot.inputs.root
+    inside = root / package.replace(".", "/") / NAME
+    # Our own package is taken by name, since a workspace need not copy it.
+    file = _OWN / NAME if package == _OWN_NAME else inside
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise RegistryError(
+            Fault(
+                "package",
+                f"package {package} has no readable {NAME}: {error.strerror}",
+                snapshot.origin(("plugins", "packages", index)),
+                fix=f"write {inside.relative_to(root).as_posix()}, or take {package} out",
+            )
+        ) from None
+    return read_descriptor(
+        data,
+        shown=inside.relative_to(root).as_posix(),
+        source="package",
+        package=package,
+        allowed=snapshot.settings.plugins.allow_factories,
+    ).candidates
+
+
+def _of_module(snapshot: Snapshot, module: str, index: int) -> list[Candidate]:
+    try:
+        return list(collect(_allow.load_object(snapshot.inputs.root, module)))
+    except OneiricError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise RegistryError(
+            Fault(
+                "module-import",
+                f"cannot import {module}: {type(error).__name__}: {error}",
+                snapshot.origin(("plugins", "modules", index)),
+                fix="mend it, or take it out of plugins.modules",
+            )
+        ) from error
