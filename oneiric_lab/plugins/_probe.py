@@ -50,11 +50,18 @@ if resource is not None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 24, 1 << 24))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
+def shown(file):
+    # Relative to the folder it was imported from, so that it reads the same everywhere.
+    roots = [p for p in sys.path if p and file.startswith(p.rstrip(os.sep) + os.sep)]
+    return os.path.relpath(file, max(roots, key=len)) if roots else file
+
 def answer(kind, detail="", error=None):
     text = ""
     if error is not None:
-        frames = [f for f in traceback.extract_tb(error.__traceback__)
-                  if f.filename != "<string>" and not f.filename.startswith("<frozen")]
+        here = os.path.dirname(importlib.__file__)
+        frames = [traceback.FrameSummary(shown(f.filename), f.lineno, f.name, line=f.line)
+                  for f in traceback.extract_tb(error.__traceback__)
+                  if f.filename != "<string>" and not f.filename.startswith(("<frozen", here))]
         text = "".join(["Traceback (most recent call last):\\n", *traceback.format_list(frames),
                         *traceback.format_exception_only(error)])
     for stream in (sys.stdout, sys.stderr):
