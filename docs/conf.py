@@ -28,7 +28,8 @@ exclude_patterns = ["_build", "**/_*.md", "tutorials/.ipynb_checkpoints"]
 # Notebooks are run strictly by the tests; here their committed outputs are shown.
 nb_execution_mode = "off"
 # Outputs carry our own mime type beside HTML, which this page cannot show.
-suppress_warnings = ["mystnb.unknown_mime_type"]
+# Dialogues and error cards are not what the lexer of their name expects in every line.
+suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 

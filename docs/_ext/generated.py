@@ -106,9 +106,7 @@ def tables() -> str:
     return _rows(("path", "takes", "default", "meaning"), rows)
 
 
-def _fields(
-    model: Any, lead: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
+def _fields(model: Any, lead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
     from pydantic import BaseModel
 
     for name, field in model.model_fields.items():
@@ -118,7 +116,13 @@ def _fields(
             yield from _fields(kind, path)
             continue
         default = field.get_default(call_default_factory=True)
-        shown = "" if default is None else str(default).lower() if isinstance(default, bool) else default
+        shown = (
+            ""
+            if default is None
+            else str(default).lower()
+            if isinstance(default, bool)
+            else default
+        )
         if isinstance(shown, list) and any(isinstance(i, BaseModel) for i in shown):
             shown = "one, to stderr"
         word = getattr(kind, "__name__", "") if not getattr(kind, "__args__", None) else str(kind)
@@ -169,8 +173,7 @@ def _message(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         return f"“{node.value}”"
     parts = [
-        str(p.value) if isinstance(p, ast.Constant) else "…"
-        for p in getattr(node, "values", [])
+        str(p.value) if isinstance(p, ast.Constant) else "…" for p in getattr(node, "values", [])
     ]
     return "“" + "".join(parts).replace("`", "") + "”"
 

@@ -190,7 +190,7 @@ class Candidate:
 
     @property
     def target(self) -> str:
-        """`domain:key`."""
+        """Domain and key, as one text with a colon between them."""
         return f"{self.domain}:{self.key}"
 
     def __str__(self) -> str:

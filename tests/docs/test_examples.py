@@ -25,6 +25,7 @@ from sybil import Document, Region, Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.rest import DocTestParser
 
+from oneiric_lab.plugins import discover
 from oneiric_lab.testing import Jail
 
 if TYPE_CHECKING:
@@ -157,16 +158,23 @@ MODULES = sorted(p for p in (ROOT / "oneiric_lab").rglob("*.py") if ">>> " in p.
 
 
 @pytest.fixture
-def jail() -> Iterator[Path]:
-    """A folder and an environment of the page's own; its modules are forgotten at the end."""
-    environ = {"COLUMNS": "100", "LOGNAME": "ada", "STATUS": "0"}
-    with Jail(environ=environ) as inside:
-        os.environ["ONEIRIC_STATE_DIR"] = str(inside.path / ".state")
+def jail(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder `shop` and an environment of the page's own, with no plugin installed."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("oneiric_lab") and getattr(module, "discover", None) is discover:
+            monkeypatch.setattr(module, "discover", lambda *_: ())
+    with Jail(environ={"COLUMNS": "100", "LOGNAME": "ada", "STATUS": "0"}) as inside:
+        os.environ["ONEIRIC_STATE_DIR"] = str(inside.path / "state")
+        folder = inside.path / "shop"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
         before = set(sys.modules)
-        yield inside.path
+        yield folder
+        monkeypatch.undo()
+        # The next page may have modules of the same names.
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None) or ""
-            if file.startswith((str(inside.path), "/tmp/oneiric-")):
+            if "/oneiric-jail-" in file or "/oneiric-sample-" in file:
                 del sys.modules[name]
 
 
