@@ -127,6 +127,8 @@ def rates() -> Iterator[str]:
 
 
 class TestWorkspace:
+    """The layers of the shop, under all its profiles."""
+
     @pytest.mark.parametrize("names", PROFILES, ids="+".join)
     def test_is_sound_under_every_profile(self, names: tuple[str, ...]) -> None:
         """No profile and no combination has a fault or a warning."""
@@ -223,6 +225,8 @@ class TestWorkspace:
 
 
 class TestCandidates:
+    """Who provides what, and the special ones that are out."""
+
     def test_are_about_forty_over_all_domains(self, shop: Lab[Any]) -> None:
         """Each of the seven domains has something to look at, from three sources."""
         found = list(shop.registry.current.candidates())
@@ -324,6 +328,8 @@ class TestCandidates:
 
 
 class TestJournal:
+    """The candidate that fails its probe and recovers."""
+
     FACTORY = "oneiric_shop_caches.journal:JournalCache"
 
     def test_fails_its_probe_until_its_library_is_there(
@@ -380,6 +386,8 @@ class TestJournal:
 
 
 class TestFactories:
+    """What the shop's adapters and services do once they are built."""
+
     def test_all_that_win_are_built(self, shop: Lab[Any], plugins: None) -> None:
         """Every winner can be built with its settings and what it requires."""
         for target, winner in shop.registry.current.winners().items():
@@ -497,6 +505,8 @@ class TestFactories:
 
 
 class TestSelling:
+    """From a basket to an order, a letter and a refund."""
+
     @pytest.mark.parametrize("provider", ["classic", "express"])
     def test_an_order_takes_stock_and_money(
         self, shop: Lab[Any], provider: str, plugins: None
@@ -591,6 +601,8 @@ class TestSelling:
 
 
 class TestPayments:
+    """A payment service in two versions, and what belongs to it."""
+
     def test_the_first_version_takes_twice_what_is_sent_twice(
         self, shop: Lab[Any], plugins: None
     ) -> None:
