@@ -1,0 +1,81 @@
+"""The tutorials are run, their outputs are kept, and nothing in them is of one machine only."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+TUTORIALS = sorted(FOLDER.glob("*.ipynb"))
+
+# What differs from machine to machine or from run to run.
+UNSTABLE = {
+    "an address": r"\b0x[0-9a-f]{6,16}\b",
+    "a clock": r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d",
+    "a duration": r"\b\d+(\.\d+)? ?(ns|µs|ms|seconds)\b",
+    "a machine's folder": r"/(tmp|root|home|Users|work|var/folders)/(?!paperboat|lib/shop)",
+    "a Python version": r"this is 3\.\d+",
+}
+
+
+def _cells(path: Path) -> list[dict[str, Any]]:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+class TestTutorial:
+    """Each of the notebooks."""
+
+    def test_every_cell_was_run_in_order(self, path: Path) -> None:
+        """A cell that was not run passes a strict run of the notebook unseen."""
+        counts = [cell["execution_count"] for cell in _cells(path)]
+
+        assert list(range(1, len(counts) + 1)) == counts
+
+    def test_outputs_read_the_same_everywhere(self, path: Path) -> None:
+        """No address, clock, duration, folder or version of one machine is kept."""
+        text = "\n".join(json.dumps(cell["outputs"], ensure_ascii=False) for cell in _cells(path))
+
+        assert {
+            what: found.group()
+            for what, pattern in UNSTABLE.items()
+            if (found := re.search(pattern, text))
+        } == {}
+
+    def test_answers_are_shown_richly(self, path: Path) -> None:
+        """An answer has the view for the notebook, HTML for the web, and text."""
+        kinds = {
+            kind
+            for cell in _cells(path)
+            for output in cell["outputs"]
+            for kind in output.get("data", {})
+        }
+
+        assert {"application/vnd.oneiric.view+json", "text/html", "text/plain"} <= kinds
+
+    def test_an_error_shows_no_traceback_of_ours(self, path: Path) -> None:
+        """What went wrong is told in the words of the user's files."""
+        for cell in _cells(path):
+            for output in cell["outputs"]:
+                if output["output_type"] == "error":
+                    assert "Traceback" not in "".join(output["traceback"])
+                    assert "raises-exception" in cell["metadata"]["tags"]
+
+    def test_needs_no_kernel_of_its_own(self, path: Path) -> None:
+        """It names the kernel that every installation has, and nothing of who ran it."""
+        metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+
+        assert metadata["kernelspec"]["name"] == "python3"
+        assert metadata["language_info"] == {"name": "python"}
+
+
+def test_there_are_four_beginning_with_the_tour() -> None:
+    """They are read in the order of their names."""
+    names = [path.stem[:2] for path in TUTORIALS]
+
+    assert names[:4] == ["00", "01", "02", "03"]
