@@ -11,7 +11,7 @@ from ._environ import REPLACED as REPLACED_VARIABLES
 from ._interpolate import Interpolation
 from ._merge import fold
 from ._paths import get, leaves, put, render_path
-from ._schema import RESERVED, check_reserved, describe
+from ._schema import check_reserved, describe, is_built_in
 from ._secrets import SecretRef, SecretSource
 from ._settings import REPLACED, Settings
 from ._snapshot import Snapshot
@@ -89,13 +89,13 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
             inputs.environ,
             secrets.ref,
             lambda path: _place(locator, path),
-            lambda path: default_of(Settings if path[0] in RESERVED else user, path),
+            lambda path: default_of(Settings if is_built_in(path[0], user) else user, path),
         )
         tree = run.run()
         targets = run.targets
         faults += run.faults
 
-    own = {key: value for key, value in tree.items() if _is_built_in(key, user_info)}
+    own = {key: value for key, value in tree.items() if is_built_in(key, user)}
     rest = {key: value for key, value in tree.items() if key not in own}
     settings, more = validate(Settings, own, built_in_info, locator)
     clashing = {fault.origin for fault in clashes}
@@ -122,12 +122,6 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
         prefix=prefix,
         project_file=sources.project_file(),
     )
-
-
-def _is_built_in(key: str, user: SchemaInfo | None) -> bool:
-    if key in RESERVED:
-        return True
-    return key in {"config_dir", "cache_dir"} and (user is None or (key,) not in user.fields)
 
 
 def _without_profiles(layer: Layer) -> Layer:

@@ -268,6 +268,13 @@ def describe(model: type[BaseModel]) -> SchemaInfo:
     return SchemaInfo(fields, items)
 
 
+def is_built_in(key: object, user: type[BaseModel] | None) -> bool:
+    """Tell whether a root name is ours; upstream's two bare keys may be the user's own."""
+    if key in RESERVED:
+        return True
+    return key in {"config_dir", "cache_dir"} and (user is None or key not in user.model_fields)
+
+
 def check_reserved(model: type[BaseModel]) -> None:
     """Refuse a user's model that claims a built-in table.
 

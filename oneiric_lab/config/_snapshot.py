@@ -11,7 +11,7 @@ from oneiric_lab.errors import Origin, UnknownPathError, did_you_mean
 
 from ._explain import Contribution, ValueExplanation
 from ._paths import Path, get, leaves, parse_path, render_path
-from ._schema import RESERVED, describe
+from ._schema import describe, is_built_in
 from ._secrets import Secret, SecretRef
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         if self.config is None:
-            own = {k: v for k, v in self.tree.items() if k not in RESERVED}
+            own = {k: v for k, v in self.tree.items() if not is_built_in(k, None)}
             object.__setattr__(self, "config", namespace(own))
 
     def __repr__(self) -> str:
@@ -78,10 +78,13 @@ class Snapshot:
             raise self.unknown(parts)
         return found
 
+    def _is_built_in(self, parts: Path) -> bool:
+        return is_built_in(parts[0], self.inputs.schema)
+
     def _model_value(self, parts: Path) -> object:
         from ._load import below  # noqa: PLC0415 - the two modules answer one question
 
-        node: object = self.settings if parts[0] in RESERVED else self.config
+        node: object = self.settings if self._is_built_in(parts) else self.config
         for part in parts:
             inner = below(node, part)
             if inner is None:
@@ -94,7 +97,7 @@ class Snapshot:
         return info is not None and "*" not in info.path
 
     def _info(self, parts: Path) -> Any:
-        if parts[0] in RESERVED:
+        if self._is_built_in(parts):
             return describe(type(self.settings)).find(parts)
         return None if self.inputs.schema is None else describe(self.inputs.schema).find(parts)
 
@@ -148,7 +151,7 @@ class Snapshot:
                 )
             if any(parts[: len(path_)] == path_ for path_ in layer.unset):
                 closed = True
-        model = type(self.settings) if parts[0] in RESERVED else self.inputs.schema
+        model = type(self.settings) if self._is_built_in(parts) else self.inputs.schema
         default = default_of(model, parts)
         if default is not None or not out:
             state = "shadowed" if any(c.state == "wins" for c in out) else "wins"
