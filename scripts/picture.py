@@ -30,8 +30,9 @@ table { border-collapse: collapse; margin: 4px 0 8px 56px; font-size: 14px; }
 th { font-weight: 600; border-bottom: 1px solid #888; } th, td { padding: 4px 14px 4px 6px; }
 tbody tr:nth-child(odd) { background: #f6f8fa; }
 .ol-note { margin: 2px 0 2px 56px; white-space: pre-wrap; }
-.ol-ok { color: #1a7f37; font-weight: 600; } .ol-bad { color: #b3261e; } .ol-warn { color: #8a5a00; }
-.ol-lost { color: #6e7781; } .ol-muted { color: #6e7781; } a { color: #0a58a8; text-decoration: none; }
+.ol-ok { color: #1a7f37; font-weight: 600; } .ol-bad { color: #b3261e; }
+.ol-warn { color: #8a5a00; } .ol-lost, .ol-muted { color: #6e7781; }
+a { color: #0a58a8; text-decoration: none; }
 """
 
 
@@ -43,9 +44,9 @@ def main() -> int:
         return 2
     lab = Lab.sample(profiles=["prod"])
     parts = []
-    for number, target in enumerate(("server.port", "service:payment"), 1):
-        line = f"<div class=cell><i>[{number}]:</i><code>%oneiric explain {target}</code></div>"
-        parts.append(line + lab.explain(target).to_html())
+    for number, asked in enumerate(("server.port", "service:payment"), 1):
+        line = f"<div class=cell><i>[{number}]:</i><code>%oneiric explain {asked}</code></div>"
+        parts.append(line + lab.explain(asked).to_html())
     head = f"<meta charset=utf-8><title>explain</title><style>{STYLE}</style>"
     target = ROOT / "docs" / "_static" / "explain.png"
     target.parent.mkdir(exist_ok=True)
@@ -53,7 +54,7 @@ def main() -> int:
         page = Path(folder) / "page.html"
         page.write_text(f"<!doctype html>{head}{''.join(parts)}")
         words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        size = ["--window-size=960,620", "--force-device-scale-factor=1.5"]
+        size = ["--window-size=960,460", "--force-device-scale-factor=1.5"]
         subprocess.run(  # noqa: S603 - the browser that was found
             [
                 browser,

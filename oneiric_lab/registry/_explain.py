@@ -111,6 +111,11 @@ class Explanation(Result):
     problem: Fault | None = None
     prefer: int = 0
 
+    @property
+    def exit_code(self) -> int:
+        """1 where nobody provides it: the answer is no."""
+        return 1 if self.winner is None else 0
+
     def as_dict(self) -> dict[str, object]:
         """Return the stable shape of `explain DOMAIN:KEY --json`."""
         w = self.winner
