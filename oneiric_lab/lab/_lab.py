@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from oneiric_lab.config import Inputs, Snapshot, changed_values, load, propose
 from oneiric_lab.errors import Fault, NoCandidateError, OneiricError, UsageError, did_you_mean
 from oneiric_lab.plugins import TIMEOUT
-from oneiric_lab.registry import DOMAINS, Registry, component, declared
+from oneiric_lab.registry import DOMAINS, Registry, candidate_of
 from oneiric_lab.store import Store
 
 from . import _allow
@@ -371,8 +371,7 @@ class Lab(Generic[T]):
         """Declare a component of this lab; the decorated factory is returned as it is."""
 
         def add(factory: Any) -> Any:
-            component(target, provider=provider, **facts)(factory)
-            self.registry.add(declared(factory))
+            self.registry.add(candidate_of(target, factory, provider, **facts))
             return factory
 
         return add

@@ -6,7 +6,7 @@ then provider and source name, ascending. Order of registration never counts.
 """
 
 from ._candidate import DOMAINS, TABLES, Candidate, Refusal
-from ._component import collect, component, declared
+from ._component import candidate_of, collect, component, declared
 from ._descriptor import NAME, Descriptor, read_descriptor
 from ._explain import Explanation, Ranked, Rejected, WhyNot
 from ._factory import load_factory, refuse_factory
@@ -33,6 +33,7 @@ __all__ = [
     "Rejected",
     "Rules",
     "WhyNot",
+    "candidate_of",
     "collect",
     "component",
     "declared",

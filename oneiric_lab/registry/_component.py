@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from oneiric_lab.errors import Fault, Origin, UsageError
+from oneiric_lab.errors import Fault, InvalidCandidateError, Origin, UsageError
 
 from ._candidate import Candidate
 
@@ -34,31 +34,50 @@ def component(target: str, *, provider: str | None = None, **facts: Any) -> Call
         >>> declared(memory_cache).provider
         'memory'
     """
+
+    def mark(factory: F) -> F:
+        candidate = candidate_of(target, factory, provider, **facts)
+        try:
+            setattr(factory, _MARK, candidate)
+        except (AttributeError, TypeError):
+            raise InvalidCandidateError(
+                Fault(
+                    "invalid-candidate",
+                    f"{factory!r} cannot be decorated: it takes no attributes",
+                    candidate.origin,
+                    fix="decorate a function that returns it",
+                )
+            ) from None
+        return factory
+
+    return mark
+
+
+def candidate_of(target: str, factory: object, provider: str | None, **facts: Any) -> Candidate:
+    """Return *factory* as a candidate for *target*, with the place where it is written.
+
+    Raises:
+        UsageError: *target* is no component.
+        InvalidCandidateError: A fact is malformed.
+    """
+    import inspect  # noqa: PLC0415 - at declaration only
+
     domain, colon, key = target.partition(":")
     if not colon:
         raise UsageError(
             Fault("bad-target", f"{target!r} is no component", fix="write it as adapter:cache")
         )
-
-    def mark(factory: F) -> F:
-        import inspect  # noqa: PLC0415 - at declaration only
-
-        name = provider or str(getattr(factory, "__name__", "")).replace("__", "_")
-        module = str(getattr(factory, "__module__", ""))
-        origin = None
-        try:
-            file = inspect.getsourcefile(factory)  # type: ignore[arg-type]  # a function or class
-            line = inspect.getsourcelines(factory)[1]  # type: ignore[arg-type]  # see above
-            origin = Origin(f"module:{module}", file.rsplit("/", 1)[-1] if file else None, line)
-        except (OSError, TypeError):
-            origin = Origin(f"module:{module}")
-        facts.setdefault("source", "manual")
-        facts.setdefault("source_name", module.split(".", maxsplit=1)[0])
-        candidate = Candidate(domain, key, name, factory, origin=origin, **facts)  # type: ignore[arg-type]  # a callable
-        setattr(factory, _MARK, candidate)
-        return factory
-
-    return mark
+    name = provider or str(getattr(factory, "__name__", "")).replace("__", "_")
+    module = str(getattr(factory, "__module__", ""))
+    origin = Origin(f"module:{module}")
+    try:
+        file = inspect.getsourcefile(factory)  # type: ignore[arg-type]  # a function or class
+        line = inspect.getsourcelines(factory)[1]  # type: ignore[arg-type]  # see above
+        origin = Origin(f"module:{module}", file.rsplit("/", 1)[-1] if file else None, line)
+    except (OSError, TypeError):
+        pass  # a cell, a builtin: it has no file
+    facts = {"source": "manual", "source_name": module.split(".", maxsplit=1)[0], **facts}
+    return Candidate(domain, key, name, factory, origin=origin, **facts)  # type: ignore[arg-type]  # a callable
 
 
 def declared(factory: object) -> Candidate:

@@ -1,0 +1,252 @@
+"""Opening a workspace: whose code runs, what is found, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from oneiric_lab.errors import (
+    InvalidConfigError,
+    NotAllowedError,
+    OneiricError,
+    RegistryError,
+    UsageError,
+)
+from oneiric_lab.lab import Lab, allow, code_modules, is_allowed, sample_source, tutorials
+from oneiric_lab.testing import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CODE = """
+from oneiric_lab import component
+
+@component("adapter:shelf", provider="here", version="1.0")
+def make():
+    return {}
+"""
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    """An empty folder; modules imported from it are forgotten again."""
+    known = set(sys.modules)
+    with Workspace() as made:
+        yield made
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Return every file below *root*."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def code(error: OneiricError) -> str:
+    """Return the code of the first fault."""
+    return error.faults[0].code
+
+
+class TestOpen:
+    def test_nothing_is_written(self, workspace: Workspace) -> None:
+        """Opening and explaining leaves the folder as it was."""
+        workspace.project("[server]\nport = 1\n")
+        before = files(workspace.path)
+        lab = workspace.open()
+        lab.explain("server.port")
+        lab.status()
+        lab.check()
+        assert files(workspace.path) == before
+
+    def test_a_missing_folder(self, tmp_path: Path) -> None:
+        """A folder that is not there is told with how to make a workspace."""
+        with pytest.raises(UsageError) as caught:
+            Lab.open(tmp_path / "nowhere")
+        assert code(caught.value) == "no-workspace"
+        assert "init" in str(caught.value)
+
+    def test_a_mapping_of_values(self, workspace: Workspace) -> None:
+        """`set=` takes a mapping and texts, and says where a value came from."""
+        workspace.project("[server]\nport = 1\n")
+        assert workspace.open(set={"server.port": 2}).value("server.port") == 2
+        lab = workspace.open(set=["server.port=3"])
+        assert str(lab.origin("server.port")) == "--set server.port"
+
+    def test_the_environment_names_a_file(self, workspace: Workspace) -> None:
+        """ONEIRIC_CONFIG adds a file above the profiles."""
+        workspace.project("[server]\nport = 1\n").file("more.toml", "[server]\nport = 9\n")
+        workspace.environ(ONEIRIC_CONFIG=str(workspace.path / "more.toml"))
+        assert workspace.open().value("server.port") == 9
+
+    def test_the_user_has_a_file(self, workspace: Workspace, tmp_path: Path) -> None:
+        """The user's file stands below the project's."""
+        home = tmp_path / "home" / ".config" / "oneiric-lab"
+        home.mkdir(parents=True)
+        (home / "oneiric.toml").write_text("[server]\nport = 1\nhost = 'mine'\n")
+        workspace.project("[server]\nport = 2\n").environ(HOME=str(tmp_path / "home"))
+        lab = workspace.open()
+        assert (lab.value("server.port"), lab.value("server.host")) == (2, "mine")
+
+    def test_it_is_a_context(self, workspace: Workspace) -> None:
+        """A lab opens in a `with`, and says briefly what it is."""
+        workspace.project("[server]\nport = 1\n")
+        with workspace.open() as lab:
+            assert "no profile" in repr(lab)
+            assert "plan" in dir(lab)
+            assert not [name for name in dir(lab) if name.startswith("_")]
+
+    def test_stack_order_from_the_environment(self, workspace: Workspace) -> None:
+        """ONEIRIC_STACK_ORDER stands above `[stack] order`."""
+        workspace.project('[stack]\norder = ["a"]\n').environ(ONEIRIC_STACK_ORDER="b, c")
+        assert workspace.open().registry.current.rules.stack_order == ("b", "c")
+
+
+class TestWhoseCodeRuns:
+    def test_code_is_refused_until_allowed(self, workspace: Workspace, tmp_path: Path) -> None:
+        """A module of the workspace is imported only once it was allowed, by its digest."""
+        workspace.project('[plugins]\nmodules = ["wiring_a"]\n').file("wiring_a.py", CODE)
+        environ = {"ONEIRIC_STATE_DIR": str(tmp_path / "state")}
+        with pytest.raises(NotAllowedError) as caught:
+            workspace.open(trusted=False, environ=environ)
+        assert "oneiric-lab allow" in str(caught.value)
+        assert "wiring_a" not in sys.modules
+        allow(workspace.path, ["wiring_a"], environ)
+        assert is_allowed(workspace.path, ["wiring_a"], environ)
+        lab = workspace.open(trusted=False, environ=environ)
+        assert lab.registry.resolve("adapter", "shelf").provider == "here"
+        workspace.file("wiring_a.py", CODE + "\n# more\n")
+        with pytest.raises(NotAllowedError):
+            workspace.open(trusted=False, environ=environ)
+
+    def test_a_schema_is_code(self, workspace: Workspace, tmp_path: Path) -> None:
+        """A model inside the workspace needs the same permission."""
+        workspace.project('[schema]\nmodel = "shape_a:Model"\n')
+        workspace.file("shape_a.py", "raise SystemExit('ran')\n")
+        with pytest.raises(NotAllowedError):
+            workspace.open(trusted=False, environ={"ONEIRIC_STATE_DIR": str(tmp_path)})
+
+    def test_a_package_counts_with_all_its_files(
+        self, workspace: Workspace, tmp_path: Path
+    ) -> None:
+        """Any file of an allowed package may not change unseen."""
+        environ = {"ONEIRIC_STATE_DIR": str(tmp_path)}
+        workspace.project('[plugins]\nmodules = ["pack.wiring"]\n')
+        workspace.file("pack/__init__.py", "").file("pack/wiring.py", CODE)
+        workspace.file("pack/other.py", "x = 1\n")
+        assert code_modules(workspace.open().snapshot) == ["pack.wiring"]
+        allow(workspace.path, ["pack.wiring"], environ)
+        workspace.file("pack/other.py", "x = 2\n")
+        assert not is_allowed(workspace.path, ["pack.wiring"], environ)
+
+    def test_a_damaged_permission_is_none(self, workspace: Workspace, tmp_path: Path) -> None:
+        """What cannot be read allows nothing."""
+        environ = {"ONEIRIC_STATE_DIR": str(tmp_path)}
+        for text in ("{", "[]"):
+            (tmp_path / "allowed.json").write_text(text)
+            assert not is_allowed(workspace.path, [], environ)
+
+    def test_the_state_of_the_user(self, tmp_path: Path) -> None:
+        """Without a variable, permissions stand where the platform keeps state."""
+        from oneiric_lab.lab._allow import state_dir
+
+        assert state_dir({"ONEIRIC_STATE_DIR": str(tmp_path)}) == tmp_path
+        assert state_dir({}).name == "oneiric-lab"
+
+
+class TestSchema:
+    @pytest.mark.parametrize(
+        ("body", "model", "wanted"),
+        [
+            ("raise RuntimeError('no')", "shape_b:Model", "schema-import"),
+            ("raise SystemExit(3)", "shape_b:Model", "schema-import"),
+            ("x = 1", "shape_b:Model", "schema-import"),
+            ("Model = 1", "shape_b:Model", "schema-type"),
+            ("class Model: pass", "shape_b:Model", "schema-type"),
+            ("", "nowhere_b:Model", "schema-import"),
+        ],
+    )
+    def test_what_is_no_model(
+        self, workspace: Workspace, body: str, model: str, wanted: str
+    ) -> None:
+        """A schema that cannot be imported, or is none, is told at its line."""
+        workspace.project(f'[schema]\nmodel = "{model}"\n').file("shape_b.py", body)
+        with pytest.raises(InvalidConfigError) as caught:
+            workspace.open()
+        assert code(caught.value) == wanted
+        assert str(caught.value.faults[0].origin) == "oneiric.toml:2:9"
+
+
+class TestGather:
+    def test_a_package_without_descriptor(self, workspace: Workspace) -> None:
+        """Every missing descriptor and broken module is told, each at its item."""
+        workspace.project('[plugins]\npackages = ["one", "two"]\nmodules = ["gone_c"]\n')
+        with pytest.raises(RegistryError) as caught:
+            workspace.open()
+        places = [str(f.origin) for f in caught.value.faults]
+        assert places == ["oneiric.toml:2:13", "oneiric.toml:2:20", "oneiric.toml:3:12"]
+
+    @pytest.mark.parametrize("body", ["1 / 0", "raise SystemExit", "import nowhere_at_all"])
+    def test_a_module_that_fails(self, workspace: Workspace, body: str) -> None:
+        """A module that raises, or exits, is a fault of the workspace; the process goes on."""
+        workspace.project('[plugins]\nmodules = ["broken_d"]\n').file("broken_d.py", body)
+        with pytest.raises(RegistryError) as caught:
+            workspace.open()
+        assert code(caught.value) == "module-import"
+
+    def test_a_component_that_is_malformed(self, workspace: Workspace) -> None:
+        """A wrong fact in a decorator keeps its own words."""
+        workspace.project('[plugins]\nmodules = ["wrong_e"]\n')
+        workspace.file("wrong_e.py", CODE.replace('"1.0"', '"one"'))
+        with pytest.raises(OneiricError) as caught:
+            workspace.open()
+        assert "version" in str(caught.value)
+
+    def test_plugins_are_left_out_when_disabled(self, workspace: Workspace) -> None:
+        """`plugins.auto_load = false` looks at no distribution."""
+        workspace.project("[plugins]\nauto_load = false\n")
+        assert list(workspace.open().registry.current.candidates()) == []
+
+    def test_a_broken_plugin_warns(
+        self, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A plugin with a malformed or missing descriptor is a warning, and disabled no more."""
+        for name, text in (("plug_bad", 'schema = "x"\n'), ("plug_none", None)):
+            info = tmp_path / f"{name}-1.0.dist-info"
+            info.mkdir()
+            (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+            (info / "entry_points.txt").write_text(f"[oneiric_lab.plugins]\n{name} = {name}\n")
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "__init__.py").write_text("raise SystemExit\n")
+            if text is not None:
+                (tmp_path / name / "oneiric-plugin.toml").write_text(text)
+        (tmp_path / "plug_bad" / "defaults.toml").write_text("[server]\nport = 7\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        workspace.project("title = 'x'\n")
+        lab = workspace.open()
+        warned = [f for f in lab.check().rows[0][1] if "plug_" in str(f)]
+        assert {f.severity for f in warned} == {"warning"}
+        assert len(warned) >= 2
+        assert str(lab.origin("server.port")) == "plug_bad/defaults.toml:2:8"
+        workspace.project('[plugins]\ndisabled = ["plug_bad", "plug_none"]\n')
+        assert not [f for f in workspace.open().problems if "plug_" in str(f)]
+        assert not [name for name in sys.modules if name.startswith("plug_")]
+
+
+class TestSample:
+    def test_a_private_copy(self) -> None:
+        """The sample opens from a copy; the shipped one has no state."""
+        lab = Lab.sample()
+        assert lab.root != sample_source()
+        assert lab.check().ok
+        lab.save({"server.port": 8181})
+        assert not (sample_source() / ".oneiric").exists()
+        assert len(tutorials()) >= 4
+
+    def test_it_reads_no_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What the machine exports does not change the tutorials."""
+        monkeypatch.setitem(os.environ, "SHOP_SERVER__PORT", "1")
+        assert Lab.sample().value("server.port") == 8080
