@@ -43,7 +43,7 @@ class Lzma:
 
 def zstd() -> Archive:
     """Return the fastest one: `compression.zstd`, which came with Python 3.14."""
-    from importlib import import_module
+    from importlib import import_module  # noqa: PLC0415 - a newer Python only
 
     module = import_module("compression.zstd")
 

@@ -53,6 +53,10 @@ class WordSearch:
         return list(hits)[: self._settings.limit]
 
 
+_NEAR = 0.3
+"""Share of letters in threes that a title must have in common with what is asked."""
+
+
 class TrigramSearch:
     """Finds products whose titles share many letters in threes: forgives a typing error."""
 
@@ -67,7 +71,7 @@ class TrigramSearch:
         for product in self._catalog.all():
             have = _threes(product.title)
             near = len(wanted & have) / (len(wanted) or 1)
-            if near >= 0.3:
+            if near >= _NEAR:
                 scored.append((-near, product.sku, product))
         return [product for _, _, product in sorted(scored)][: self._settings.limit]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from oneiric_lab.components import (
     MemoryCache,
     MemoryCacheSettings,
     SqliteCache,
     SqliteCacheSettings,
 )
-from pydantic import BaseModel, ConfigDict, Field
 
 
 class LayeredSettings(BaseModel):
