@@ -31,7 +31,8 @@ def command(
     why_not: str | None,
 ) -> Result:
     """Say why TARGET (server.port, adapter:cache) is what it is."""
-    lab = parts(ctx).lab()
+    context = parts(ctx)
+    lab = context.lab()
     if why_not:
-        return lab.why_not(target, why_not)
+        return lab.why_not(target, why_not, layer=context.interaction.layer)
     return lab.explain(target, need=need or None, need_any=need_any or None, prefer=prefer or None)

@@ -12,7 +12,7 @@ from ._jsonschema import json_schema
 from ._layers import Layer
 from ._load import load
 from ._paths import leaves, parse_path, render_path
-from ._propose import FileEdit, Proposal, ValueChange, changed_values, propose
+from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose
 from ._schema import RESERVED, Merge
 from ._secrets import Secret, SecretRef
 from ._settings import Settings
@@ -40,6 +40,7 @@ __all__ = [
     "ValueExplanation",
     "changed_values",
     "json_schema",
+    "layer_rank",
     "leaves",
     "load",
     "parse",

@@ -21,7 +21,7 @@ from ._edit import Set, Unset, edit
 from ._environ import read_value
 from ._formats import parse
 from ._inputs import SessionValue
-from ._layers import Document
+from ._layers import LOCAL, PROFILE, PROJECT, SESSION, USER, Document
 from ._load import load
 from ._paths import get, leaves, parse_path, render_path
 from ._secrets import Secret, SecretRef
@@ -278,6 +278,15 @@ def _target(snapshot: Snapshot, layer: str) -> tuple[FilePath, Path]:
     )
 
 
+def layer_rank(layer: str, snapshot: Snapshot) -> int:
+    """Return how high the values stand that `propose` puts into *layer*."""
+    for found in snapshot.layers:
+        if layer == found.name or (found.document is not None and layer == found.document.shown):
+            return found.rank
+    known = {"project": PROJECT, "local": LOCAL, "user": USER, "session": SESSION}
+    return known.get(layer, PROFILE)
+
+
 def changed_values(old: Snapshot, new: Snapshot) -> tuple[ValueChange, ...]:
     """Return every effective value in which *new* differs from *old*, sorted by path."""
     before, after = _effective(old), _effective(new)
@@ -301,7 +310,8 @@ def changed_values(old: Snapshot, new: Snapshot) -> tuple[ValueChange, ...]:
 def _effective(snapshot: Snapshot) -> dict[Path, object]:
     tree: dict[str, Any] = plain(snapshot.settings)
     own = plain(snapshot.config)
-    return dict(leaves({**tree, **own}))
+    # A table that holds nothing is no value: filling it changes what is put in, not it.
+    return {path: value for path, value in leaves({**tree, **own}) if value != {}}
 
 
 def _shadowed(after: Snapshot, edits: Sequence[Set | Unset], layer: str) -> list[Fault]:

@@ -23,6 +23,7 @@ from ._quarantine import Probed, can_be_probed, remember, remembered, try_all
 from ._results import Check, History, Status, ValueDiff
 from ._rules import rules_of
 from ._sides import side
+from ._where import placed
 from ._writing import take_back, write
 
 if TYPE_CHECKING:
@@ -206,10 +207,16 @@ class Lab(Generic[T]):
             raise NoCandidateError(found.problem)
         return found
 
-    def why_not(self, target: str, provider: str) -> WhyNot:
-        """Return the change that would let *provider* provide the component *target*."""
+    def why_not(self, target: str, provider: str, *, layer: str = "session") -> WhyNot:
+        """Return the change that would let *provider* provide the component *target*.
+
+        Args:
+            target: `domain:key`.
+            provider: Who shall win.
+            layer: Where changes go; where a higher one stands in the way, that one is named.
+        """
         domain, _, key = target.partition(":")
-        return self.registry.why_not(domain, key, provider)
+        return placed(self.registry.why_not(domain, key, provider), self.snapshot, layer)
 
     def candidates(self, domain: str | None = None) -> Listing:
         """Return all candidates, or those of one domain."""

@@ -12,7 +12,7 @@ from oneiric_lab.views import Cell, Code, Note, Result, Table, View
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric_lab.config import Proposal
+    from oneiric_lab.config import Proposal, ValueChange
     from oneiric_lab.errors import Fault
     from oneiric_lab.registry import Generation
     from oneiric_lab.views import Block
@@ -78,12 +78,11 @@ class Plan(Result):
                     v.path,
                     Cell(shown(v.old, 36), "lost"),
                     Cell(shown(v.new, 36), "ok"),
-                    str(v.old_origin or "-"),
-                    str(v.new_origin or "-"),
+                    _places(v),
                 )
                 for v in values
             )
-            blocks.append(Table(("value", "now", "then", "said at", "then at"), rows))
+            blocks.append(Table(("value", "now", "then", "said at"), rows))
         if self.components:
             rows = tuple(
                 (
@@ -91,11 +90,10 @@ class Plan(Result):
                     Cell(str(c["old"] or "-"), "lost"),
                     Cell(str(c["new"] or "-"), "ok" if c["new"] else "bad"),
                     str(c["why"]),
-                    "",
                 )
                 for c in self.components
             )
-            blocks.append(Table(("component", "now", "then", "decided by", ""), rows))
+            blocks.append(Table(("component", "now", "then", "decided by"), rows))
         blocks += [
             Code(_diff(file.before, file.after), "diff", f"would write {file.shown}")
             for file in self.proposal.files
@@ -115,6 +113,12 @@ class Plan(Result):
             (f"layer {self.proposal.layer}", "nothing is applied yet"),
             "plain" if self.ok else "bad",
         )
+
+
+def _places(change: ValueChange) -> str:
+    """Return where a value is said, and where it would be said if that is another place."""
+    old, new = (str(o) if o else "-" for o in (change.old_origin, change.new_origin))
+    return new if old == new else f"{new} (was {old})"
 
 
 def _diff(before: bytes | None, after: bytes) -> str:

@@ -239,6 +239,7 @@ class WhyNot(Result):
         changes: Path of the configuration to value, None where no change of it can.
         because: What stands against it now.
         already: Whether it wins as things are.
+        layer: Where the change must be made, None where every layer will do.
     """
 
     target: str
@@ -246,6 +247,7 @@ class WhyNot(Result):
     changes: Mapping[str, object] | None
     because: tuple[str, ...]
     already: bool = False
+    layer: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -254,6 +256,7 @@ class WhyNot(Result):
             "provider": self.provider,
             "already": self.already,
             "changes": None if self.changes is None else dict(self.changes),
+            "layer": self.layer,
             "because": list(self.because),
         }
 
@@ -274,7 +277,8 @@ class WhyNot(Result):
             options = " ".join(
                 f"--set '{path}={_text(value)}'" for path, value in self.changes.items()
             )
-            blocks.append(Note(f"try: plan {options}"))
+            where = "" if self.layer is None else f"--layer {self.layer} "
+            blocks.append(Note(f"try: plan {where}{options}"))
         return View("why-not", title, tuple(blocks), title, tone=tone)  # type: ignore[arg-type]  # tones by the branches above
 
 

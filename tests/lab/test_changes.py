@@ -332,6 +332,21 @@ class TestQuestions:
         lab.plan(dict(answer.changes)).apply()
         assert lab.registry.resolve("adapter", "shelf").provider == "redis"
 
+    def test_why_not_names_the_layer(self, lab: Lab[Any]) -> None:
+        """A layer above the one that is written must change; what is no file cannot."""
+        chosen = '[adapters.selections]\nshelf = "memory"\n'
+        (lab.root / "oneiric.local.toml").write_text(chosen)
+        lab.reload()
+        answer = lab.why_not("adapter:shelf", "redis", layer="project")
+        assert answer.layer == "local"
+        assert "plan --layer local --set" in str(answer)
+        lab.plan(dict(answer.changes or {}), layer="local").apply()
+        assert lab.registry.resolve("adapter", "shelf").provider == "redis"
+        with lab.override({"adapters.selections.shelf": "memory"}):
+            answer = lab.why_not("adapter:shelf", "redis", layer="project")
+        assert answer.changes is None
+        assert "is said by session" in str(answer)
+
     def test_candidates_and_status(self, lab: Lab[Any]) -> None:
         """The listing has both caches; the first screen counts them."""
         lab.registry.add(Candidate(domain="task", key="t", provider="p", factory=dict))
