@@ -104,7 +104,7 @@ async def _moments(
         notices = watchfiles.awatch(
             *folders,
             debounce=50,
-            step=20,
+            step=50,
             recursive=False,
             stop_event=stop,
             rust_timeout=int(interval * 1000),

@@ -108,6 +108,11 @@ error: no candidate for adapter:cache with {ttl, tx}
         assert why == "w; a (b); c"
         assert Fault("x", "m", because=(Because("c"),)).as_dict()["why"] == "c"
 
+    def test_a_why_of_its_own_goes_before_notes(self) -> None:
+        """Notes stand in for the why only where nobody said it; without both there is none."""
+        assert Fault("x", "m", why="w", notes=("n",)).as_dict()["why"] == "w"
+        assert Fault("x", "m").as_dict()["why"] is None
+
     def test_the_name_of_a_variable_is_in_the_json(self) -> None:
         """An origin with a name of its own carries it."""
         assert Origin("environment", name="A").as_dict()["name"] == "A"

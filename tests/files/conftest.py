@@ -20,6 +20,7 @@ _NOBODY = 65534
 
 @contextmanager
 def _as_nobody() -> Iterator[None]:
+    """Be nobody for the time of the block, where this is root."""
     if os.getuid() != 0:
         yield
         return

@@ -103,7 +103,8 @@ class TestWatch:
 
         assert {"a"} == told_of
 
-    def test_folder_swapped_by_a_link(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("hint", [False, True])
+    def test_folder_swapped_by_a_link(self, tmp_path: Path, hint: bool) -> None:
         """
         Files reached through `..data`, as Kubernetes mounts them, are told when it swaps.
         """
@@ -120,7 +121,7 @@ class TestWatch:
             (tmp_path / "..data_tmp").rename(tmp_path / "..data")
             shutil.rmtree(tmp_path / "v1")
 
-        assert [{"a.toml"}] == told([tmp_path / "a.toml", tmp_path / "same.toml"], swap)
+        assert [{"a.toml"}] == told([tmp_path / "a.toml", tmp_path / "same.toml"], swap, hint=hint)
 
     def test_deleted_and_back(self, tmp_path: Path) -> None:
         """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _as_nobody() -> Iterator[None]:
+    """Be nobody for the time of the block, where this is root."""
     if os.getuid() != 0:
         yield
         return
