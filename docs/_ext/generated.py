@@ -6,6 +6,7 @@ import ast
 import re
 import shutil
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -125,9 +126,23 @@ def _fields(model: Any, lead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         )
         if isinstance(shown, list) and any(isinstance(i, BaseModel) for i in shown):
             shown = "one, to stderr"
-        word = getattr(kind, "__name__", "") if not getattr(kind, "__args__", None) else str(kind)
-        word = re.sub(r"\b(?:typing|[a-z_]+(?:\.[a-z_]+)+)\.", "", word).replace(" | None", "")
+        word = _kind(kind)
         yield path, word, str(shown) or "nothing", field.description or ""
+
+
+def _kind(kind: Any) -> str:
+    """Return a type as people say it: bounds and `None` are told elsewhere."""
+    from typing import Annotated, Literal, Union, get_args, get_origin
+
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _kind(args[0])
+    if origin is Literal:
+        return " or ".join(str(a) for a in args)
+    if origin in {Union, UnionType}:
+        return " or ".join(_kind(a) for a in args if a is not NoneType)
+    name = str(getattr(kind, "__name__", kind))
+    return f"{name}[{', '.join(map(_kind, args))}]" if args else name
 
 
 # --- errors -----------------------------------------------------------------------------
@@ -156,11 +171,12 @@ def _faults(tree: ast.AST) -> Iterator[tuple[str, str]]:
                 if getattr(target, "id", "") == "default_code" and isinstance(
                     getattr(item, "value", None), ast.Constant
                 ):
-                    yield str(item.value.value), ""  # type: ignore[attr-defined]  # checked above
+                    about = (ast.get_docstring(node) or "").splitlines()[0]
+                    yield str(item.value.value), about  # type: ignore[attr-defined]  # checked above
         if not isinstance(node, ast.Call):
             continue
         called = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        if not called.lower().endswith("fault"):
+        if not called.lower().endswith("fault") or called.endswith("default"):
             continue
         texts = [a for a in node.args[:3] if isinstance(a, ast.Constant | ast.JoinedStr)]
         if texts and isinstance(texts[0], ast.Constant) and isinstance(texts[0].value, str):

@@ -232,6 +232,67 @@ class TestPages:
         assert dead == []
 
 
+class TestHooks:
+    """Hooks of a commit."""
+
+    def test_need_no_network(self) -> None:
+        """
+        All are local, and run what the environment of the tests has.
+        """
+        yaml = pytest.importorskip("yaml")
+        config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+
+        assert [repository["repo"] for repository in config["repos"]] == ["local"]
+        for hook in config["repos"][0]["hooks"]:
+            assert hook["language"] == "system"
+            assert hook["entry"].startswith(".venv-dev/bin/")
+
+    def test_documents_are_looked_at(self, tmp_path: Path) -> None:
+        """
+        A document that does not parse, a huge file and a private key are refused.
+        """
+        (tmp_path / "good.toml").write_text("a = 1\n")
+        (tmp_path / "bad.toml").write_text("a = \n")
+        (tmp_path / "bad.json").write_text("{")
+        (tmp_path / "key.pem").write_text("-----BEGIN EC " + "PRIVATE KEY-----\n")
+        (tmp_path / "huge.bin").write_bytes(b"0" * 1_000_001)
+        names = ["good.toml", "bad.toml", "bad.json", "key.pem", "huge.bin"]
+
+        found = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "precommit.py"), *names],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert found.returncode == 1
+        assert names[1:] == [line.split(":")[0] for line in found.stdout.splitlines()]
+
+
+class TestBuild:
+    """The pages as HTML."""
+
+    def test_builds_without_a_warning(self, tmp_path: Path) -> None:
+        """
+        Every reference resolves, and nothing is fetched.
+        """
+        pytest.importorskip("myst_nb")
+        words = ["-m", "sphinx", "-q", "-n", "-W", "--keep-going", "-b", "html"]
+        folders = ["-d", str(tmp_path / "trees"), str(DOCS), str(tmp_path / "out")]
+
+        found = subprocess.run(
+            [sys.executable, *words, *folders],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert found.stderr == ""
+        assert found.returncode == 0
+        assert (tmp_path / "out" / "how-to" / "explain.html").exists()
+
+
 class TestChanges:
     """The changelog."""
 
