@@ -104,10 +104,14 @@ class Plan(Result):
         ]
         if not values and not self.components and not self.problems:
             blocks.append(Note("nothing would change", "info"))
-        many = f"{len(values)} values, {len(self.components)} components"
+        many = _count(len(values), "value")
+        if self.components:
+            many += f", {_count(len(self.components), 'component')}"
         return View(
             "plan",
-            f"plan: {many} would change" if self.ok else f"plan: {len(self.problems)} problems",
+            f"plan: {many} would change"
+            if self.ok
+            else f"plan: {_count(len(self.problems), 'problem')}",
             tuple(blocks),
             many,
             (f"layer {self.proposal.layer}", "nothing is applied yet"),
@@ -119,6 +123,10 @@ def _places(change: ValueChange) -> str:
     """Return where a value is said, and where it would be said if that is another place."""
     old, new = (str(o) if o else "-" for o in (change.old_origin, change.new_origin))
     return new if old == new else f"{new} (was {old})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _diff(before: bytes | None, after: bytes) -> str:
@@ -169,7 +177,7 @@ class Applied(Result):
             blocks.append(Note(f"wrote {', '.join(self.files)}; take it back with: undo", "ok"))
         return View(
             "applied",
-            f"{self.verb}: {len(self.values)} values changed",
+            f"{self.verb}: {_count(len(self.values), 'value')} changed",
             tuple(blocks),
             facts=(f"layer {self.layer}",),
             tone="ok",

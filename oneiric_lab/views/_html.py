@@ -80,6 +80,8 @@ def _block(block: Block) -> str:
             return f'<div class="ol-tree">{items}{_more(block.more, "entries")}</div>'
         case Note():
             glyph = _GLYPH.get(block.tone, "")
+            if "\n" in block.text:  # carets stand below what they point at
+                return f'<pre class="ol-note ol-{block.tone}">{glyph}{_escape(block.text)}</pre>'
             return f'<p class="ol-note">{glyph}{_toned(block.text, block.tone)}</p>'
         case Code():
             head = f"<p>{_escape(block.caption)}</p>" if block.caption else ""

@@ -246,6 +246,12 @@ class TestToHtml:
         assert set(read.attributes.get("style", [])) <= KEPT_STYLES
         assert all(safe_link(link) for link in read.attributes.get("href", []))
 
+    def test_a_note_of_several_lines_keeps_its_columns(self) -> None:
+        """A caret in an excerpt stands below what it points at."""
+        html = to_html(View("x", "", (Note("4 | port = x\n  |        ^", "bad"),)))
+
+        assert '<pre class="ol-note ol-bad">✗ 4 | port = x\n  |        ^</pre>' in html
+
     def test_markup_in_the_data_stays_text(self) -> None:
         """A value cannot become an element."""
         html = to_html(View("x", "<script>alert(1)</script>", (Text("<b>&"),)))
