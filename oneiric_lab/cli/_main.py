@@ -5,16 +5,17 @@ Exit codes: 0 done, 1 the answer is no, 2 usage or configuration fault, 130 canc
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import sys
+import traceback
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.commands import Interaction, Stream, root, run
-from oneiric_lab.errors import OneiricError, UsageError
+from oneiric_lab.commands import Interaction, Looks, Stream, root, run, split_looks
+from oneiric_lab.errors import Fault, OneiricError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,62 +25,32 @@ if TYPE_CHECKING:
 _COMPLETE = "_ONEIRIC_LAB_COMPLETE"
 
 
-@dataclass
-class Looks:
-    """How the output shall look; said anywhere in the command line."""
-
-    json: bool = False
-    color: bool = True
-    width: int | None = None
-    quiet: bool = False
-
-
-def split_looks(args: Sequence[str]) -> tuple[Looks, list[str]]:
-    """Return the options about looks, and the other arguments.
-
-    They are taken before and behind the verb alike; behind `--` nothing is an option.
-
-    Raises:
-        UsageError: `--width` without a number.
-
-    Example:
-        >>> split_looks(["explain", "--json", "a.b"])[1]
-        ['explain', 'a.b']
-    """
-    looks, rest = Looks(), []
-    words = iter(args)
-    for word in words:
-        if word == "--":
-            rest += [word, *words]
-        elif word == "--json":
-            looks.json = True
-        elif word == "--no-color":
-            looks.color = False
-        elif word in {"-q", "--quiet"}:
-            looks.quiet = True
-        elif word in {"-v", "--verbose"}:
-            looks.quiet = False
-        elif word == "--width" or word.startswith("--width="):
-            number = word.partition("=")[2] or next(words, "")
-            if not number.isdigit():
-                raise UsageError("--width takes a number of columns", fix="--width 100")
-            looks.width = int(number)
-        else:
-            rest.append(word)
-    return looks, rest
-
-
 def main(args: Sequence[str] | None = None) -> int:
     """Run one verb; print its result or its error; return the exit code."""
     given = list(sys.argv[1:] if args is None else args)
     if _COMPLETE in os.environ:
-        root.main(given, prog_name="oneiric-lab", complete_var=_COMPLETE, obj=Interaction())
+        return _complete(given)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a sign shows `?`, and does not end the program.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _answer(given)
+        # Here and not at the end of the process, where a closed pipe could not be caught.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has read enough; closing quietly is what a pipe expects.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _answer(given: list[str]) -> int:
     looks = Looks(json="--json" in given)
     try:
         looks, rest = split_looks(given)
-        if "--version" in rest:
-            print(_version())
-            return 0
         result = run(rest, Interaction(body=_standard_input, progress=_progress(looks)))
         if isinstance(result, Stream):
             return _follow(result, looks)
@@ -87,17 +58,20 @@ def main(args: Sequence[str] | None = None) -> int:
             _print(result, looks)
         return exit_code(result)
     except OneiricError as error:
+        if looks.verbose:
+            traceback.print_exception(error)
         if looks.json:
             print(json.dumps(error.as_dict(), indent=2, ensure_ascii=False))
         else:
             print(_paint(str(error), on=looks.color and _colors(sys.stderr)), file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read has read enough; closing quietly is what a pipe expects.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
+
+
+def _complete(given: list[str]) -> int:
+    """Answer the shell that completes a word, or print what makes it ask."""
+    from ._completion import complete  # noqa: PLC0415 - at a Tab only
+
+    return complete(root, given, os.environ[_COMPLETE])
 
 
 def _follow(stream: Stream, looks: Looks) -> int:
@@ -161,13 +135,16 @@ def _paint(text: str, *, on: bool) -> str:
 
 
 def _standard_input() -> str | None:
-    return None if sys.stdin.isatty() else sys.stdin.read()
-
-
-def _version() -> str:
-    from importlib import metadata  # noqa: PLC0415 - for this option only
-
+    if sys.stdin is None or sys.stdin.isatty():
+        return None
+    data = sys.stdin.buffer.read()
     try:
-        return f"oneiric-lab {metadata.version('oneiric-lab')}"
-    except metadata.PackageNotFoundError:
-        return "oneiric-lab (from source)"
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            Fault(
+                "not-utf8",
+                f"byte {error.start} of standard input is not UTF-8",
+                fix="iconv -f latin1 -t utf-8",
+            )
+        ) from None

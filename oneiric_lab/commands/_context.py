@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,32 @@ if TYPE_CHECKING:
     from oneiric_lab.views import Result
 
 _FILES = ("oneiric.toml", "oneiric.yaml", "oneiric.yml", "oneiric.json")
+
+
+class Held:
+    """A workspace that a door keeps open, opened anew when what it was read from changed.
+
+    Args:
+        lab: The open workspace.
+        environ: The environment that it was opened with.
+    """
+
+    __slots__ = ("_environ", "_seen", "lab")
+
+    def __init__(self, lab: Lab[Any], environ: dict[str, str]) -> None:
+        self.lab = lab
+        self._environ = environ
+        self._seen = self._look()
+
+    def is_stale(self) -> bool:
+        """Tell whether a file or the environment changed; costs a `stat` for each file."""
+        return self._environ != os.environ or self._seen != self._look()
+
+    def _look(self) -> dict[Path, object]:
+        from oneiric_lab.files import stat_key  # noqa: PLC0415 - `--help` opens nothing
+        from oneiric_lab.lab import followed  # noqa: PLC0415 - see above
+
+        return {path: stat_key(path) for path in followed(self.lab.snapshot)}
 
 
 @dataclass
@@ -33,7 +60,7 @@ class Interaction:
     body: Callable[[], str | None] = lambda: None
     layer: str = "project"
     workspace: str = "."
-    labs: dict[tuple[object, ...], Lab[Any]] = field(default_factory=dict)
+    labs: dict[tuple[object, ...], Held] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, note: None
     current: Callable[[], Lab[Any] | None] = lambda: None
 
@@ -71,23 +98,37 @@ class Context:
         if current is not None and not any(options):
             return current
         workspace = self.workspace if current is None else str(current.root)
-        key = (workspace, *options)
-        found = self.interaction.labs.get(key)
-        if found is None:
-            if current is None:
-                self.require()
-            found = Lab.open(
-                workspace,
-                profiles=self.profiles or None,
-                config=self.config,
-                set=self.sets,
-                policy=self.policy,
-                # The same folder, whose code runs in this process already.
-                environ=None if current is None else current.snapshot.inputs.environ,
-                trusted=current is not None,
-            )
-            self.interaction.labs[key] = found
+        key = self._key(workspace)
+        held = self.interaction.labs.get(key)
+        if held is not None and not held.is_stale():
+            return held.lab
+        if current is None:
+            self.require()
+        environ = dict(os.environ)
+        found = Lab.open(
+            workspace,
+            profiles=self.profiles or None,
+            config=self.config,
+            set=self.sets,
+            policy=self.policy,
+            # The same folder, whose code runs in this process already.
+            environ=environ if current is None else current.snapshot.inputs.environ,
+            trusted=current is not None,
+        )
+        self.interaction.labs[key] = Held(found, environ)
+        if held is not None and (session := held.lab.snapshot.inputs.session):
+            # What was set for this kernel only is no less in force for an edit of a file.
+            found.plan({value.path: value.value for value in session}).apply()
         return found
+
+    def last_good(self) -> Lab[Any] | None:
+        """Return the workspace as this door had it open last, or None."""
+        held = self.interaction.labs.get(self._key(self.workspace))
+        return None if held is None else held.lab
+
+    def _key(self, workspace: str) -> tuple[object, ...]:
+        root = Path(workspace).expanduser().resolve()
+        return (root, self.profiles, self.config, self.sets, self.policy)
 
     def require(self) -> None:
         """Refuse a folder that holds no workspace.

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ._root import parts
+from ._types import SideType
 
 if TYPE_CHECKING:
     from oneiric_lab.lab import ValueDiff
 
 
 @click.command("diff")
-@click.argument("left")
-@click.argument("right")
+@click.argument("left", type=SideType())
+@click.argument("right", type=SideType())
 @click.pass_context
 def command(ctx: click.Context, left: str, right: str) -> ValueDiff:
-    """Compare `now`, `profile:prod`, `profile:prod+eu`; exit 1 where they differ."""
+    """Compare `now`, `profile:prod`, `profile:prod+eu`, `git:HEAD~3`; exit 1 where they differ."""
     return parts(ctx).lab().diff(left, right)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from oneiric_lab.errors import Fault, UsageError
+
 from ._root import parts
-from ._types import ProviderType, TargetType
+from ._types import CapabilityType, ProviderType, TargetType
 
 if TYPE_CHECKING:
     from oneiric_lab.views import Result
@@ -15,9 +17,27 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @click.argument("target", type=TargetType())
-@click.option("--need", multiple=True, metavar="CAP", help="A capability the winner must have.")
-@click.option("--need-any", multiple=True, metavar="CAP", help="One of these it must have.")
-@click.option("--prefer", multiple=True, metavar="CAP", help="A capability that only ranks.")
+@click.option(
+    "--need",
+    multiple=True,
+    metavar="CAP",
+    type=CapabilityType(),
+    help="A capability the winner must have.",
+)
+@click.option(
+    "--need-any",
+    multiple=True,
+    metavar="CAP",
+    type=CapabilityType(),
+    help="One of these it must have.",
+)
+@click.option(
+    "--prefer",
+    multiple=True,
+    metavar="CAP",
+    type=CapabilityType(),
+    help="A capability that only ranks.",
+)
 @click.option(
     "--why-not", metavar="PROVIDER", type=ProviderType(), help="Say what would let PROVIDER win."
 )
@@ -34,5 +54,13 @@ def command(
     context = parts(ctx)
     lab = context.lab()
     if why_not:
+        if ":" not in target:
+            raise UsageError(
+                Fault(
+                    "bad-target",
+                    f"--why-not asks about a component, and {target} is a value",
+                    fix=f"explain {target}, or explain DOMAIN:KEY --why-not {why_not}",
+                )
+            )
         return lab.why_not(target, why_not, layer=context.interaction.layer)
     return lab.explain(target, need=need or None, need_any=need_any or None, prefer=prefer or None)

@@ -13,6 +13,7 @@ from oneiric_lab.lab import copy_sample
 from oneiric_lab.views import Note, Result, View
 
 from ._root import parts
+from ._types import DirectoryType
 
 _EMPTY = """\
 # What this project is, and what it says of its values. Higher layers may say otherwise:
@@ -43,7 +44,7 @@ class Made(Result):
 
 
 @click.command("init")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, type=DirectoryType())
 @click.option("--sample", is_flag=True, help="Copy the sample workspace.")
 @click.pass_context
 def command(ctx: click.Context, folder: str | None, *, sample: bool) -> Made:

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oneiric_lab.registry import DOMAINS
-
 from ._root import parts
+from ._types import DomainType
 
 if TYPE_CHECKING:
     from oneiric_lab.registry import Listing
 
 
 @click.command("list")
-@click.argument("domain", required=False, type=click.Choice(DOMAINS))
+@click.argument("domain", required=False, type=DomainType())
 @click.pass_context
 def command(ctx: click.Context, domain: str | None) -> Listing:
     """List all candidates, or those of DOMAIN, with their states."""

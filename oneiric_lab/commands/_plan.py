@@ -11,6 +11,7 @@ from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.files import read
 
 from ._root import parts
+from ._types import FileType, LayerType, PathType, SetType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,17 @@ def make_plan(
     where = layer or context.interaction.layer
     body = None
     if file not in {None, "-"}:
-        body = read(Path(str(file)), shown=str(file)).data.decode()
+        data = read(Path(str(file)), shown=str(file)).data
+        try:
+            body = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                Fault(
+                    "not-utf8",
+                    f"byte {error.start} of {file} is not UTF-8",
+                    fix=f"iconv -f latin1 -t utf-8 {file}",
+                )
+            ) from None
     elif file == "-" or not (sets or unset):
         body = context.interaction.body()
     if body and body.strip():
@@ -49,10 +60,23 @@ def make_plan(
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the arguments that `plan` and `apply` share."""
     for decorator in (
-        click.option("--layer", metavar="LAYER", help="session, project, local, profile:NAME."),
-        click.option("--unset", multiple=True, metavar="PATH", help="Remove what the layer says."),
-        click.option("--set", "sets", multiple=True, metavar="K=V", help="A value to change."),
-        click.argument("file", required=False),
+        click.option(
+            "--layer",
+            metavar="LAYER",
+            type=LayerType(),
+            help="session, project, local, profile:NAME.",
+        ),
+        click.option(
+            "--unset",
+            multiple=True,
+            metavar="PATH",
+            type=PathType(),
+            help="Remove what the layer says.",
+        ),
+        click.option(
+            "--set", "sets", multiple=True, metavar="K=V", type=SetType(), help="A value to change."
+        ),
+        click.argument("file", required=False, type=FileType()),
     ):
         function = decorator(function)
     return function

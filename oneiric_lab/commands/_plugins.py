@@ -10,6 +10,7 @@ from oneiric_lab.plugins import TIMEOUT, Found, discover
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
 from ._root import parts
+from ._types import ComponentType
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -54,7 +55,12 @@ class Plugins(Result):
 
 @click.command("plugins")
 @click.option("--probe", is_flag=True, help="Import every factory, each in its own process.")
-@click.option("--only", metavar="DOMAIN:KEY", help="Probe the candidates of one component.")
+@click.option(
+    "--only",
+    metavar="DOMAIN:KEY",
+    type=ComponentType(),
+    help="Probe the candidates of one component.",
+)
 @click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds for each import.")
 @click.pass_context
 def command(ctx: click.Context, *, probe: bool, only: str | None, timeout: float) -> Result:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oneiric_lab.errors import Fault, UsageError, did_you_mean
+from oneiric_lab.errors import Fault, UsageError, did_you_mean, nearest
 
+from . import _looks
 from ._context import Context, Interaction
+from ._types import DirectoryType, FileType, ProfileType, SetType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +48,16 @@ VERBS: dict[str, str] = {
 """Verb to its one line of help."""
 
 
+def version() -> str:
+    """Return our version, or that this is a checkout which is not installed."""
+    from importlib import metadata  # noqa: PLC0415 - for `--version` only
+
+    try:
+        return metadata.version("oneiric-lab")
+    except metadata.PackageNotFoundError:
+        return "(from source)"
+
+
 class Verbs(click.Group):
     """The group of verbs, imported one by one."""
 
@@ -58,6 +70,8 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"._{cmd_name}", __package__).command
+        if not any(param.name == "json" for param in command.params):
+            command.params.append(_looks.options()[0])
         return command
 
     def resolve_command(
@@ -80,18 +94,56 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"oneiric-lab {version()}")
+        ctx.exit()
+
+
 @click.command(
     cls=Verbs,
     name="oneiric-lab",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Also, anywhere: --json, --width N, --no-color, -q, --version.",
+    params=_looks.options(),
+    subcommand_metavar="VERB ...",
+    epilog="VERB --help tells more. Exit: 0 done, 1 the answer is no, 2 a fault, 130 cancelled.",
 )
-@click.option("-C", "--workspace", metavar="DIR", help="Folder of the workspace.")
-@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Activate a profile.")
-@click.option("--config", multiple=True, metavar="FILE", help="Add a file above the profiles.")
-@click.option("--set", "sets", multiple=True, metavar="K=V", help="Set a value for this call.")
-@click.option("--policy", metavar="FILE", help="File that locks values.")
+@click.option(
+    "-C", "--workspace", metavar="DIR", type=DirectoryType(), help="Folder of the workspace."
+)
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    type=ProfileType(),
+    help="Activate a profile; more than once, the later wins.",
+)
+@click.option(
+    "--config",
+    multiple=True,
+    metavar="FILE",
+    type=FileType(),
+    help="Add a file above the profiles.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="K=V",
+    type=SetType(),
+    help="Set a value for this call.",
+)
+@click.option("--policy", metavar="FILE", type=FileType(), help="File that locks values.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version.",
+)
 @click.pass_context
 def root(
     ctx: click.Context,
@@ -128,8 +180,29 @@ def run(
     except click.exceptions.Exit:
         return None
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else prog
-        raise UsageError(Fault("usage", error.format_message(), fix=f"{where} --help")) from None
+        raise _misused(error, prog) from None
+
+
+def _misused(error: click.UsageError, prog: str) -> UsageError:
+    """Return what click says of a wrong command line, in our words and with what helps."""
+    where = error.ctx.command_path if error.ctx else prog
+    message, fix = error.format_message(), f"{where} --help"
+    if isinstance(error, click.NoSuchOption):
+        message = f"{where} has no option {error.option_name}"
+        own = [opt for param in error.ctx.command.params for opt in param.opts] if error.ctx else []
+        above = [opt for param in root.params for opt in param.opts]
+        if error.option_name in above:
+            verb = where.removeprefix(f"{prog} ")
+            fix = f"it stands before the verb: {prog} {error.option_name} ... {verb} ..."
+        elif near := nearest(error.option_name, own):
+            fix = f"did you mean `{near[0]}`? {fix}"
+    elif isinstance(error, click.MissingParameter) and error.param is not None:
+        message = f"{where} needs {error.param.make_metavar(error.ctx)}" if error.ctx else message
+    elif isinstance(error, click.BadParameter) and isinstance(
+        getattr(error.param, "type", None), click.Choice
+    ):
+        message = error.message
+    return UsageError(Fault("usage", message.rstrip("."), fix=fix))
 
 
 def parts(ctx: click.Context) -> Context:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ._root import parts
+from ._types import LayerType, SetType
 
 if TYPE_CHECKING:
     from oneiric_lab.views import Result
 
 
 @click.command("set")
-@click.argument("changes", nargs=-1, required=True, metavar="PATH=VALUE...")
-@click.option("--layer", metavar="LAYER", help="session, project, local, profile:NAME.")
+@click.argument("changes", nargs=-1, required=True, metavar="PATH=VALUE...", type=SetType())
+@click.option(
+    "--layer", metavar="LAYER", type=LayerType(), help="session, project, local, profile:NAME."
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan only.")
 @click.pass_context
 def command(

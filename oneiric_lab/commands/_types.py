@@ -7,26 +7,39 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from oneiric_lab.errors import OneiricError
+from oneiric_lab.errors import Fault, OneiricError, UsageError, did_you_mean
 
 from ._context import Context, Interaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from oneiric_lab.lab import Lab
+
+_LAYERS = ("session", "project", "local", "user")
 
 
 def _lab(ctx: click.Context) -> Lab[Any] | None:
     """Return the workspace that is being completed in, None where it does not open."""
     top = ctx.find_root()
     interaction = top.obj if isinstance(top.obj, Interaction) else Interaction()
-    workspace = top.params.get("workspace") or interaction.workspace
-    context = Context(interaction, workspace, tuple(top.params.get("profiles") or ()))
+
+    def many(name: str) -> tuple[str, ...]:
+        return tuple(top.params.get(name) or ())
+
+    context = Context(
+        interaction,
+        top.params.get("workspace") or interaction.workspace,
+        many("profiles"),
+        many("config"),
+        many("sets"),
+        top.params.get("policy"),
+    )
     try:
         return context.lab()
     except OneiricError:
-        return None
+        # A file in the middle of an edit: what was in force before still completes.
+        return context.last_good()
 
 
 def segments(paths: Iterable[str], incomplete: str) -> list[str]:
@@ -47,51 +60,190 @@ def segments(paths: Iterable[str], incomplete: str) -> list[str]:
     return list(out)
 
 
-class PathType(click.ParamType[str]):
-    """A path of a value."""
+class Completing(click.ParamType[str]):
+    """A text whose completions come from the workspace."""
 
-    name = "path"
+    name = "text"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return what the argument could be; it is filtered by *incomplete* afterwards."""
+        raise NotImplementedError
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Complete one dotted segment."""
+    ) -> list[CompletionItem[Any]]:
+        """Complete where a workspace opens; else nothing is known."""
         lab = _lab(ctx)
         if lab is None:
             return []
-        return [CompletionItem(p) for p in segments(lab.snapshot.paths(), incomplete)]
+        known = dict.fromkeys(self.known(lab, ctx, incomplete))
+        return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
 
-class TargetType(click.ParamType[str]):
+class PathType(Completing):
+    """A path of a value, completed by one dotted segment."""
+
+    name = "path"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the next segment of every path."""
+        return segments(lab.snapshot.paths(), incomplete)
+
+
+class TargetType(Completing):
     """A path of a value, or a component."""
 
     name = "target"
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Complete a path by its segments and a component whole."""
-        lab = _lab(ctx)
-        if lab is None:
-            return []
-        known = lab.registry.current.keys()
-        components = [target for target in known if target.startswith(incomplete)]
-        paths = segments(lab.snapshot.paths(), incomplete)
-        return [CompletionItem(p) for p in [*paths, *components]]
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the next segment of every path, and components whole."""
+        return [*segments(lab.snapshot.paths(), incomplete), *lab.registry.current.keys()]
 
 
-class ProviderType(click.ParamType[str]):
+class ComponentType(Completing):
+    """A component."""
+
+    name = "component"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return all components."""
+        return lab.registry.current.keys()
+
+
+class ProviderType(Completing):
     """A provider of the component that was named before."""
 
     name = "provider"
 
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the providers of the component."""
+        domain, _, key = str(ctx.params.get("target") or "").partition(":")
+        return [c.provider for c in lab.registry.current.candidates(domain, key)] if key else ()
+
+
+class CapabilityType(Completing):
+    """A capability that a candidate of the component has."""
+
+    name = "capability"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the capabilities of the component's candidates."""
+        domain, _, key = str(ctx.params.get("target") or "").partition(":")
+        found = lab.registry.current.candidates(domain, key) if key else ()
+        return sorted({name for candidate in found for name in candidate.capabilities})
+
+
+class SetType(Completing):
+    """`PATH=VALUE`; behind the `=` of a selection stand the providers."""
+
+    name = "change"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the next segment of every path, or the values of a selection."""
+        path, equals, _ = incomplete.partition("=")
+        selections = dict(_selections(lab))
+        if equals:
+            domain, _, key = selections.get(path, "").partition(":")
+            found = lab.registry.current.candidates(domain, key) if key else ()
+            return [f"{path}={candidate.provider}" for candidate in found]
+        paths = dict.fromkeys([*lab.snapshot.paths(), *selections])
+        return [p if p.endswith(".") else f"{p}=" for p in segments(paths, incomplete)]
+
+
+def _selections(lab: Lab[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the path that selects a provider, and the component, of each component."""
+    from oneiric_lab.registry import TABLES  # noqa: PLC0415 - at the first Tab
+
+    for target in sorted(lab.registry.current.keys()):
+        domain, _, key = target.partition(":")
+        if domain in TABLES:
+            yield f"{TABLES[domain]}.selections.{key}", target
+
+
+class LayerType(Completing):
+    """A layer that changes can be written to."""
+
+    name = "layer"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the layers, each profile's included."""
+        return [*_LAYERS, *(f"profile:{name}" for name in lab.snapshot.known_profiles)]
+
+
+class ProfileType(Completing):
+    """A profile of the workspace."""
+
+    name = "profile"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return all profiles."""
+        return lab.snapshot.known_profiles
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Complete the providers of the component."""
-        lab = _lab(ctx)
-        domain, _, key = str(ctx.params.get("target") or "").partition(":")
-        if lab is None or not key:
-            return []
-        names = dict.fromkeys(c.provider for c in lab.registry.current.candidates(domain, key))
-        return [CompletionItem(n) for n in names if n.startswith(incomplete)]
+    ) -> list[CompletionItem[Any]]:
+        """Complete without the profiles before: the word that is typed is among them."""
+        ctx.find_root().params.pop("profiles", None)
+        return super().shell_complete(ctx, param, incomplete)
+
+
+class SideType(Completing):
+    """A configuration that can be compared."""
+
+    name = "side"
+
+    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return what is in force now, each profile, and how the others begin."""
+        profiles = (f"profile:{name}" for name in lab.snapshot.known_profiles)
+        return ["now", *profiles, "git:", "file:"]
+
+
+class DomainType(click.ParamType[str]):
+    """One of the seven domains."""
+
+    name = "domain"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return *value* where it is a domain.
+
+        Raises:
+            UsageError: With the nearest one.
+        """
+        from oneiric_lab.registry import DOMAINS  # noqa: PLC0415 - `--help` needs it not
+
+        if value not in DOMAINS:
+            fix = did_you_mean(value, DOMAINS)
+            raise UsageError(Fault("unknown-domain", f"unknown domain `{value}`", fix=fix))
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[Any]]:
+        """Complete the domains; no workspace is needed."""
+        from oneiric_lab.registry import DOMAINS  # noqa: PLC0415 - at the first Tab
+
+        return [CompletionItem(name) for name in DOMAINS if name.startswith(incomplete)]
+
+
+class FileType(click.ParamType[str]):
+    """A file; the shell, or the kernel's door, completes it."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[Any]]:
+        """Leave it to the shell, which knows files best."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class DirectoryType(click.ParamType[str]):
+    """A folder; the shell, or the kernel's door, completes it."""
+
+    name = "directory"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[Any]]:
+        """Leave it to the shell, which knows folders best."""
+        return [CompletionItem(incomplete, type="dir")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._root import parts
-from ._types import PathType
+from ._types import LayerType, PathType
 
 if TYPE_CHECKING:
     from oneiric_lab.views import Result
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @click.command("unset")
 @click.argument("paths", nargs=-1, required=True, type=PathType())
-@click.option("--layer", metavar="LAYER", help="session, project, local, profile:NAME.")
+@click.option(
+    "--layer", metavar="LAYER", type=LayerType(), help="session, project, local, profile:NAME."
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan only.")
 @click.pass_context
 def command(

@@ -2,7 +2,7 @@
 
 from ._allow import allow, is_allowed
 from ._code import code_modules
-from ._following import Reloaded
+from ._following import Reloaded, followed
 from ._lab import Lab
 from ._plan import Applied, Plan
 from ._quarantine import Probed
@@ -22,6 +22,7 @@ __all__ = [
     "allow",
     "code_modules",
     "copy_sample",
+    "followed",
     "is_allowed",
     "sample_source",
     "tutorials",

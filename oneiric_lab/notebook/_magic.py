@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.commands import Interaction, root, run
+from oneiric_lab.commands import Interaction, Stream, root, run, split_looks
 from oneiric_lab.errors import UsageError
+from oneiric_lab.jobs import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
+    from oneiric_lab.jobs import Context
     from oneiric_lab.lab import Lab
 
 _START = re.compile(r"^\s*(?:[\w\s,.\[\]'\"]+=\s*)?%%?oneiric[ \t]+")
@@ -33,6 +37,7 @@ class Door:
     def __init__(self, names: Mapping[str, object]) -> None:
         self._body: str | None = None
         self._names = names
+        self.owner = Owner()
         self.interaction = Interaction(
             layer="session", body=lambda: self._body, current=self._current
         )
@@ -52,14 +57,17 @@ class Door:
             words = shlex.split(line)
         except ValueError as error:
             raise UsageError(f"{error} in: {line}", fix="close the quote") from None
-        as_json = "--json" in words
-        words = [word for word in words if word != "--json"]
+        looks, words = split_looks(words)
         self._body = cell
         try:
             result = run(words, self.interaction, prog="%oneiric")
         finally:
             self._body = None
-        return json.loads(result.to_json()) if as_json and result is not None else result
+        if isinstance(result, Stream):
+            return self.owner.submit(_followed(result), name=result.name)
+        if result is None or looks.quiet:
+            return None
+        return json.loads(result.to_json()) if looks.json else result
 
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
         """Complete verbs, options, paths and components."""
@@ -74,13 +82,44 @@ class Door:
         words = rest.split()
         fragment = "" if not rest or rest[-1].isspace() else words.pop()
         shell = ShellComplete(root, {"obj": self.interaction}, "%oneiric", "_X")
-        items = [item.value for item in shell.get_completions(words, fragment)]
+        items = [
+            text
+            for item in shell.get_completions(words, fragment)
+            for text in (_files(item.value, item.type) if item.type != "plain" else (item.value,))
+        ]
         # Where nothing matches, the fragment itself: else jedi runs for half a second.
         return {
             "completions": [SimpleCompletion(text=text) for text in items[:_MOST] or [fragment]],
             "matched_fragment": fragment,
             "suppress": True,
         }
+
+
+def _files(fragment: str, kind: str) -> Iterator[str]:
+    """Yield the files, or folders only, whose paths go on from *fragment*."""
+    folder, slash, start = fragment.rpartition("/")
+    try:
+        found = sorted(Path(folder + slash or ".").expanduser().iterdir())
+    except OSError:
+        return
+    for path in found:
+        hidden = path.name.startswith(".") and not start.startswith(".")
+        if path.name.startswith(start) and not hidden and (kind != "dir" or path.is_dir()):
+            yield f"{folder}{slash}{path.name}" + ("/" if path.is_dir() else "")
+
+
+def _followed(stream: Stream) -> Callable[[Context], Awaitable[None]]:
+    """Return the work of a job that reads *stream* until it is cancelled."""
+
+    async def follow(ctx: Context) -> None:
+        count = 0
+        async with aclosing(stream.open()) as results:
+            ctx.progress(count, note="waiting for changes")
+            async for result in results:
+                count += 1
+                ctx.progress(count, note=result.view().title)
+
+    return follow
 
 
 def ask_help(lines: list[str]) -> list[str]:
@@ -95,7 +134,7 @@ def ask_help(lines: list[str]) -> list[str]:
     return lines
 
 
-_matchers: dict[int, Any] = {}
+_loaded: dict[int, tuple[Door, Any]] = {}
 
 
 def load(shell: InteractiveShell) -> None:
@@ -121,14 +160,16 @@ def load(shell: InteractiveShell) -> None:
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
     shell.input_transformers_cleanup.append(ask_help)
-    _matchers[id(shell)] = matcher
+    _loaded[id(shell)] = door, matcher
 
 
 def unload(shell: InteractiveShell) -> None:
     """Remove what `load` registered; nothing happens where nothing was."""
-    matcher = _matchers.pop(id(shell), None)
-    if matcher is None:
+    found = _loaded.pop(id(shell), None)
+    if found is None:
         return
+    door, matcher = found
+    door.owner.close()
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     if ask_help in shell.input_transformers_cleanup:
