@@ -121,8 +121,10 @@ class Plan(Result):
 
 def _places(change: ValueChange) -> str:
     """Return where a value is said, and where it would be said if that is another place."""
-    old, new = (str(o) if o else "-" for o in (change.old_origin, change.new_origin))
-    return new if old == new else f"{new} (was {old})"
+    old, new = (str(o) if o else "" for o in (change.old_origin, change.new_origin))
+    if not old or old == new:
+        return new
+    return f"{new or '-'} (was {old})"
 
 
 def _count(number: int, noun: str) -> str:

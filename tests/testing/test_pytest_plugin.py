@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = "oneiric_lab.testing.pytest_plugin"
+# Where the plugin is installed this process has imported it already.
+QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def run(project: pytest.Pytester, text: str, *args: str) -> dict[str, int]:
     """Run the test module *text* and return its outcomes."""
     project.makepyfile(textwrap.dedent(text))
     outcomes: dict[str, int] = project.runpytest_inprocess(
-        "-p", PLUGIN, "--strict-markers", "-p", "no:cacheprovider", *args
+        "-p", PLUGIN, "--strict-markers", "-p", "no:cacheprovider", *QUIET, *args
     ).parseoutcomes()
     return outcomes
 
