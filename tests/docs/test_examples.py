@@ -110,7 +110,7 @@ def shell(line: str) -> str:
     assert words[0] == "oneiric-lab", f"a page cannot run {words[0]}"
     stream = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(stream), redirect_stderr(stream):
-        patch.setattr(sys, "stdin", io.StringIO(""))
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
         for name, value in environ.items():
             patch.setenv(name, value)
         status = main(words[1:])

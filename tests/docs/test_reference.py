@@ -117,7 +117,7 @@ class TestShapes:
         """
         Whatever goes wrong is printed in the one shape of errors, on standard output.
         """
-        monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
         code, answer = ask("-C", shop, *words)
         validator("error").validate(answer)
 
