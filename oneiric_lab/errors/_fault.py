@@ -79,7 +79,7 @@ class Fault:
         out.extend(f"  note: {note}" for note in self.notes)
         if self.fix:
             out.append(f"  help: {self.fix}")
-        return out
+        return [line if line.isprintable() else _drawn(line) for line in out]
 
     def _layer_aside(self) -> str:
         origin = self.origin
@@ -109,6 +109,11 @@ class Fault:
             "fix": self.fix,
             "severity": self.severity,
         }
+
+
+def _drawn(line: str) -> str:
+    # Keys and names come from files: an escape sequence in one would act on the terminal.
+    return "".join(c if c.isprintable() or c in "\t\n" else "·" for c in line)
 
 
 def with_aside(text: str, aside: str) -> str:

@@ -83,7 +83,8 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
         connection.execute("COMMIT")
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeError) as error:
+        # UnicodeError: a file name that is no UTF-8 cannot be kept as text.
         raise _fault_of(error, path) from error
     finally:
         if connection is not None:

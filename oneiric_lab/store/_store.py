@@ -55,7 +55,11 @@ class Store:
             cursor = connection.execute(
                 "INSERT INTO entry (at, who, verb, layer, summary, changes)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (self._clock(), who, verb, layer, summary, json.dumps(list(changes), default=str)),
+                (
+                    self._clock(),
+                    *map(_printable, (who, verb, layer, summary)),
+                    json.dumps(list(changes), default=str),
+                ),
             )
             number = int(cursor.lastrowid or 0)
             connection.executemany(
@@ -122,7 +126,7 @@ class Store:
         with writing(self.path) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?)",
-                (candidate, kind, detail, traceback, at),
+                (candidate, kind, _printable(detail), _printable(traceback), at),
             )
 
     def quarantined(self) -> list[Quarantined]:
@@ -201,3 +205,8 @@ class Store:
             return path.relative_to(self._root).as_posix()
         except ValueError:
             return str(path)
+
+
+def _printable(text: str) -> str:
+    # What a program said in another encoding is kept as far as it can be.
+    return text.encode(errors="replace").decode()

@@ -74,7 +74,8 @@ def _block(block: Block) -> str:
                 f"<td {_aligned('left')}>{_cell(value)}</td></tr>"
                 for name, value in block.items
             )
-            return f'<table class="ol-fields"><tbody>{rows}</tbody></table>'
+            more = _more(block.more, "entries")
+            return f'<table class="ol-fields"><tbody>{rows}</tbody></table>{more}'
         case Tree():
             items = "".join(_node(node) for node in block.roots)
             return f'<div class="ol-tree">{items}{_more(block.more, "entries")}</div>'

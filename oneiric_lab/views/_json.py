@@ -21,7 +21,21 @@ _VERSION = 1
 
 
 def to_json_view(view: View) -> dict[str, object]:
-    """Return the JSON shape of *view*, `version` 1, uncapped."""
+    """Return the JSON shape of *view*, `version` 1, uncapped.
+
+    Half a surrogate pair, as names and variables that are no UTF-8 bring them, becomes `?`:
+    a notebook with one could not be saved.
+    """
+    shape = _shape(view)
+    try:
+        json.dumps(shape, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        whole: dict[str, object] = json.loads(error.object.encode(errors="replace"))
+        return whole
+    return shape
+
+
+def _shape(view: View) -> dict[str, object]:
     return {
         "version": _VERSION,
         "kind": view.kind,
@@ -82,7 +96,8 @@ def _block(block: Block) -> dict[str, object]:
                 "more": block.more,
             }
         case Fields():
-            return {"type": "fields", "items": [[n, _cell(v)] for n, v in block.items]}
+            items = [[n, _cell(v)] for n, v in block.items]
+            return {"type": "fields", "items": items, "more": block.more}
         case Tree():
             return {"type": "tree", "roots": [_node(n) for n in block.roots], "more": block.more}
         case Note():

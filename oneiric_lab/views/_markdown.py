@@ -46,7 +46,8 @@ def _block(block: Block) -> str:
             lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in block.rows]
             return "\n".join(lines) + _more(block.more, "rows")
         case Fields():
-            return "\n".join(f"- {_escape(name)}: {_cell(value)}" for name, value in block.items)
+            lines = [f"- {_escape(name)}: {_cell(value)}" for name, value in block.items]
+            return "\n".join(lines) + _more(block.more, "entries")
         case Tree():
             lines = [line for node in block.roots for line in _node(node, 0)]
             return "\n".join(lines) + _more(block.more, "entries")

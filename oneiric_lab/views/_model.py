@@ -70,9 +70,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Names with one value each."""
+    """Names with one value each; `more` counts those that a cap left out."""
 
     items: tuple[tuple[str, CellLike], ...]
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def capped(view: View, *, rows: int, text: int | None = None) -> View:
         text: Most characters of one text; None for no limit.
 
     Returns:
-        A view whose tables and trees tell in `more` what was left out.
+        A view whose tables, trees and fields tell in `more` what was left out.
     """
     return replace(
         view,
@@ -201,7 +202,8 @@ def _cap(block: Block, rows: int, text: int | None) -> Block:
             kept = tuple(tuple(_cut_cell(c, text) for c in row) for row in block.rows[:rows])
             return replace(block, rows=kept, more=block.more + len(block.rows) - len(kept))
         case Fields():
-            return Fields(tuple((n, _cut_cell(v, text)) for n, v in block.items[:rows]))
+            items = tuple((n, _cut_cell(v, text)) for n, v in block.items[:rows])
+            return Fields(items, block.more + len(block.items) - len(items))
         case Tree():
             budget = _Budget(rows)
             roots = _cap_nodes(block.roots, budget, text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ class Result:
 
     def __repr__(self) -> str:
         """Return the type and the title: no address, no clock, the same everywhere."""
-        return f"<{type(self).__name__}: {self.view().title}>"
+        from ._text import clean  # noqa: PLC0415 - see _repr_mimebundle_
+
+        return f"<{type(self).__name__}: {clean(self.view().title)}>"
 
     def to_text(self, *, width: int = 100, color: bool = False) -> str:
         """Return the view as text."""
@@ -57,7 +61,13 @@ class Result:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `as_dict()` as JSON text; a value that JSON lacks is written by its `str`."""
-        return json.dumps(self.as_dict(), indent=indent, ensure_ascii=False, default=str)
+        found: object = self.as_dict()
+        try:
+            text = _dumps(found, indent)
+        except ValueError:
+            text = _dumps(_finite(found), indent)
+        # Half a surrogate pair cannot be printed; JSON has an escape for it.
+        return text.encode(errors="backslashreplace").decode()
 
     def frame(self) -> pd.DataFrame:
         """Return the rows as a pandas frame (needs the `notebook` extra)."""
@@ -72,3 +82,18 @@ class Result:
         from ._json import mimebundle  # noqa: PLC0415 - see above
 
         return mimebundle(self.view())
+
+
+def _dumps(value: object, indent: int | None) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _finite(value: object) -> object:
+    """Return *value* with `nan` and `inf`, which TOML has and JSON has not, as text."""
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value

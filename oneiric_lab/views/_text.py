@@ -64,7 +64,7 @@ def to_text(view: View, *, width: int = 100, color: bool = False) -> str:
         out.append(line)
     for block in view.blocks:
         lines = _block(block, width, paint)
-        if isinstance(block, Table | Tree) and block.more:
+        if isinstance(block, Table | Tree | Fields) and block.more:
             noun = "rows" if isinstance(block, Table) else "entries"
             lines = [*lines, f"{_INDENT}… {block.more:,} more {noun}"]
         out.extend(lines)

@@ -108,6 +108,14 @@ error: no candidate for adapter:cache with {ttl, tx}
         assert why == "w; a (b); c"
         assert Fault("x", "m", because=(Because("c"),)).as_dict()["why"] == "c"
 
+    def test_an_escape_sequence_never_reaches_the_terminal(self) -> None:
+        """Keys and paths come from outside: controls in them are drawn, line ends are kept."""
+        fault = Fault(
+            "x", "key \x1b[31m", Origin("", "\udcff\x07.toml", 1), notes=("a\x00\nb",), fix="\x9b"
+        )
+
+        assert str(fault) == "error: key ·[31m\n  --> ··.toml:1\n  note: a·\nb\n  help: ·"
+
     def test_a_why_of_its_own_goes_before_notes(self) -> None:
         """Notes stand in for the why only where nobody said it; without both there is none."""
         assert Fault("x", "m", why="w", notes=("n",)).as_dict()["why"] == "w"

@@ -111,6 +111,23 @@ class TestHistory:
 
         assert [root / "two" / "sub" / "a.toml", outside] == found
 
+    def test_text_that_is_no_utf_8(self, root: Path) -> None:
+        """
+        Free text is kept with `?` where it is no UTF-8; a file's name is refused as a fault.
+        """
+        store = store_in(root)
+        store.record("set", "project", "a\udcff", who="\udcff", changes=[{"new": "\udcff"}])
+        store.quarantine("a", "prints", "\udcff", "\udcff")
+
+        with pytest.raises(StoreError) as caught:
+            store.record("set", "file", "", files=[FileChange(root / "\udcff", b"", b"")])
+
+        assert caught.value.code == "store"
+        assert [
+            (entry.who, entry.summary, entry.changes) for entry in store.history()
+        ] == [("?", "a?", ({"new": "\udcff"},))]
+        assert [one.detail for one in store.quarantined()] == ["?"]
+
 
 class TestUndoable:
     """Which change would be taken back."""

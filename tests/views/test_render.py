@@ -367,6 +367,25 @@ class TestMimebundle:
 
         assert size <= 16 * 1024
 
+    def test_fields_beyond_the_cap_are_counted(self) -> None:
+        """Fields that were left out are told in each form, like rows."""
+        view = View("x", "t", (Fields(tuple((f"f{n}", n) for n in range(80))),))
+        small = capped(view, rows=50)
+
+        assert "30 more entries" in to_markdown(small)
+        assert "30 more entries" in str(mimebundle(view)["text/plain"])
+        assert "30 more entries" in str(mimebundle(view)["text/html"])
+        assert to_json_view(small)["blocks"][0]["more"] == 30  # type: ignore[index]
+
+    def test_a_name_that_is_no_utf_8(self) -> None:
+        """A variable of the environment with a broken byte does not break a saved notebook."""
+        view = View("x", "t\udcff", (Code("a\udcff"), Fields((("n\udcff", "v\udcff"),))))
+
+        text = json.dumps(mimebundle(view), ensure_ascii=False)
+
+        assert text.encode()
+        assert to_json_view(view)["title"] == "t?"
+
     def test_a_link_that_is_safe_travels(self) -> None:
         """The renderer gets the link of an origin and none of a script."""
         row = (Cell("a", link="oneiric.toml"), Cell("b", link="javascript:x"))
@@ -442,6 +461,14 @@ class _Answer(Result):
         return {"winner": "redis", "at": Text("x")}
 
 
+class _Odd(Result):
+    def view(self) -> View:
+        return View("x", "t\udcff\x1b[1m")
+
+    def as_dict(self) -> dict[str, object]:
+        return {"a": (1.5, float("nan"), {"b": float("-inf")}), "name": "\udcff"}
+
+
 class TestResult:
     def test_every_form_comes_from_the_view(self) -> None:
         """str, HTML, Markdown and the bundle are the renderings of one view."""
@@ -459,6 +486,17 @@ class TestResult:
     def test_json_is_the_dictionary(self) -> None:
         """A value that JSON lacks is written by its text."""
         assert json.loads(_Answer().to_json()) == {"winner": "redis", "at": "Text(text='x')"}
+
+    def test_what_json_has_no_number_for(self) -> None:
+        """`nan` and `inf`, which TOML has, become text: every JSON reader reads the rest."""
+        found = json.loads(_Odd().to_json(), parse_constant=pytest.fail)
+
+        assert found == {"a": [1.5, "nan", {"b": "-inf"}], "name": "\udcff"}
+
+    def test_json_and_repr_can_be_printed(self) -> None:
+        """Half a surrogate pair and an escape sequence never reach a terminal."""
+        assert _Odd().to_json().encode()
+        assert repr(_Odd()) == "<_Odd: t··[1m>"
 
     def test_a_subclass_must_give_view_and_dictionary(self) -> None:
         """Forgetting one of the two is told by name."""
