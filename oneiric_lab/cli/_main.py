@@ -28,14 +28,12 @@ _COMPLETE = "_ONEIRIC_LAB_COMPLETE"
 def main(args: Sequence[str] | None = None) -> int:
     """Run one verb; print its result or its error; return the exit code."""
     given = list(sys.argv[1:] if args is None else args)
-    if _COMPLETE in os.environ:
-        return _complete(given)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a sign shows `?`, and does not end the program.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code = _answer(given)
+        code = _complete(given) if _COMPLETE in os.environ else _answer(given)
         # Here and not at the end of the process, where a closed pipe could not be caught.
         sys.stdout.flush()
     except BrokenPipeError:

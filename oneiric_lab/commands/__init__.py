@@ -2,6 +2,18 @@
 
 from ._context import Context, Interaction, Stream
 from ._looks import Looks, split_looks
+from ._names import Names, known_names
 from ._root import VERBS, root, run
 
-__all__ = ["VERBS", "Context", "Interaction", "Looks", "Stream", "root", "run", "split_looks"]
+__all__ = [
+    "VERBS",
+    "Context",
+    "Interaction",
+    "Looks",
+    "Names",
+    "Stream",
+    "known_names",
+    "root",
+    "run",
+    "split_looks",
+]

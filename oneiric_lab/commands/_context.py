@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, UsageError
 
+from ._names import known_names
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from oneiric_lab.lab import Lab
     from oneiric_lab.views import Result
+
+    from ._names import Names
 
 _FILES = ("oneiric.toml", "oneiric.yaml", "oneiric.yml", "oneiric.json")
 
@@ -55,6 +59,8 @@ class Interaction:
         labs: Open workspaces of this door, by options.
         progress: Told how far long work is: done, total, and what was just done.
         current: The lab that is meant when nobody names a workspace: a kernel's own `lab`.
+        names: What completion knows of a workspace, None where it does not open.
+        memo: The names that were asked for last, with what they were made from.
     """
 
     body: Callable[[], str | None] = lambda: None
@@ -63,6 +69,8 @@ class Interaction:
     labs: dict[tuple[object, ...], Held] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, note: None
     current: Callable[[], Lab[Any] | None] = lambda: None
+    names: Callable[[Context], Names | None] = known_names
+    memo: tuple[object, object, Names] | None = None
 
 
 @dataclass(frozen=True, slots=True)

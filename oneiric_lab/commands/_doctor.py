@@ -1,14 +1,18 @@
-"""`doctor`: what this installation has and lacks."""
+"""`doctor`: what this installation has and lacks, and how the workspace stands."""
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
 
 import click
 
-from oneiric_lab.views import Cell, Result, Table, View
+from oneiric_lab.errors import OneiricError, UsageError
+from oneiric_lab.views import Cell, Code, Note, Result, Table, View
+
+from ._root import parts
 
 _NEEDS = (
     ("toml-rs", "reads TOML twenty times as fast", "fast"),
@@ -17,18 +21,33 @@ _NEEDS = (
     ("pandas", "frames", "notebook"),
     ("jupyterlab", "the workbench", "lab"),
 )
+_COMPLETION = {
+    "bash": 'eval "$(_ONEIRIC_LAB_COMPLETE=bash_source oneiric-lab)"   # in ~/.bashrc',
+    "zsh": 'eval "$(_ONEIRIC_LAB_COMPLETE=zsh_source oneiric-lab)"   # in ~/.zshrc',
+    "fish": "_ONEIRIC_LAB_COMPLETE=fish_source oneiric-lab | source   # in config.fish",
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Doctor(Result):
-    """Versions, and what is missing with the command that brings it."""
+    """Versions, what is missing with the command that brings it, and how the workspace stands.
+
+    Attributes:
+        rows: Part, version or None, use, and the command that brings it.
+        completion: What makes the user's shell complete by Tab.
+        workspace: What is to be said of the workspace: whether it is well, and the text.
+    """
 
     rows: tuple[tuple[str, str | None, str, str | None], ...]
+    completion: str
+    workspace: tuple[tuple[bool, str], ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return one row for each part."""
         return {
-            "parts": [{"part": p, "version": v, "for": w, "fix": f} for p, v, w, f in self.rows]
+            "parts": [{"part": p, "version": v, "for": w, "fix": f} for p, v, w, f in self.rows],
+            "completion": self.completion,
+            "workspace": [{"ok": ok, "text": text} for ok, text in self.workspace],
         }
 
     def view(self) -> View:
@@ -38,7 +57,9 @@ class Doctor(Result):
             for p, v, w, f in self.rows
         )
         table = Table(("part", "version", "for", "to have it"), rows)
-        return View("doctor", "this installation", (table,))
+        notes = tuple(Note(text, "ok" if ok else "warn") for ok, text in self.workspace)
+        shell = Code(self.completion, "sh", "completion by Tab in your shell")
+        return View("doctor", "this installation", (table, *notes, shell))
 
 
 def version(name: str) -> str | None:
@@ -49,8 +70,28 @@ def version(name: str) -> str | None:
         return None
 
 
+def _workspace(ctx: click.Context) -> tuple[tuple[bool, str], ...]:
+    """Return what is to be said of the workspace; nothing where there is none."""
+    context = parts(ctx)
+    try:
+        lab = context.lab()
+    except UsageError:
+        return ()
+    except OneiricError as error:
+        count = len(error.faults)
+        many = "1 fault" if count == 1 else f"{count} faults"
+        return ((False, f"the workspace does not open: {many}, `check` tells"),)
+    schema = lab.snapshot.inputs.schema
+    out = [(True, f"workspace {lab.root.name} opens")]
+    if schema is not None and not schema.model_config.get("frozen"):
+        text = f"{schema.__name__} is not frozen: lab.config can be changed by accident"
+        out.append((False, f"{text}; give it model_config = ConfigDict(frozen=True)"))
+    return tuple(out)
+
+
 @click.command("doctor")
-def command() -> Doctor:
+@click.pass_context
+def command(ctx: click.Context) -> Doctor:
     """Say what this installation has and lacks, with the command that mends it."""
     rows: list[tuple[str, str | None, str, str | None]] = [
         ("python", platform.python_version(), "everything", None),
@@ -60,4 +101,6 @@ def command() -> Doctor:
         found = version(name)
         fix = None if found else f"pip install 'oneiric-lab[{extra}]'"
         rows.append((name, found, use, fix))
-    return Doctor(tuple(rows))
+    shell = os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119 - a name, not a path
+    completion = _COMPLETION.get(shell, _COMPLETION["bash"])
+    return Doctor(tuple(rows), completion, _workspace(ctx))

@@ -107,7 +107,8 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
     params=_looks.options(),
     subcommand_metavar="VERB ...",
-    epilog="VERB --help tells more. Exit: 0 done, 1 the answer is no, 2 a fault, 130 cancelled.",
+    epilog="VERB --help tells more; doctor, how to complete by Tab. Exit: 0 done, 1 the answer is "
+    "no, 2 a fault, 130 cancelled.",
 )
 @click.option(
     "-C", "--workspace", metavar="DIR", type=DirectoryType(), help="Folder of the workspace."

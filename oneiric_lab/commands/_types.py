@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from oneiric_lab.errors import Fault, OneiricError, UsageError, did_you_mean
+from oneiric_lab.errors import Fault, UsageError, did_you_mean
 
 from ._context import Context, Interaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from oneiric_lab.lab import Lab
+    from ._names import Names
 
 _LAYERS = ("session", "project", "local", "user")
 
 
-def _lab(ctx: click.Context) -> Lab[Any] | None:
-    """Return the workspace that is being completed in, None where it does not open."""
+def _names(ctx: click.Context) -> Names | None:
+    """Return the names of the workspace that is being completed in."""
     top = ctx.find_root()
     interaction = top.obj if isinstance(top.obj, Interaction) else Interaction()
 
@@ -35,11 +35,7 @@ def _lab(ctx: click.Context) -> Lab[Any] | None:
         many("sets"),
         top.params.get("policy"),
     )
-    try:
-        return context.lab()
-    except OneiricError:
-        # A file in the middle of an edit: what was in force before still completes.
-        return context.last_good()
+    return interaction.names(context)
 
 
 def segments(paths: Iterable[str], incomplete: str) -> list[str]:
@@ -65,7 +61,7 @@ class Completing(click.ParamType[str]):
 
     name = "text"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return what the argument could be; it is filtered by *incomplete* afterwards."""
         raise NotImplementedError
 
@@ -73,10 +69,10 @@ class Completing(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[Any]]:
         """Complete where a workspace opens; else nothing is known."""
-        lab = _lab(ctx)
-        if lab is None:
+        names = _names(ctx)
+        if names is None:
             return []
-        known = dict.fromkeys(self.known(lab, ctx, incomplete))
+        known = dict.fromkeys(self.known(names, ctx, incomplete))
         return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
 
@@ -85,9 +81,9 @@ class PathType(Completing):
 
     name = "path"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the next segment of every path."""
-        return segments(lab.snapshot.paths(), incomplete)
+        return segments(names.paths, incomplete)
 
 
 class TargetType(Completing):
@@ -95,9 +91,9 @@ class TargetType(Completing):
 
     name = "target"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the next segment of every path, and components whole."""
-        return [*segments(lab.snapshot.paths(), incomplete), *lab.registry.current.keys()]
+        return [*segments(names.paths, incomplete), *names.providers]
 
 
 class ComponentType(Completing):
@@ -105,9 +101,9 @@ class ComponentType(Completing):
 
     name = "component"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return all components."""
-        return lab.registry.current.keys()
+        return names.providers
 
 
 class ProviderType(Completing):
@@ -115,10 +111,9 @@ class ProviderType(Completing):
 
     name = "provider"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the providers of the component."""
-        domain, _, key = str(ctx.params.get("target") or "").partition(":")
-        return [c.provider for c in lab.registry.current.candidates(domain, key)] if key else ()
+        return names.providers.get(ctx.params.get("target") or "", ())
 
 
 class CapabilityType(Completing):
@@ -126,11 +121,9 @@ class CapabilityType(Completing):
 
     name = "capability"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the capabilities of the component's candidates."""
-        domain, _, key = str(ctx.params.get("target") or "").partition(":")
-        found = lab.registry.current.candidates(domain, key) if key else ()
-        return sorted({name for candidate in found for name in candidate.capabilities})
+        return names.capabilities.get(ctx.params.get("target") or "", ())
 
 
 class SetType(Completing):
@@ -138,26 +131,14 @@ class SetType(Completing):
 
     name = "change"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the next segment of every path, or the values of a selection."""
         path, equals, _ = incomplete.partition("=")
-        selections = dict(_selections(lab))
         if equals:
-            domain, _, key = selections.get(path, "").partition(":")
-            found = lab.registry.current.candidates(domain, key) if key else ()
-            return [f"{path}={candidate.provider}" for candidate in found]
-        paths = dict.fromkeys([*lab.snapshot.paths(), *selections])
+            found = names.providers.get(names.selections.get(path, ""), ())
+            return [f"{path}={provider}" for provider in found]
+        paths = dict.fromkeys([*names.paths, *names.selections])
         return [p if p.endswith(".") else f"{p}=" for p in segments(paths, incomplete)]
-
-
-def _selections(lab: Lab[Any]) -> Iterator[tuple[str, str]]:
-    """Yield the path that selects a provider, and the component, of each component."""
-    from oneiric_lab.registry import TABLES  # noqa: PLC0415 - at the first Tab
-
-    for target in sorted(lab.registry.current.keys()):
-        domain, _, key = target.partition(":")
-        if domain in TABLES:
-            yield f"{TABLES[domain]}.selections.{key}", target
 
 
 class LayerType(Completing):
@@ -165,9 +146,9 @@ class LayerType(Completing):
 
     name = "layer"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the layers, each profile's included."""
-        return [*_LAYERS, *(f"profile:{name}" for name in lab.snapshot.known_profiles)]
+        return [*_LAYERS, *(f"profile:{name}" for name in names.profiles)]
 
 
 class ProfileType(Completing):
@@ -175,9 +156,9 @@ class ProfileType(Completing):
 
     name = "profile"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return all profiles."""
-        return lab.snapshot.known_profiles
+        return names.profiles
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -192,14 +173,14 @@ class SideType(Completing):
 
     name = "side"
 
-    def known(self, lab: Lab[Any], ctx: click.Context, incomplete: str) -> Iterable[str]:
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return what is in force now, each profile, and how the others begin."""
-        profiles = (f"profile:{name}" for name in lab.snapshot.known_profiles)
+        profiles = (f"profile:{name}" for name in names.profiles)
         return ["now", *profiles, "git:", "file:"]
 
 
-class DomainType(click.ParamType[str]):
-    """One of the seven domains."""
+class DomainType(Completing):
+    """One of the seven domains; those are completed in which the workspace has components."""
 
     name = "domain"
 
@@ -209,20 +190,16 @@ class DomainType(click.ParamType[str]):
         Raises:
             UsageError: With the nearest one.
         """
-        from oneiric_lab.registry import DOMAINS  # noqa: PLC0415 - `--help` needs it not
+        from oneiric_lab.registry import DOMAINS  # noqa: PLC0415 - neither help nor Tab needs it
 
         if value not in DOMAINS:
             fix = did_you_mean(value, DOMAINS)
             raise UsageError(Fault("unknown-domain", f"unknown domain `{value}`", fix=fix))
         return value
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem[Any]]:
-        """Complete the domains; no workspace is needed."""
-        from oneiric_lab.registry import DOMAINS  # noqa: PLC0415 - at the first Tab
-
-        return [CompletionItem(name) for name in DOMAINS if name.startswith(incomplete)]
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the domains of all components."""
+        return [target.partition(":")[0] for target in names.providers]
 
 
 class FileType(click.ParamType[str]):
