@@ -48,6 +48,7 @@ nitpick_ignore_regex = [
 html_theme = "furo"
 html_title = "Oneiric Lab"
 html_static_path = ["_static"]
+html_css_files = ["views.css"]
 html_extra_path = ["reference/schemas"]
 
 
