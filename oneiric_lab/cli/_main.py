@@ -59,7 +59,9 @@ def _answer(given: list[str]) -> int:
         if looks.verbose:
             traceback.print_exception(error)
         if looks.json:
-            print(json.dumps(error.as_dict(), indent=2, ensure_ascii=False))
+            text = json.dumps(error.as_dict(), indent=2, ensure_ascii=False)
+            # A file name that is no UTF-8 cannot be printed; JSON has an escape for it.
+            print(text.encode(errors="backslashreplace").decode())
         else:
             print(_paint(str(error), on=looks.color and _colors(sys.stderr)), file=sys.stderr)
         return error.exit_code
@@ -107,7 +109,7 @@ def exit_code(result: Any) -> int:
 
 def _print(result: Result, looks: Looks, *, lines: bool = False) -> None:
     if looks.json:
-        print(json.dumps(result.as_dict(), ensure_ascii=False) if lines else result.to_json())
+        print(result.to_json(indent=None if lines else 2))
     elif not looks.quiet:
         width = looks.width or shutil.get_terminal_size((100, 24)).columns
         print(result.to_text(width=width, color=looks.color and _colors(sys.stdout)))

@@ -59,7 +59,9 @@ def safe_link(link: str) -> bool:
 def _cell(value: CellLike) -> str:
     c = cell(value)
     shown = _toned(c.text, c.tone)
-    if c.link and safe_link(c.link):
+    # A relative path leads nowhere from a notebook that was saved, or stands elsewhere than
+    # the workspace; the view's JSON carries it for a renderer that knows the workspace.
+    if c.link and c.link.startswith(("https://", "http://")):
         return f'<a href="{escape(c.link, quote=True)}">{shown}</a>'
     return shown
 

@@ -96,8 +96,11 @@ def _block(block: Block) -> dict[str, object]:
                 "more": block.more,
             }
         case Fields():
-            items = [[n, _cell(v)] for n, v in block.items]
-            return {"type": "fields", "items": items, "more": block.more}
+            fields: dict[str, object] = {
+                "type": "fields",
+                "items": [[n, _cell(v)] for n, v in block.items],
+            }
+            return {**fields, "more": block.more} if block.more else fields
         case Tree():
             return {"type": "tree", "roots": [_node(n) for n in block.roots], "more": block.more}
         case Note():
