@@ -47,6 +47,8 @@ def arguments(
     display no browser is started; only root is told that it may run the server.
     """
     out = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
+    # Nobody is asked about news, and none are fetched.
+    out.append("--LabApp.news_url=None")
     if notebook is not None:
         out.append(f"--LabApp.default_url=/lab/tree/{notebook}")
     shows = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"

@@ -263,12 +263,17 @@ class TestToHtml:
         """What was beaten is drawn as beaten."""
         assert '<s class="ol-lost">memory</s>' in to_html(_explain())
 
-    def test_an_origin_links_to_its_file(self) -> None:
-        """A relative path is a link, an address of script is not."""
-        row = (Cell("a", link="oneiric.toml"), Cell("b", "ok", "javascript:alert(1)"))
-        html = to_html(View("x", "", (Table(("f", "g"), (row,), "cap", 3),)))
+    def test_only_the_web_is_linked(self) -> None:
+        """A path would lead nowhere from a saved notebook, and script must not be reached."""
+        row = (
+            Cell("w", link="https://example.org"),
+            Cell("a", link="oneiric.toml"),
+            Cell("b", "ok", "javascript:alert(1)"),
+        )
+        html = to_html(View("x", "", (Table(("e", "f", "g"), (row,), "cap", 3),)))
 
-        assert '<a href="oneiric.toml">a</a>' in html
+        assert '<a href="https://example.org">w</a>' in html
+        assert "oneiric.toml" not in html
         assert "javascript" not in html
         assert "<caption>cap</caption>" in html
         assert "3 more rows" in html
