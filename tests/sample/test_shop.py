@@ -494,6 +494,16 @@ class TestFactories:
         assert words.find("papr") == []
         assert near.find("papr crane")[0].sku == "crane"
 
+    def test_a_flag_is_on_for_some(self, shop: Lab[Any]) -> None:
+        """One way offers the ribbon to some customers, always the same; the other to nobody."""
+        some = build(shop, shop.registry.resolve("flag", "gift-wrapping"))
+        nobody = make(shop, "flag:gift-wrapping", "nobody")
+        names = [f"customer{i}" for i in range(1000)]
+
+        assert some.enabled("ada")
+        assert 60 < sum(map(some.enabled, names)) < 140
+        assert not any(map(nobody.enabled, names))
+
     def test_carriers_have_prices(self, shop: Lab[Any]) -> None:
         """A van carries what a bike cannot."""
         bike, van = make(shop, "service:shipping", "bike"), make(shop, "service:shipping", "van")

@@ -6,6 +6,7 @@ The others stand as facts in `oneiric-plugin.toml`, which is read without runnin
 from __future__ import annotations
 
 from oneiric_lab import component
+from oneiric_lab.components import Rollout, RolloutSettings, Switch, SwitchSettings
 
 from .checkout import Checkout, ExpressCheckout, Refund
 from .database import Database
@@ -20,6 +21,18 @@ from .shipping import Bike, Van
 def scratch_database() -> Database:
     """Return a database that is gone when it is closed, for trials."""
     return Database(":memory:")
+
+
+@component("flag:gift-wrapping", provider="some", version="1.0.0", capabilities={"per-subject"})
+def some_get_gifts() -> Rollout:
+    """Return the flag as it is tried: every tenth customer is offered the ribbon."""
+    return Rollout(RolloutSettings(percent=10, salt="gift-wrapping", always=frozenset({"ada"})))
+
+
+@component("flag:gift-wrapping", provider="nobody", version="1.0.0", priority=1)
+def nobody_gets_gifts() -> Switch:
+    """Return the flag as it is when the ribbon has run out."""
+    return Switch(SwitchSettings(on=False))
 
 
 component("adapter:files", provider="memory", version="1.0.0", priority=1)(MemoryFiles)
