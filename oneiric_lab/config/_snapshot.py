@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Origin, UnknownPathError, did_you_mean
 
+from ._defaults import below, default_of
 from ._explain import Contribution, ValueExplanation
 from ._paths import Path, get, leaves, parse_path, render_path
 from ._schema import describe, is_built_in
@@ -82,8 +83,6 @@ class Snapshot:
         return is_built_in(parts[0], self.inputs.schema)
 
     def _model_value(self, parts: Path) -> object:
-        from ._load import below  # noqa: PLC0415 - the two modules answer one question
-
         node: object = self.settings if self._is_built_in(parts) else self.config
         for part in parts:
             inner = below(node, part)
@@ -128,8 +127,6 @@ class Snapshot:
 
     def contributions(self, path: str | Path) -> tuple[Contribution, ...]:
         """Return what each layer says of *path*, the highest first."""
-        from ._load import default_of  # noqa: PLC0415 - see _model_value
-
         parts = _parts(path)
         out: list[Contribution] = []
         # A table, and a list with a strategy, is made of what several layers say.
