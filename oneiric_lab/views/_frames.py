@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+    from pandas import DataFrame as DataFrame  # noqa: PLC0414 - others name the type by this door
 
     from ._model import Node, View
 

@@ -8,8 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from ._frames import DataFrame
     from ._model import View
 
 
@@ -69,7 +68,7 @@ class Result:
         # Half a surrogate pair cannot be printed; JSON has an escape for it.
         return text.encode(errors="backslashreplace").decode()
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> DataFrame:
         """Return the rows as a pandas frame (needs the `notebook` extra)."""
         from ._frames import to_frame  # noqa: PLC0415 - see _repr_mimebundle_
 

@@ -123,9 +123,9 @@ class TestHistory:
             store.record("set", "file", "", files=[FileChange(root / "\udcff", b"", b"")])
 
         assert caught.value.code == "store"
-        assert [
-            (entry.who, entry.summary, entry.changes) for entry in store.history()
-        ] == [("?", "a?", ({"new": "\udcff"},))]
+        assert [(entry.who, entry.summary, entry.changes) for entry in store.history()] == [
+            ("?", "a?", ({"new": "\udcff"},))
+        ]
         assert [one.detail for one in store.quarantined()] == ["?"]
 
 
