@@ -46,5 +46,5 @@ def command(ctx: click.Context) -> Allowed:
     context.require()
     root = Path(context.workspace).expanduser().resolve()
     environ = {k: v for k, v in os.environ.items() if k.startswith("ONEIRIC_")}
-    modules = code_modules(load(Inputs(root, context.profiles or None, environ)))
+    modules = code_modules(load(Inputs(root, context.profiles or None, environ, bare=True)))
     return Allowed(root.name, tuple(modules), allow(root, modules, os.environ))

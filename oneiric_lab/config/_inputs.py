@@ -59,6 +59,8 @@ class Inputs:
         package_defaults: Of installed plugins.
         schema: The user's model, imported already.
         secret_providers: Asked for secrets after environment and folder.
+        bare: Whether only the built-in tables matter, as before the user's model is known:
+            an expression that needs one of its defaults is then left out.
     """
 
     root: FilePath
@@ -73,3 +75,4 @@ class Inputs:
     package_defaults: tuple[PackageDefaults, ...] = ()
     schema: type[BaseModel] | None = None
     secret_providers: tuple[Callable[[str], str | None], ...] = ()
+    bare: bool = False

@@ -40,6 +40,7 @@ class Interpolation:
         self._done: dict[Path, object] = {}
         self.faults: list[Fault] = []
         self.targets: dict[Path, list[Path]] = {}
+        self.failed: set[Path] = set()
 
     def run(self) -> dict[str, Any]:
         """Return the tree with every expression replaced."""
@@ -139,6 +140,7 @@ class Interpolation:
         return self._resolve(target, found, chain)
 
     def _fault(self, path: Path, code: str, message: str, fix: str | None) -> None:
+        self.failed.add(path)
         origin, excerpt = self._place(path)
         fault = Fault(code, message, origin, excerpt, fix=fix)
         if fault not in self.faults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Excerpt, Fault, InvalidConfigError, Origin
@@ -11,7 +12,7 @@ from ._defaults import default_of
 from ._environ import REPLACED as REPLACED_VARIABLES
 from ._interpolate import Interpolation
 from ._merge import fold
-from ._paths import get, leaves, put, render_path
+from ._paths import drop, get, leaves, put, render_path
 from ._schema import check_reserved, describe, is_built_in
 from ._secrets import SecretRef, SecretSource
 from ._settings import REPLACED, Settings
@@ -94,7 +95,10 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
         )
         tree = run.run()
         targets = run.targets
-        faults += run.faults
+        faults += [f for f in run.faults if not inputs.bare or f.code != "interpolation-missing"]
+        for path in run.failed if inputs.bare else ():
+            # A list goes as a whole.
+            tree = drop(tree, tuple(takewhile(lambda part: isinstance(part, str), path)))
 
     own = {key: value for key, value in tree.items() if is_built_in(key, user)}
     rest = {key: value for key, value in tree.items() if key not in own}

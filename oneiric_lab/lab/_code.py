@@ -33,7 +33,7 @@ def code_modules(snapshot: Snapshot) -> list[str]:
 
 def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
     """Return the model that `[schema] model` names, imported once it was allowed."""
-    bare = load(replace(inputs, schema=None, environ=_built_in_only(inputs.environ)))
+    bare = load(replace(inputs, schema=None, bare=True, environ=_built_in_only(inputs.environ)))
     name = bare.settings.schema_.model
     if name is None:
         return None

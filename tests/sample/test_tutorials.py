@@ -23,6 +23,7 @@ UNSTABLE = {
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
+    """Return the notebook's cells of code."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
