@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from oneiric_lab.config import shown
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
+from ._words import count
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -81,8 +83,8 @@ class Reloaded(Result):
                 for c in self.components
             )
             blocks.append(Table(("component", "was", "is", "decided by"), more))
-        many = f"{len(self.values)} values, {len(self.components)} components changed"
-        return View("watch", f"{files}: {many}", tuple(blocks), tone="ok")
+        many = f"{count(len(self.values), 'value')}, {count(len(self.components), 'component')}"
+        return View("watch", f"{files}: {many} changed", tuple(blocks), tone="ok")
 
 
 def followed(snapshot: Snapshot) -> Iterator[Path]:

@@ -9,6 +9,8 @@ from oneiric_lab.config import shown
 from oneiric_lab.errors import InvalidConfigError
 from oneiric_lab.views import Cell, Code, Note, Result, Table, View
 
+from ._words import count
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -104,14 +106,14 @@ class Plan(Result):
         ]
         if not values and not self.components and not self.problems:
             blocks.append(Note("nothing would change", "info"))
-        many = _count(len(values), "value")
+        many = count(len(values), "value")
         if self.components:
-            many += f", {_count(len(self.components), 'component')}"
+            many += f", {count(len(self.components), 'component')}"
         return View(
             "plan",
             f"plan: {many} would change"
             if self.ok
-            else f"plan: {_count(len(self.problems), 'problem')}",
+            else f"plan: {count(len(self.problems), 'problem')}",
             tuple(blocks),
             many,
             (f"layer {self.proposal.layer}", "nothing is applied yet"),
@@ -125,10 +127,6 @@ def _places(change: ValueChange) -> str:
     if not old or old == new:
         return new
     return f"{new or '-'} (was {old})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _diff(before: bytes | None, after: bytes) -> str:
@@ -179,7 +177,7 @@ class Applied(Result):
             blocks.append(Note(f"wrote {', '.join(self.files)}; take it back with: undo", "ok"))
         return View(
             "applied",
-            f"{self.verb}: {_count(len(self.values), 'value')} changed",
+            f"{self.verb}: {count(len(self.values), 'value')} changed",
             tuple(blocks),
             facts=(f"layer {self.layer}",),
             tone="ok",

@@ -11,6 +11,8 @@ from oneiric_lab.errors import StoreError
 from oneiric_lab.plugins import TIMEOUT, ProbeRequest, probe
 from oneiric_lab.views import Cell, Code, Note, Result, Table, View
 
+from ._words import count
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
@@ -96,7 +98,7 @@ class Probed(Result):
         if self.notice is not None:
             blocks.append(Note("\n".join(self.notice.lines()), "warn"))
         failed = sum(not result.ok for _, result in self.rows)
-        title = f"probed {len(rows)} candidates: " + (
+        title = f"probed {count(len(rows), 'candidate')}: " + (
             f"{failed} in quarantine" if failed else "all can be imported"
         )
         return View("probe", title, tuple(blocks), tone="ok" if self.ok else "bad")

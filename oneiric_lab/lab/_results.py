@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from oneiric_lab.config import shown
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
+from ._words import count
+
 if TYPE_CHECKING:
     from oneiric_lab.config import ValueChange
     from oneiric_lab.errors import Fault
@@ -49,7 +51,7 @@ class Check(Result):
         told: set[str] = set()
         for names, faults in self.rows:
             errors = sum(f.severity == "error" for f in faults)
-            state = Cell(f"{errors} errors", "bad") if errors else Cell("sound", "ok")
+            state = Cell(count(errors, "error"), "bad") if errors else Cell("sound", "ok")
             rows.append((" + ".join(names) or "(no profile)", state, len(faults) - errors))
             for fault in faults:
                 text = "\n".join(fault.lines())
@@ -111,7 +113,7 @@ class History(Result):
             )
         return View(
             "history",
-            f"history: {len(rows)} entries",
+            f"history: {count(len(rows), 'entry')}",
             (Table(("entry", "at", "who", "verb", "layer", "what", ""), rows),),
         )
 
@@ -152,7 +154,9 @@ class Status(Result):
         others = ", ".join(p for p in self.known_profiles if p not in self.profiles)
         errors = sum(f.severity == "error" for f in self.faults)
         state = (
-            Cell(f"{errors} problems: check tells them", "bad") if errors else Cell("sound", "ok")
+            Cell(f"{count(errors, 'problem')}: check tells them", "bad")
+            if errors
+            else Cell("sound", "ok")
         )
         fields = Fields(
             (
@@ -197,7 +201,8 @@ class ValueDiff(Result):
 
     def view(self) -> View:
         """Return one row for each value, with both places."""
-        title = f"{self.left} and {self.right}: {len(self.values)} values differ"
+        many = count(len(self.values), "value")
+        title = f"{self.left} and {self.right}: {many} differ{'s' * (len(self.values) == 1)}"
         if not self.values:
             return View("diff", title, (Note("no value differs", "ok"),))
         rows = tuple(

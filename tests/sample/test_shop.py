@@ -31,12 +31,18 @@ PROFILES = [(), ("dev",), ("staging",), ("prod",), ("eu",), ("prod", "eu"), ("st
 BASKET = {"boat-a4": 2, "pen": 1}
 
 
+_built: list[Any] = []
+"""What a test has built; closed when it ends, the latest first."""
+
+
 @pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch) -> Lab[Any]:
-    """Return the shop under its usual profile, with its folder as the current one."""
+def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab[Any]]:
+    """Give the shop under its usual profile, with its folder as the current one."""
     lab = Lab.sample()
     monkeypatch.chdir(lab.root)
-    return lab
+    yield lab
+    while _built:
+        _built.pop().close()
 
 
 @pytest.fixture
@@ -72,7 +78,10 @@ def build(lab: Lab[Any], candidate: Candidate) -> Any:
         made[key.replace("-", "_")] = build(lab, lab.registry.resolve(domain, key))
     settings = settings_of(lab, candidate)
     factory = load_factory(candidate)
-    return factory(**made) if settings is None else factory(settings, **made)
+    instance = factory(**made) if settings is None else factory(settings, **made)
+    if hasattr(instance, "close"):
+        _built.append(instance)
+    return instance
 
 
 def one(lab: Lab[Any], target: str, provider: str, version: str = "") -> Candidate:
