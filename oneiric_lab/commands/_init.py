@@ -19,7 +19,7 @@ _EMPTY = """\
 # What this project is, and what it says of its values. Higher layers may say otherwise:
 # oneiric.NAME.toml for a profile, oneiric.local.toml for this machine, the environment.
 [app]
-name = "{name}"
+name = {name}
 """
 
 
@@ -66,6 +66,9 @@ def command(ctx: click.Context, folder: str | None, *, sample: bool) -> Made:
                 "workspace-exists", f"{name} is a workspace already", fix=f"oneiric-lab -C {name}"
             )
         )
-    text = _EMPTY.format(name=path.resolve().name.replace('"', ""))
+    import tomlkit  # noqa: PLC0415 - a folder's name may hold any character
+
+    own = path.resolve().name.encode("utf-8", "replace").decode()
+    text = _EMPTY.format(name=tomlkit.item(own).as_string())
     write_atomic(file, text.encode(), expect=ABSENT, shown="oneiric.toml")
     return Made(name, sample=False)

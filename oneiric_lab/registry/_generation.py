@@ -266,7 +266,8 @@ class Generation(Result):
     def why_not(self, domain: str, key: str, provider: str) -> WhyNot:
         """Return the change of the configuration that lets *provider* win, if there is one.
 
-        The change was tried: with it, the registry resolves to the provider.
+        The change was tried: with it, the registry resolves to the provider, and no other
+        component is lost.
         """
         from ._why_not import why_not  # noqa: PLC0415 - a question that few processes ask
 

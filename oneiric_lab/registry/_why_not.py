@@ -52,17 +52,27 @@ def why_not(generation: Generation, domain: str, key: str, provider: str) -> Why
     if not because and now.winner is not None:
         because = [f"{now.winner} wins: {now.decided_by}"]
     best: Changes | None = None
+    known = _errors(generation)
     for candidate in mine:
         for changes, rules in _attempts(generation.rules, candidate, domain, key):
             if best is not None and len(changes) >= len(best):
                 break
-            after = _with_rules(generation, rules).explain(domain, key)
-            if after.winner is not None and after.winner.provider == provider:
+            changed = _with_rules(generation, rules)
+            after = changed.explain(domain, key)
+            broken = _errors(changed) - known
+            if after.winner is not None and after.winner.provider == provider and not broken:
                 best = changes
                 break
-            if after.problem is not None and after.problem.message not in because:
-                because.append(after.problem.message)
+            against = sorted(broken)
+            if after.problem is not None:
+                against = [after.problem.message]
+            because += [reason for reason in against if reason not in because]
     return WhyNot(target, provider, best, tuple(because))
+
+
+def _errors(generation: Generation) -> set[str]:
+    """Return what is wrong; a plan is refused for what is not wrong already."""
+    return {fault.message for fault in generation.problems() if fault.severity == "error"}
 
 
 def _with_rules(generation: Generation, rules: Rules) -> Generation:

@@ -1,0 +1,151 @@
+"""The one definition of all verbs: help, misuse, and options about looks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+import pytest
+
+from oneiric_lab.commands import VERBS, Interaction, Looks, root, run, split_looks
+from oneiric_lab.errors import UsageError
+
+
+class TestVerbs:
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_every_verb_has_help(self, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """
+        `VERB --help` tells its options, each with a text, and returns no result.
+        """
+        command = import_module(f"oneiric_lab.commands._{verb}").command
+
+        assert run([verb, "--help"], Interaction()) is None
+        assert f"Usage: oneiric-lab {verb}" in capsys.readouterr().out
+        assert verb == command.name
+        assert all(p.help for p in command.params if isinstance(p, click.Option))
+
+    def test_help_imports_no_verb(self) -> None:
+        """
+        `--help` reads the table of verbs; nothing of a workspace is loaded.
+        """
+        code = (
+            "import sys; from oneiric_lab.commands import Interaction, run\n"
+            "run(['--help'], Interaction())\n"
+            "print([m for m in sys.modules if m in {'pydantic', 'oneiric_lab.lab', 'tomlkit'}])"
+        )
+
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+
+        assert "explain  Say why" in done.stdout
+        assert done.stdout.splitlines()[-1] == "[]"
+
+    def test_version(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """
+        `--version` prints one line.
+        """
+        assert run(["--version"], Interaction()) is None
+        assert capsys.readouterr().out.startswith("oneiric-lab ")
+
+    def test_version_of_a_checkout(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A checkout that is not installed says so.
+        """
+        monkeypatch.setattr("sys.path", [])
+
+        run(["--version"], Interaction())
+
+        assert capsys.readouterr().out == "oneiric-lab (from source)\n"
+
+
+class TestMisuse:
+    @pytest.mark.parametrize(
+        ("words", "message", "fix"),
+        [
+            (["explan"], "unknown verb `explan`", "did you mean `explain`"),
+            (["--wokspace", "x"], "has no option --wokspace", "did you mean `--workspace`"),
+            (["explain", "--ned", "x"], "explain has no option --ned", "did you mean `--need`"),
+            (
+                ["explain", "a", "--profile", "prod"],
+                "explain has no option --profile",
+                "it stands before the verb: oneiric-lab --profile ... explain ...",
+            ),
+            (["explain", "--zzz"], "explain has no option --zzz", "oneiric-lab explain --help"),
+            (["explain"], "explain needs TARGET", "explain --help"),
+            (["set"], "set needs PATH=VALUE", "set --help"),
+            (["explain", "a", "b"], "unexpected extra argument", "explain --help"),
+            (["explain", "a", "--need"], "requires an argument", "--help"),
+            (["history", "--limit", "x"], "'x' is not a valid integer", "history --help"),
+        ],
+    )
+    def test_is_told_with_what_helps(self, words: list[str], message: str, fix: str) -> None:
+        """
+        A wrong command line is our own error, with the nearest name or the help to read.
+        """
+        with pytest.raises(UsageError) as caught:
+            run(words, Interaction())
+
+        (fault,) = caught.value.faults
+        assert message in fault.message
+        assert fix in str(fault.fix)
+        assert caught.value.exit_code == 2
+
+
+class TestSplitLooks:
+    def test_anywhere(self) -> None:
+        """
+        Options about looks stand before and behind the verb alike.
+        """
+        looks, rest = split_looks(["--json", "explain", "--no-color", "a.b", "--width", "7", "-q"])
+
+        assert rest == ["explain", "a.b"]
+        assert Looks(json=True, color=False, width=7, quiet=True) == looks
+
+    def test_the_last_of_quiet_and_verbose_counts(self) -> None:
+        """
+        `-q -v` is verbose.
+        """
+        assert split_looks(["-q", "--verbose"])[0].verbose
+        assert split_looks(["-v", "--quiet"])[0].quiet
+
+    def test_nothing_is_an_option_behind_two_dashes(self) -> None:
+        """
+        `--` ends the options.
+        """
+        looks, rest = split_looks(["--width=3", "plan", "--", "--json"])
+
+        assert (looks.json, looks.width, rest) == (False, 3, ["plan", "--", "--json"])
+
+    @pytest.mark.parametrize("words", [["--width"], ["--width="], ["--width", "x"], ["--width=²"]])
+    def test_width_is_a_number(self, words: list[str]) -> None:
+        """
+        Anything else is refused.
+        """
+        with pytest.raises(UsageError, match="number of columns"):
+            split_looks(words)
+
+    def test_the_root_shows_them_in_its_help(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """
+        Help and completion know every one of them.
+        """
+        known = {opt for param in root.params for opt in param.opts}
+
+        assert {"--json", "--width", "--no-color", "-q", "--quiet", "-v", "--verbose"} <= known
+
+    def test_help_of_a_verb_is_the_same_twice(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """
+        `--json` is in the help of each verb, once.
+        """
+        texts: list[Any] = []
+        for _ in range(2):
+            run(["check", "--help"], Interaction())
+            texts.append(capsys.readouterr().out)
+
+        assert texts[0] == texts[1]
+        assert texts[0].count("--json") == 1
