@@ -33,7 +33,12 @@ def code_modules(snapshot: Snapshot) -> list[str]:
 
 def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
     """Return the model that `[schema] model` names, imported once it was allowed."""
-    bare = load(replace(inputs, schema=None, bare=True, environ=_built_in_only(inputs.environ)))
+    try:
+        bare = load(replace(inputs, schema=None, bare=True, environ=_built_in_only(inputs.environ)))
+    except InvalidConfigError:
+        # It left out what may be right once the schema is known; all the rest is told here.
+        load(replace(inputs, schema=None))
+        raise
     name = bare.settings.schema_.model
     if name is None:
         return None

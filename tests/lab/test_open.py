@@ -180,6 +180,18 @@ class TestSchema:
         assert str(caught.value.faults[0].origin) == "oneiric.toml:2:9"
 
 
+class TestFaults:
+    def test_all_are_told_at_once(self, workspace: Workspace) -> None:
+        """A circle does not hide that another expression names nothing."""
+        workspace.project('[a]\nx = "${a.y}"\ny = "${a.x}"\n[b]\nz = "${nope.q}"\n')
+        with pytest.raises(InvalidConfigError) as caught:
+            workspace.open()
+        assert [f.code for f in caught.value.faults] == [
+            "interpolation-cycle",
+            "interpolation-missing",
+        ]
+
+
 class TestGather:
     def test_a_package_without_descriptor(self, workspace: Workspace) -> None:
         """Every missing descriptor and broken module is told, each at its item."""
