@@ -119,7 +119,7 @@ def _one(text: str, change: Set | Unset, shown: str) -> str:
         if get(tree, change.path, _MISSING) == change.value:
             return text
         expected = put(tree, change.path, change.value)
-        attempts = [_splice, _structural, _append]
+        attempts = [_splice, _beside, _structural, _append]
     else:
         if get(tree, change.path, _MISSING) is _MISSING:
             return text
@@ -166,6 +166,29 @@ def _splice(text: str, change: Set | Unset) -> str | None:
     ):
         new = f"'{change.value}'"
     return text[: span.start] + new + text[span.end :]
+
+
+def _beside(text: str, change: Set | Unset) -> str | None:
+    """Say it in a table of its own, behind the last line of the nearest related one.
+
+    tomlkit would put that table behind the blank lines and comments that follow, and so
+    between the next table and what is said about it.
+    """
+    if not isinstance(change, Set) or any(isinstance(part, int) for part in change.path):
+        return None
+    head, last = change.path[:-1], change.path[-1:]
+    places = toml_positions(text)
+    if head in places.keys:
+        return None
+    for length in range(len(head) - 1, 0, -1):
+        ends = [s.end for path, s in places.values.items() if path[:length] == head[:length]]
+        if not ends:
+            continue
+        end = text.find("\n", max(ends)) + 1 or len(text)
+        gap = "" if text[:end].endswith("\n") else "\n"
+        table = f"\n[{render_path(head)}]\n{render_path(last)} = {render(change.value)}\n"
+        return text[:end] + gap + table + text[end:]
+    return None
 
 
 def _structural(text: str, change: Set | Unset) -> str | None:
