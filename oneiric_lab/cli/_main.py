@@ -116,7 +116,8 @@ def _print(result: Result, looks: Looks, *, lines: bool = False) -> None:
 
 
 def _colors(stream: Any) -> bool:
-    return bool(stream.isatty()) and not ({"NO_COLOR"} & os.environ.keys())
+    dull = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return bool(stream.isatty()) and not dull
 
 
 def _paint(text: str, *, on: bool) -> str:

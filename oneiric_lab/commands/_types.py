@@ -38,6 +38,12 @@ def _names(ctx: click.Context) -> Names | None:
     return interaction.names(context)
 
 
+def _target(ctx: click.Context) -> str:
+    """Return the component that was named before the cursor."""
+    # Behind an option that still lacks its value click leaves the arguments unread.
+    return str(ctx.params.get("target") or next(iter(ctx.args), ""))
+
+
 def segments(paths: Iterable[str], incomplete: str) -> list[str]:
     """Return the paths that go on from *incomplete*, one dotted segment further.
 
@@ -113,7 +119,7 @@ class ProviderType(Completing):
 
     def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the providers of the component."""
-        return names.providers.get(ctx.params.get("target") or "", ())
+        return names.providers.get(_target(ctx), ())
 
 
 class CapabilityType(Completing):
@@ -123,7 +129,7 @@ class CapabilityType(Completing):
 
     def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the capabilities of the component's candidates."""
-        return names.capabilities.get(ctx.params.get("target") or "", ())
+        return names.capabilities.get(_target(ctx), ())
 
 
 class SetType(Completing):
