@@ -7,6 +7,7 @@ would import its parent.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.metadata import Distribution
 
 GROUP = "oneiric_lab.plugins"
 NAME = "oneiric-plugin.toml"
+_NAME_LINE = re.compile(r"^Name:(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def _scan(entries: tuple[str, ...], *, whole: bool) -> list[_Place]:
     found: dict[tuple[str, str], str] = {}
     names: set[str] = set()
     for distribution in distributions(path=list(entries)):
-        name = str(distribution.metadata["Name"])
+        name = _name(distribution)
         if name in names:
             continue  # shadowed by one that stands earlier on the path
         names.add(name)
@@ -112,6 +115,13 @@ def _scan(entries: tuple[str, ...], *, whole: bool) -> list[_Place]:
             problem = None if folders else f"the package {package} is not there"
         out.append(_Place(name, version, package, folders, problem))
     return out
+
+
+def _name(distribution: Distribution) -> str:
+    """Return the name, by its one line: the whole parsed would cost 0.3 ms each."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    match = _NAME_LINE.search(text)
+    return match[1].strip() if match else ""
 
 
 def _folders(package: str, entries: tuple[str, ...] | None) -> tuple[Path, ...]:
