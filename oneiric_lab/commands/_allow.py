@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -44,7 +43,7 @@ def command(ctx: click.Context) -> Allowed:
     """Let the code that this workspace names run; a change of it asks again."""
     context = parts(ctx)
     context.require()
-    root = Path(context.workspace).expanduser().resolve()
+    root = context.folder()
     environ = {k: v for k, v in os.environ.items() if k.startswith("ONEIRIC_")}
     modules = code_modules(load(Inputs(root, context.profiles or None, environ, bare=True)))
     return Allowed(root.name, tuple(modules), allow(root, modules, os.environ))

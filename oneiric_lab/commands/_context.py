@@ -59,6 +59,7 @@ class Interaction:
         labs: Open workspaces of this door, by options.
         progress: Told how far long work is: done, total, and what was just done.
         current: The lab that is meant when nobody names a workspace: a kernel's own `lab`.
+        takes_over: Whether a verb may keep the terminal until it ends; a kernel has none.
         names: What completion knows of a workspace, None where it does not open.
         memo: The names that were asked for last, with what they were made from.
     """
@@ -69,6 +70,7 @@ class Interaction:
     labs: dict[tuple[object, ...], Held] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, note: None
     current: Callable[[], Lab[Any] | None] = lambda: None
+    takes_over: bool = True
     names: Callable[[Context], Names | None] = known_names
     memo: tuple[object, object, Names] | None = None
 
@@ -129,6 +131,11 @@ class Context:
             found.plan({value.path: value.value for value in session}).apply()
         return found
 
+    def folder(self) -> Path:
+        """Return the folder of the workspace, where there is one or not."""
+        current = self.interaction.current() if self.workspace == "." else None
+        return Path(self.workspace).expanduser().resolve() if current is None else current.root
+
     def last_good(self) -> Lab[Any] | None:
         """Return the workspace as this door had it open last, or None."""
         held = self.interaction.labs.get(self._key(self.workspace))
@@ -144,7 +151,7 @@ class Context:
         Raises:
             UsageError: With how to make one.
         """
-        root = Path(self.workspace).expanduser()
+        root = self.folder()
         if not any((root / name).exists() for name in _FILES):
             raise UsageError(
                 Fault(

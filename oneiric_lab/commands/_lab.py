@@ -63,11 +63,14 @@ def arguments(
 @click.option("--dry-run", is_flag=True, help="Show the command only.")
 @click.pass_context
 def command(ctx: click.Context, *, dry_run: bool) -> Command | None:
-    """Open JupyterLab on the workspace; makes the sample one where there is none."""
+    """Open JupyterLab on the workspace; makes the sample one where there is none.
+
+    A kernel, which runs in one, shows the command only.
+    """
     if find_spec("jupyterlab") is None:
         raise MissingExtraError("JupyterLab is not installed", extra="lab")
     context = parts(ctx)
-    root = Path(context.workspace).expanduser().resolve()
+    root = context.folder()
     if not (root / "oneiric.toml").exists():
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
             fault = f"{context.workspace} is no workspace, and not empty"
@@ -80,7 +83,7 @@ def command(ctx: click.Context, *, dry_run: bool) -> Command | None:
     tours = sorted(folder.glob("*.ipynb"))
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     words = arguments(folder, tours[0].name if tours else None, os.environ, is_root=is_root)
-    if dry_run:
+    if dry_run or not context.interaction.takes_over:
         return Command(words)
     code = subprocess.call(words)  # noqa: S603 - our own interpreter, its own module
     raise SystemExit(code)

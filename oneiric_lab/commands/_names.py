@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from oneiric_lab.errors import OneiricError
 
@@ -12,7 +12,19 @@ if TYPE_CHECKING:
 
     from oneiric_lab.lab import Lab
 
-    from ._context import Context
+
+class Opens(Protocol):
+    """What opens the workspace that is being completed in: a `Context`."""
+
+    @property
+    def interaction(self) -> Any:
+        """Where names are kept for as long as nothing was published."""
+
+    def lab(self) -> Lab[Any]:
+        """Open the workspace."""
+
+    def last_good(self) -> Lab[Any] | None:
+        """Return what was open before a file broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class Names:
         )
 
 
-def known_names(context: Context) -> Names | None:
+def known_names(context: Opens) -> Names | None:
     """Return the names of the workspace, None where it does not open.
 
     A kernel asks at every Tab, so they are kept for as long as nothing was published.
@@ -74,4 +86,5 @@ def known_names(context: Context) -> Names | None:
     if memo is None or memo[0] is not lab.snapshot or memo[1] is not generation:
         memo = (lab.snapshot, generation, Names.of(lab))
         context.interaction.memo = memo
-    return memo[2]
+    found: Names = memo[2]
+    return found

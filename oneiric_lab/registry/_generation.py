@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from oneiric_lab.errors import OneiricError
     from oneiric_lab.views import View
 
-    from ._explain import Ranked, Rejected, WhyNot
+    from ._explain import Ranked, Rejected
     from ._listing import GenerationDiff, Listing
     from ._node import Block, Node
     from ._rules import Choice, Rules
@@ -262,16 +262,6 @@ class Generation(Result):
         from ._listing import GenerationDiff  # noqa: PLC0415 - it is about this class
 
         return GenerationDiff(self, other)
-
-    def why_not(self, domain: str, key: str, provider: str) -> WhyNot:
-        """Return the change of the configuration that lets *provider* win, if there is one.
-
-        The change was tried: with it, the registry resolves to the provider, and no other
-        component is lost.
-        """
-        from ._why_not import why_not  # noqa: PLC0415 - a question that few processes ask
-
-        return why_not(self, domain, key, provider)
 
     def listing(self, domain: str | None = None) -> Listing:
         """Return all candidates with their states, or those of one domain, as a table."""

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from oneiric_lab.views import CellLike, Tone
 
+    from ._asked import Asked
     from ._candidate import Candidate
-    from ._generation import Generation
     from ._rules import Rules
 
 _TONES: dict[str, Tone] = {
@@ -24,12 +24,12 @@ _TONES: dict[str, Tone] = {
 }
 
 
-def listing(generation: Generation, domain: str | None = None) -> Listing:
+def listing(generation: Asked, domain: str | None = None) -> Listing:
     """Return all candidates, or those of one domain, with their states."""
     return Listing(generation.number, tuple(_rows(generation, domain)))
 
 
-def _rows(generation: Generation, domain: str | None) -> Iterator[dict[str, object]]:
+def _rows(generation: Asked, domain: str | None) -> Iterator[dict[str, object]]:
     rules = generation.rules
     for target in generation.keys(domain):
         d, _, k = target.partition(":")
@@ -119,8 +119,8 @@ class Listing(Result):
 class GenerationDiff(Result):
     """What a later generation changes."""
 
-    old: Generation
-    new: Generation
+    old: Asked
+    new: Asked
 
     @property
     def changes(self) -> list[dict[str, object]]:

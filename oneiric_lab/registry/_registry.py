@@ -11,9 +11,9 @@ from oneiric_lab.errors import UsageError
 
 from ._candidate import names
 from ._generation import Generation
-from ._node import Node, build, remember
+from ._node import remember
+from ._publish import next_generation
 from ._rules import Rules
-from ._settle import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ._candidate import Candidate
     from ._explain import Explanation, WhyNot
     from ._listing import GenerationDiff
-
-    Pending = dict[str, dict[str, list[Candidate]]]
+    from ._node import Node
+    from ._publish import Pending
 
 KEPT = 32
 """Generations that can still be compared."""
@@ -184,8 +184,18 @@ class Registry:
         return self._current.explain(domain, key, need, need_any, prefer)
 
     def why_not(self, domain: str, key: str, provider: str) -> WhyNot:
-        """Return what would let *provider* win; see `Generation.why_not`."""
-        return self._current.why_not(domain, key, provider)
+        """Return the change of the configuration that lets *provider* win, if there is one.
+
+        The change was tried: with it, the registry resolves to the provider, and no other
+        component is lost.
+
+        Raises:
+            NoCandidateError: No candidate has this provider.
+        """
+        from ._why_not import why_not  # noqa: PLC0415 - a question that few processes ask
+
+        now = self._current
+        return why_not(now, domain, key, provider, lambda rules: next_generation(now, {}, rules))
 
     def handle(
         self,
@@ -348,60 +358,3 @@ def _remove(
             gone.update(c.identity for c in members if not stays(c))
             members[:] = filter(stays, members)
     return len(gone)
-
-
-def next_generation(current: Generation, pending: Pending, rules: Rules | None) -> Generation:
-    """Return the next generation: touched keys are worked out anew, all if the rules changed."""
-    if rules is not None:
-        for domain, keys in current.nodes.items():
-            waiting = pending.setdefault(domain, {})
-            for key, node in keys.items():
-                waiting.setdefault(key, list(node.members))
-    now = current.rules if rules is None else rules
-    nodes: dict[str, dict[str, Node]] = {}
-    for domain, keys in current.nodes.items():
-        # What nothing touches is shared with the generation before.
-        copied = domain in pending or any(name == domain for name, _ in current.linked)
-        nodes[domain] = dict(keys) if copied else keys  # type: ignore[assignment]  # not written then
-    linked = set(current.linked)
-    for domain, waiting in pending.items():
-        _fill(nodes.setdefault(domain, {}), waiting, now, domain, linked)
-    fresh: dict[tuple[str, str], Node] = {}
-    for domain, key in linked:
-        # What it requires may have changed, so its winner and its memo are worked out anew.
-        node = build(nodes[domain][key].members, now, domain, key)
-        nodes[domain][key] = fresh[domain, key] = node
-    settle(nodes, fresh)
-    return Generation(
-        current.number + 1, now, {d: keys for d, keys in nodes.items() if keys}, frozenset(linked)
-    )
-
-
-def _fill(
-    below: dict[str, Node],
-    waiting: Mapping[str, list[Candidate]],
-    rules: Rules,
-    domain: str,
-    linked: set[tuple[str, str]],
-) -> None:
-    """Work out the touched keys of one domain, and note which of them require others."""
-    # The common case, one candidate that nothing can refuse, skips the whole contest.
-    lenient = not (
-        rules.quarantined or rules.selections.get(domain) or rules.constraints.get(domain)
-    )
-    for key, members in waiting.items():
-        if not members:
-            below.pop(key, None)
-            linked.discard((domain, key))
-            continue
-        first = members[0]
-        if lenient and len(members) == 1 and first.plain:
-            below[key] = Node(members, first)
-            requires = bool(first.requires)
-        else:
-            below[key] = build(members, rules, domain, key)
-            requires = any(c.requires for c in members)
-        if requires:
-            linked.add((domain, key))
-        elif linked:
-            linked.discard((domain, key))

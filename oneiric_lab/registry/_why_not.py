@@ -12,17 +12,27 @@ from ._explain import WhyNot
 from ._rules import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from ._asked import Asked
     from ._candidate import Candidate
-    from ._generation import Generation
     from ._rules import Rules
 
     Changes = dict[str, object]
 
 
-def why_not(generation: Generation, domain: str, key: str, provider: str) -> WhyNot:
+def why_not(
+    generation: Asked, domain: str, key: str, provider: str, retry: Callable[[Rules], Asked]
+) -> WhyNot:
     """Return the change that lets *provider* provide `domain:key`, tried before it is told.
+
+    Args:
+        generation: How things stand.
+        domain: One of the seven domains.
+        key: The component within it.
+        provider: Who shall win.
+        retry: Gives the generation that other rules would make. Other components change
+            too: a flag may bring what this one requires.
 
     Raises:
         NoCandidateError: No candidate has this provider.
@@ -57,7 +67,7 @@ def why_not(generation: Generation, domain: str, key: str, provider: str) -> Why
         for changes, rules in _attempts(generation.rules, candidate, domain, key):
             if best is not None and len(changes) >= len(best):
                 break
-            changed = _with_rules(generation, rules)
+            changed = retry(rules)
             after = changed.explain(domain, key)
             broken = _errors(changed) - known
             if after.winner is not None and after.winner.provider == provider and not broken:
@@ -70,16 +80,9 @@ def why_not(generation: Generation, domain: str, key: str, provider: str) -> Why
     return WhyNot(target, provider, best, tuple(because))
 
 
-def _errors(generation: Generation) -> set[str]:
+def _errors(generation: Asked) -> set[str]:
     """Return what is wrong; a plan is refused for what is not wrong already."""
     return {fault.message for fault in generation.problems() if fault.severity == "error"}
-
-
-def _with_rules(generation: Generation, rules: Rules) -> Generation:
-    # Other components change too: a flag may bring what this one requires.
-    from ._registry import next_generation  # noqa: PLC0415 - the writer's side, asked for once
-
-    return next_generation(generation, {}, rules)
 
 
 def _attempts(
