@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from oneiric_lab.lab import Lab
 
 _START = re.compile(r"^\s*(?:[\w\s,.\[\]'\"]+=\s*)?%%?oneiric[ \t]+")
-_HELP = re.compile(r"^(\s*)%%?oneiric((?:\s+[\w-]+)*)\s*\?{1,2}\s*$")
+_HELP = re.compile(r"^(\s*)%%?oneiric((?:\s+[^\s?]+)*)\s*\?{1,2}\s*$")
 _MOST = 500
 
 
@@ -39,7 +39,7 @@ class Door:
         self._names = names
         self.owner = Owner()
         self.interaction = Interaction(
-            layer="session", body=lambda: self._body, current=self._current
+            layer="session", body=lambda: self._body, current=self._current, takes_over=False
         )
 
     def _current(self) -> Lab[Any] | None:
@@ -71,7 +71,7 @@ class Door:
 
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
         """Complete verbs, options, paths and components."""
-        from click.shell_completion import ShellComplete  # noqa: PLC0415 - at the first Tab
+        from click.shell_completion import ShellComplete, split_arg_string  # noqa: PLC0415 - at the first Tab
         from IPython.core.completer import SimpleCompletion  # noqa: PLC0415 - loaded in a kernel
 
         line = context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
@@ -79,8 +79,8 @@ class Door:
         if match is None:
             return {"completions": [], "suppress": False}
         rest = line[match.end() :]
-        words = rest.split()
-        fragment = "" if not rest or rest[-1].isspace() else words.pop()
+        fragment = "" if not rest or rest[-1].isspace() else rest.split()[-1]
+        words = split_arg_string(rest[: len(rest) - len(fragment)])
         shell = ShellComplete(root, {"obj": self.interaction}, "%oneiric", "_X")
         items = [
             text

@@ -126,10 +126,9 @@ class TestBash:
         The script defines a function that fills COMPREPLY, colons and all.
         """
         script = f"""
-        oneiric-lab() {{ {sys.executable} -m oneiric_lab "$@"; }}
-        export -f oneiric-lab
-        mkdir -p bin; printf '#!/bin/sh\\nexec {sys.executable} -m oneiric_lab "$@"\\n' > bin/oneiric-lab
-        chmod +x bin/oneiric-lab; PATH=$PWD/bin:$PATH
+        mkdir -p bin; PATH=$PWD/bin:$PATH
+        printf '#!/bin/sh\\nexec %s -m oneiric_lab "$@"\\n' {sys.executable} > bin/oneiric-lab
+        chmod +x bin/oneiric-lab
         eval "$(_ONEIRIC_LAB_COMPLETE=bash_source oneiric-lab)"
         COMP_LINE='oneiric-lab explain adapter:ca'; COMP_POINT=${{#COMP_LINE}}
         _oneiric_lab_completion bin/oneiric-lab 2>/dev/null; echo "${{COMPREPLY[@]}}"
