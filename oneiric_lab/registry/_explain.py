@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from oneiric_lab.errors import Because, Fault
 from oneiric_lab.views import Cell, Column, Note, Result, Table, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from packaging.version import Version
 
     from oneiric_lab.views import Block
 
     from ._candidate import Candidate, Refusal
+    from ._rules import Rules
 
     Score = tuple[int, int, int, int, int, Version]
 
@@ -52,6 +53,30 @@ class Ranked(NamedTuple):
             "source_name": c.source_name,
             "origin": None if c.origin is None else c.origin.as_dict(),
         }
+
+
+class Asked(Protocol):
+    """A generation, as far as overviews ask it questions."""
+
+    @property
+    def number(self) -> int:
+        """Grows with every publish."""
+
+    @property
+    def rules(self) -> Rules:
+        """What decided."""
+
+    def keys(self, domain: str | None = None) -> list[str]:
+        """Return all components."""
+
+    def explain(self, domain: str, key: str) -> Explanation:
+        """Return who wins and why the others do not."""
+
+    def winners(self) -> Mapping[str, Candidate]:
+        """Return who provides each component."""
+
+    def problems(self) -> Sequence[Fault]:
+        """Return what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

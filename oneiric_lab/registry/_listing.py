@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from oneiric_lab.views import CellLike, Tone
 
-    from ._asked import Asked
     from ._candidate import Candidate
+    from ._explain import Asked
     from ._rules import Rules
 
 _TONES: dict[str, Tone] = {

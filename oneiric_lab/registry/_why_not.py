@@ -14,8 +14,8 @@ from ._rules import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ._asked import Asked
     from ._candidate import Candidate
+    from ._explain import Asked
     from ._rules import Rules
 
     Changes = dict[str, object]
