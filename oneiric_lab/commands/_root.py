@@ -78,7 +78,7 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; an unknown one is told with the nearest."""
-        if args[0] not in VERBS:
+        if args[0] not in VERBS and not ctx.resilient_parsing:
             raise UsageError(
                 Fault(
                     "unknown-verb",
@@ -199,10 +199,6 @@ def _misused(error: click.UsageError, prog: str) -> UsageError:
             fix = f"did you mean `{near[0]}`? {fix}"
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         message = f"{where} needs {error.param.make_metavar(error.ctx)}" if error.ctx else message
-    elif isinstance(error, click.BadParameter) and isinstance(
-        getattr(error.param, "type", None), click.Choice
-    ):
-        message = error.message
     return UsageError(Fault("usage", message.rstrip("."), fix=fix))
 
 

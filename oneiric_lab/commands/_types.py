@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,14 +63,14 @@ def segments(paths: Iterable[str], incomplete: str) -> list[str]:
     return list(out)
 
 
-class Completing(click.ParamType[str]):
+class Completing(click.ParamType[str], ABC):
     """A text whose completions come from the workspace."""
 
     name = "text"
 
+    @abstractmethod
     def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return what the argument could be; it is filtered by *incomplete* afterwards."""
-        raise NotImplementedError
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -88,6 +88,7 @@ class TestBash:
             ("plugins --only adapter:ca", ["cache"]),
             ("plan --unset server.p", ["server.port"]),
             ("'unclosed", []),
+            ("zzz --vers", ["--version"]),
         ],
     )
     def test_what_can_stand_here(self, tab: Tab, line: str, found: list[str]) -> None:

@@ -27,6 +27,7 @@ def environ(tmp_path: Path, folder: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
         "HOME": str(tmp_path),
         "TERM": "xterm",
+        "PROMPT_TOOLKIT_NO_CPR": "1",
         "NO_COLOR": "1",
         "PYTHONWARNINGS": "ignore",
     }
