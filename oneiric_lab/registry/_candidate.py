@@ -262,7 +262,7 @@ def _check_specifiers(c: Candidate) -> list[Fault]:
     for what, text in [("python_version", c.python_version or ""), *c.requires.items()]:
         try:
             specifier(text)
-        except InvalidSpecifier:
+        except (InvalidSpecifier, TypeError):
             bad(f"{what} {text!r} is no version specifier", "write it as >=1,<2")
     for name in c.requires:
         if not is_target(name):

@@ -124,7 +124,9 @@ def read_descriptor(
         absent = [key for key in ("domain", "key", "provider", "factory") if key not in row]
         for key in absent:
             bad(f"missing value: candidates[{i}].{key}", "candidates", i)
-        wrong = [key for key in _LISTS & row.keys() if not _texts(row[key])]
+        wrong = sorted(key for key in _LISTS & row.keys() if not _texts(row[key]))
+        if not _texts(given := row.get("requires", [])) and not isinstance(given, dict):
+            wrong.append("requires")
         for key in wrong:
             bad(f"expected a list of strings: candidates[{i}].{key}", "candidates", i, key)
         if unknown or absent or wrong:

@@ -166,10 +166,10 @@ class Registry:
             if node is not None and wish in node.memo:
                 return node.memo[wish]
         winner = generation.resolve(domain, key, all_ or None, need_any, prefer)
-        if node is not None:
-            remember(node, wish, winner)
-            if isinstance(need, str) and wish is all_:
-                remember(node, need, winner)
+        node = generation.nodes[domain][key]  # it has a winner, so it is there
+        remember(node, wish, winner)
+        if isinstance(need, str) and wish is all_:
+            remember(node, need, winner)
         return winner
 
     def explain(

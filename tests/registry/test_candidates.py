@@ -1,0 +1,207 @@
+"""What a candidate may be: facts, factories, decorators, descriptors."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from oneiric_lab.errors import (
+    FactoryRefusedError,
+    InvalidCandidateError,
+    OneiricError,
+    RegistryError,
+    UsageError,
+)
+from oneiric_lab.registry import (
+    Candidate,
+    collect,
+    component,
+    declared,
+    load_factory,
+    read_descriptor,
+    refuse_factory,
+)
+
+
+class TestFacts:
+    @pytest.mark.parametrize(
+        ("facts", "said"),
+        [
+            ({"domain": "adaptr"}, "did you mean `adapter`"),
+            ({"key": "ca che"}, "key 'ca che' is no name"),
+            ({"key": "cáche"}, "is no name"),
+            ({"provider": ""}, "provider '' is no name"),
+            ({"priority": 1001}, "expected a priority from -1000 to 1000, found 1001"),
+            ({"priority": True}, "found True"),
+            ({"priority": "1"}, "found '1'"),
+            ({"stack_level": -101}, "expected a stack level from -100 to 100"),
+            ({"capabilities": {"a b"}}, "capability 'a b' is no name"),
+            ({"capabilities": {1}}, "capability 1 is no name"),
+            ({"source": "plugn"}, "did you mean `plugin`"),
+            ({"stability": "new"}, "unknown stability"),
+            ({"lifetime": "request"}, "unknown lifetime"),
+            ({"factory": 3}, "expected a factory, found 3"),
+            ({"factory": "module.attr"}, "is no `module:attr`"),
+            ({"version": "one"}, "version 'one' is none of PEP 440"),
+            ({"python_version": "3"}, "is no version specifier"),
+            ({"requires": "cache"}, "which is no component"),
+            ({"requires": {"adapter:x": "two"}}, "is no version specifier"),
+            ({"requires_dist": "boto3 >"}, "is no requirement"),
+            ({"conflicts_with": "???"}, "is no requirement"),
+        ],
+    )
+    def test_malformed(self, facts: dict[str, Any], said: str) -> None:
+        """Each malformed fact is told in words, with the candidate's name."""
+        good: dict[str, Any] = {"domain": "adapter", "key": "cache", "provider": "p"}
+        with pytest.raises(InvalidCandidateError) as caught:
+            Candidate(**{**good, **facts})
+        assert said in str(caught.value)
+
+    def test_all_at_once(self) -> None:
+        """Several faults are told together."""
+        with pytest.raises(InvalidCandidateError) as caught:
+            Candidate("x", "y z", "", version="v?", priority=5000)
+        assert len(caught.value.faults) == 5
+
+    def test_requirements_in_every_form(self) -> None:
+        """A text, several, or a mapping with versions."""
+        for given in ("adapter:x>=2", ["adapter:x>=2"], {"adapter:x": ">=2"}):
+            assert Candidate("task", "t", "p", requires=given).requires == {"adapter:x": ">=2"}  # type: ignore[arg-type]
+        assert Candidate("task", "t", "p", requires=None).requires == {}  # type: ignore[arg-type]
+
+
+class TestFactories:
+    @pytest.mark.parametrize("name", ["os:system", "subprocess:run", "importlib.util:find_spec"])
+    def test_never(self, name: str) -> None:
+        """Some modules are never a factory, whoever allows them; nothing is imported."""
+        assert refuse_factory(name, ["os", "subprocess", "importlib"]) is not None
+        with pytest.raises(FactoryRefusedError):
+            load_factory(Candidate("task", "t", "p", name))
+
+    def test_prefixes(self) -> None:
+        """A prefix allows the module and what is below it, and no namesake."""
+        assert refuse_factory("shop.cache:make", ["shop."]) is None
+        assert refuse_factory("shop:make", ["shop"]) is None
+        assert refuse_factory("shopping:make", ["shop"]) is not None
+        assert refuse_factory("any:thing", None) is None
+
+    def test_loading(self) -> None:
+        """A callable is itself; a text is imported; what cannot be is told."""
+        assert load_factory(Candidate("task", "t", "p", dict)) is dict
+        loaded = load_factory(Candidate("task", "t", "p", "collections:OrderedDict"))
+        assert loaded.__name__ == "OrderedDict"
+        for name in ("nowhere_x:make", "collections:nothing"):
+            with pytest.raises(RegistryError) as caught:
+                load_factory(Candidate("task", "t", "p", name))
+            assert "cannot import" in str(caught.value)
+        with pytest.raises(RegistryError) as caught:
+            load_factory(Candidate("task", "t", "p", "string:digits"))
+        assert "not callable" in str(caught.value)
+
+
+class TestDecorator:
+    def test_it_declares(self) -> None:
+        """The function stays as it is, and a module's declarations are collected."""
+
+        @component("adapter:cache", version="1.0")
+        def memory() -> dict[str, int]:
+            return {}
+
+        assert memory() == {}
+        found = declared(memory)
+        assert (found.provider, found.version, found.source) == ("memory", "1.0", "manual")
+        assert found.origin is not None
+        assert found.origin.file == "test_candidates.py"
+        module = types.ModuleType("m")
+        module.memory = memory  # type: ignore[attr-defined]
+        module.other = 1  # type: ignore[attr-defined]
+        assert collect(module) == [found]
+
+    def test_what_takes_no_attributes(self) -> None:
+        """A builtin cannot be decorated, and the message says what to do."""
+        with pytest.raises(InvalidCandidateError) as caught:
+            component("adapter:cache")(dict)
+        assert "decorate a function" in str(caught.value)
+
+    def test_no_component(self) -> None:
+        """A target without a domain is refused."""
+        with pytest.raises(UsageError):
+            component("cache")(lambda: 1)
+
+
+GOOD = """\
+schema = 1
+[plugin]
+name = "caches"
+version = "2.0"
+summary = "two caches"
+defaults = "defaults.toml"
+[[candidates]]
+domain = "adapter"
+key = "cache"
+provider = "near"
+factory = "caches.near:make"
+"""
+
+
+def read(text: str, **options: Any) -> Any:
+    """Read a descriptor of the package `caches`."""
+    given: dict[str, Any] = {"shown": "p.toml", "source": "plugin", "package": "caches"}
+    return read_descriptor(text.encode(), **{**given, **options})
+
+
+class TestDescriptor:
+    def test_a_good_one(self) -> None:
+        """Facts, places and the plugin's own words; nothing of it is imported."""
+        found = read(GOOD)
+        assert (found.name, found.version, found.defaults) == ("caches", "2.0", "defaults.toml")
+        (candidate,) = found.candidates
+        assert str(candidate.origin) == "p.toml:7:1"
+        assert (candidate.version, candidate.source_name) == ("2.0", "caches")
+        assert candidate.target == "adapter:cache"
+        assert "caches" not in sys.modules
+        assert read(GOOD.replace('defaults = "defaults.toml"\n', "")).defaults is None
+
+    def test_a_factory_of_others_is_refused(self) -> None:
+        """A descriptor may name its own package's factories, and those that are allowed."""
+        other = GOOD.replace("caches.near:make", "elsewhere:make")
+        (candidate,) = read(other).candidates
+        assert candidate.refusals[0].code == "factory"
+        assert str(candidate.refusals[0].origin) == "p.toml:11:11"
+        (candidate,) = read(other, allowed=["elsewhere"]).candidates
+        assert candidate.refusals == ()
+
+    @pytest.mark.parametrize(
+        ("old", "new", "place", "said"),
+        [
+            ("schema = 1", "schema = 2", "p.toml:1:10", "expected schema = 1"),
+            ("schema = 1", "", "p.toml:1:1", "expected schema = 1"),
+            ("schema = 1", "schema = 1\nplugins = 2", "p.toml:2:1", "did you mean `plugin`"),
+            ("[plugin]", "[plug]", "p.toml:2:2", "unknown key: plug"),
+            ('name = "caches"', 'nam = "x"', "p.toml:3:1", "did you mean `name`"),
+            ('factory = "', 'factry = "', "p.toml:11:1", "did you mean `factory`"),
+            ('provider = "near"\n', "", "p.toml:7:1", "missing value: candidates[0].provider"),
+            ('key = "cache"', 'key = "ca che"', "p.toml:7:1", "is no name"),
+            ("key =", "capabilities = 3\nkey =", "p.toml:9:16", "expected a list of strings"),
+            ("key =", "capabilities = [3]\nkey =", "p.toml:9:16", "expected a list of strings"),
+            ("key =", "requires = 3\nkey =", "p.toml:9:12", "[0].requires"),
+            ('"caches.near:make"', "3", "p.toml:7:1", "expected a factory, found 3"),
+            ("key =", "python_version = 3\nkey =", "p.toml:7:1", "python_version"),
+            ("key =", "requires_secrets = 3\nkey =", "p.toml:7:1", "of the wrong kind"),
+            ("key =", 'version = "x"\nkey =', "p.toml:7:1", "none of PEP 440"),
+            ("key =", "version = 3\nkey =", "p.toml:7:1", "none of PEP 440"),
+            ("[[candidates]]", "[candidates]", "p.toml:7:1", "expected an array of tables"),
+            ("[plugin]", "[[plugin]]", "p.toml:2:3", "expected a table: plugin"),
+            ("schema = 1", "schema = ", "p.toml:1:10", "not TOML"),
+        ],
+    )
+    def test_one_defect_each(self, old: str, new: str, place: str, said: str) -> None:
+        """Every defect is told in words, at its line and column."""
+        with pytest.raises(OneiricError) as caught:
+            read(GOOD.replace(old, new, 1))
+        text = str(caught.value)
+        assert said in text
+        assert place in text
