@@ -306,6 +306,8 @@ class TestWhyNot:
         registry = Registry(selections={"adapter": {"cache": "b"}})
         registry.add(cache("a"), cache("b", enabled_by="f"))
         assert registry.why_not("adapter", "cache", "b").changes == {"flags.f": True}
+        registry.add(cache("b", enabled_by="f", requires={"task:gone": ""}))
+        assert registry.why_not("adapter", "cache", "b").changes is None
 
     def test_a_bad_selection_stands_in_the_way(self) -> None:
         """The selection of an unknown provider is named, and replaced."""
