@@ -38,6 +38,7 @@ VERBS: dict[str, str] = {
     "undo": "Take the last written change back.",
     "history": "Show what was changed, by whom.",
     "diff": "Compare two effective configurations.",
+    "freeze": "Write values and winners to a lock file, or compare with it.",
     "schema": "Print the JSON Schema of the workspace's files.",
     "plugins": "List installed plugins, or try to import what they offer.",
     "allow": "Let this workspace's code run.",

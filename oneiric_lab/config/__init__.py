@@ -11,6 +11,7 @@ from ._inputs import Inputs, PackageDefaults, SessionValue
 from ._jsonschema import json_schema
 from ._layers import Layer
 from ._load import load
+from ._lock import Locked, freeze, layer_digests, mismatches, thaw
 from ._paths import leaves, parse_path, render_path
 from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose
 from ._schema import RESERVED, Merge
@@ -25,6 +26,7 @@ __all__ = [
     "FileEdit",
     "Inputs",
     "Layer",
+    "Locked",
     "Merge",
     "PackageDefaults",
     "Parsed",
@@ -39,14 +41,18 @@ __all__ = [
     "ValueChange",
     "ValueExplanation",
     "changed_values",
+    "freeze",
     "json_schema",
+    "layer_digests",
     "layer_rank",
     "leaves",
     "load",
+    "mismatches",
     "parse",
     "parse_path",
     "plain",
     "propose",
     "render_path",
     "shown",
+    "thaw",
 ]

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from ._schema import SchemaInfo
 
 PROJECT_FILES = ("oneiric.toml", "oneiric.yaml", "oneiric.yml", "oneiric.json")
+NO_PROFILES = frozenset(
+    [
+        *(f"oneiric.local.{suffix}" for suffix in ("toml", "yaml", "yml", "json")),
+        "oneiric.lock.json",
+    ]
+)
+"""Files whose names look like those of a profile, and are none."""
 _PROFILE_FILE = re.compile(r"oneiric\.([A-Za-z0-9_-]+)\.(?:toml|yaml|yml|json)\Z")
 
 
@@ -128,7 +135,7 @@ class Sources:
         if self.inputs.root.is_dir():
             for path in sorted(self.inputs.root.glob("oneiric.*.*")):
                 match = _PROFILE_FILE.match(path.name)
-                if match is not None and match[1] != "local":
+                if match is not None and path.name not in NO_PROFILES:
                     out[match[1]] = path
         return out
 

@@ -4,14 +4,17 @@ from ._allow import allow, is_allowed
 from ._code import code_modules
 from ._following import Reloaded, followed
 from ._lab import Lab
+from ._locking import LOCK, Frozen
 from ._plan import Applied, Plan
 from ._quarantine import Probed
 from ._results import Check, History, Status, ValueDiff
 from ._sample import copy_sample, sample_source, tutorials
 
 __all__ = [
+    "LOCK",
     "Applied",
     "Check",
+    "Frozen",
     "History",
     "Lab",
     "Plan",

@@ -11,11 +11,13 @@ from oneiric_lab.errors import Fault, InvalidConfigError
 from . import _allow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pydantic import BaseModel
 
     from oneiric_lab.config import Inputs, Snapshot
+    from oneiric_lab.errors import Origin
 
 
 def code_modules(snapshot: Snapshot) -> list[str]:
@@ -25,10 +27,14 @@ def code_modules(snapshot: Snapshot) -> list[str]:
     model = settings.schema_.model
     if model:
         names.append(model.partition(":")[0])
-    root = snapshot.inputs.root
+    return inside(snapshot.inputs.root, names)
+
+
+def inside(root: Path, names: Sequence[str]) -> list[str]:
+    """Return those of the modules *names* that stand in the workspace."""
     tops = {name.partition(".")[0] for name in names}
-    inside = {top for top in tops if (root / top).is_dir() or (root / f"{top}.py").is_file()}
-    return sorted({name for name in names if name.partition(".")[0] in inside})
+    found = {top for top in tops if (root / top).is_dir() or (root / f"{top}.py").is_file()}
+    return sorted({name for name in names if name.partition(".")[0] in found})
 
 
 def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
@@ -43,7 +49,18 @@ def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
     if name is None:
         return None
     modules = code_modules(bare)
-    origin = bare.origin("schema.model")
+    return model_named(inputs, name, modules, bare.origin("schema.model"), trusted=trusted)
+
+
+def model_named(
+    inputs: Inputs, name: str, modules: Sequence[str], origin: Origin, *, trusted: bool
+) -> type[BaseModel]:
+    """Return the model *name*, imported once its *modules* were allowed.
+
+    Raises:
+        NotAllowedError: They were not.
+        InvalidConfigError: It cannot be imported, or is no model.
+    """
     if modules and not trusted and not _allow.is_allowed(inputs.root, modules, inputs.environ):
         raise _allow.refuse(inputs.root, modules, origin)
     from pydantic import BaseModel  # noqa: PLC0415 - loaded with the settings

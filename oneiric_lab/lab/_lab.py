@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from oneiric_lab.config import Inputs, Snapshot, changed_values, load, propose
+from oneiric_lab.config import Inputs, Snapshot, changed_values, load, mismatches, propose
 from oneiric_lab.errors import Fault, NoCandidateError, OneiricError, UsageError, did_you_mean
+from oneiric_lab.files import digest, read
 from oneiric_lab.plugins import TIMEOUT
 from oneiric_lab.registry import DOMAINS, Registry, candidate_of
 from oneiric_lab.store import Store
@@ -18,6 +19,15 @@ from . import _allow
 from ._code import code_modules, import_schema
 from ._following import Reloaded, followed
 from ._gather import gather, package_defaults
+from ._locking import (
+    LOCK,
+    Frozen,
+    lock_inputs,
+    read_lock,
+    refuse_other_winners,
+    winners,
+    write_lock,
+)
 from ._plan import Applied, Plan
 from ._quarantine import Probed, can_be_probed, remember, remembered, try_all
 from ._results import Check, History, Status, ValueDiff
@@ -150,6 +160,42 @@ class Lab(Generic[T]):
 
         options.setdefault("environ", {})
         return cls.open(copy_sample(), profiles=profiles, trusted=True, **options)
+
+    @classmethod
+    def from_lock(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        schema: type[BaseModel] | None = None,
+        environ: Mapping[str, str] | None = None,
+        trusted: bool = False,
+    ) -> Lab[Any]:
+        """Open a workspace as its lock file froze it; no layer is read.
+
+        Args:
+            path: The lock file, in the folder of the workspace.
+            schema: The user's model; None takes the one that the lock file names.
+            environ: Where secrets are looked for; None is the process's own environment.
+            trusted: Whether the workspace's code may run though it was not allowed.
+
+        Raises:
+            LockMismatchError: It was altered, or other components would win here.
+            InvalidConfigError: Its values do not fit the model any more.
+            NotAllowedError: It names code that was not allowed to run.
+        """
+        file = Path(path).expanduser().resolve()
+        own = dict(os.environ if environ is None else environ)
+        locked = read_lock(file, lock_inputs(file.parent, own), schema=schema, trusted=trusted)
+        snapshot = locked.snapshot
+        modules = code_modules(snapshot)
+        if modules and not trusted and not _allow.is_allowed(file.parent, modules, own):
+            raise _allow.refuse(file.parent, modules, snapshot.origin("plugins"))
+        candidates, warnings = gather(snapshot)
+        quarantined, damage = remembered(Store(file.parent / ".oneiric"))
+        registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
+        registry.add(*candidates)
+        refuse_other_winners(locked, winners(registry.current), file.name)
+        return cls(snapshot, registry, (*warnings, *damage), trusted=True)
 
     def __enter__(self) -> Self:
         return self
@@ -303,6 +349,31 @@ class Lab(Generic[T]):
         self.reload()
         values = tuple(v.as_dict() for v in changed_values(before, self.snapshot))
         return Applied("undo", number, values, (), tuple(files), entry.layer)
+
+    def freeze(self, path: str | os.PathLike[str] = LOCK) -> Frozen:
+        """Write values and winners, as they are now, to a lock file; secrets as references.
+
+        The same state gives the same bytes; `Lab.from_lock` opens it without any layer.
+
+        Raises:
+            FileAccessError: It cannot be written.
+        """
+        return write_lock(self.snapshot, self.registry.current, self.root / path, os.fspath(path))
+
+    def check_lock(self, path: str | os.PathLike[str] = LOCK) -> Frozen:
+        """Return in what the workspace differs from its lock file.
+
+        Raises:
+            FileAccessError: There is none.
+            LockMismatchError: It is no lock file, or was altered.
+        """
+        file = self.root / path
+        locked = read_lock(file, self.snapshot.inputs)
+        held = winners(self.registry.current)
+        faults = mismatches(locked, self.snapshot, held, name=file.name)
+        found = digest(read(file, shown=file.name).data)
+        values = len(locked.snapshot.paths())
+        return Frozen(os.fspath(path), found, values, len(locked.components), tuple(faults))
 
     def history(self, limit: int = 50) -> History:
         """Return what was changed, the newest first."""

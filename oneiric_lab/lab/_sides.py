@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from oneiric_lab.config import load
 from oneiric_lab.errors import Fault, UsageError
 
+from ._locking import read_lock
+
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
@@ -46,6 +48,8 @@ def side(now: Snapshot, name: str, held: ExitStack) -> Snapshot:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="oneiric-git-")))
         _check_out(now.inputs.root, rest, folder)
         return load(replace(now.inputs, root=folder))
+    if kind == "file" and rest:
+        return read_lock(now.inputs.root / rest, now.inputs).snapshot
     raise UsageError(
         Fault(
             "bad-side",

@@ -1,0 +1,265 @@
+"""The lock file: effective values and winners as they are now, loaded without any layer.
+
+No digest in it covers a secret's text, so that nobody can try guesses against it: secrets
+are references, in the values and in what the digests are made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import Fault, InvalidConfigError, LockMismatchError, Origin
+
+from ._formats import parse
+from ._layers import PROJECT, Layer
+from ._paths import get, leaves, put, render_path
+from ._schema import describe, is_built_in
+from ._secrets import SecretRef, SecretSource
+from ._settings import Settings
+from ._snapshot import Snapshot, plain
+from ._validate import Locator, expand, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ._inputs import Inputs
+    from ._schema import SchemaInfo
+
+SCHEMA = 1
+_PARTS = {"schema", "profiles", "known_profiles", "values", "origins", "layers", "components"}
+_REFERENCE = "${secret:"
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What a lock file says.
+
+    Attributes:
+        snapshot: The effective configuration; each value has the origin it had.
+        layers: Layer, its file or None, and the digest of what it said, low to high.
+        components: `domain:key` to provider, version, source and source name.
+    """
+
+    snapshot: Snapshot
+    layers: tuple[tuple[str, str | None, str], ...]
+    components: Mapping[str, Mapping[str, str]]
+
+
+def freeze(snapshot: Snapshot, components: Mapping[str, Mapping[str, str]]) -> bytes:
+    """Return the lock file of *snapshot*: the same bytes for the same state.
+
+    Args:
+        snapshot: The effective configuration.
+        components: `domain:key` to what identifies its winner.
+    """
+    origins = {
+        render_path(path): _place(snapshot.origin(path)) for path, _ in leaves(snapshot.tree)
+    }
+    content = {
+        "schema": SCHEMA,
+        "profiles": list(snapshot.profiles),
+        "known_profiles": sorted(snapshot.known_profiles),
+        "values": _masked(snapshot.tree),
+        "origins": origins,
+        "layers": [list(row) for row in layer_digests(snapshot)],
+        "components": {target: dict(facts) for target, facts in sorted(components.items())},
+    }
+    text = json.dumps({**content, "digest": _digest(content)}, indent=1, ensure_ascii=False)
+    return (text + "\n").encode()
+
+
+def layer_digests(snapshot: Snapshot) -> tuple[tuple[str, str | None, str], ...]:
+    """Return each layer with its file and the digest of what it says, secrets by reference."""
+    infos = _infos(snapshot.inputs)
+    return tuple(
+        (layer.name, layer.file, _digest(_masked(_hidden(layer, infos))))
+        for layer in snapshot.layers
+    )
+
+
+def thaw(data: bytes, inputs: Inputs, *, name: str) -> Locked:
+    """Return what a lock file says; no layer is read.
+
+    Args:
+        data: Its bytes.
+        inputs: Root, environment and secret providers for secrets, and the user's model.
+        name: The path as people are shown it.
+
+    Raises:
+        ParseError: It is no JSON.
+        LockMismatchError: It is no lock file, of another schema, or was altered.
+        InvalidConfigError: Its values do not fit the model any more, or a secret is missing.
+    """
+    tree = parse(data, format="json", name=name, layer="lock").tree
+    _check(tree, name)
+    secrets = SecretSource(
+        inputs.environ, (inputs.root / _secret_folder(tree["values"]),), inputs.secret_providers
+    )
+    values = _revealing(tree["values"], secrets)
+    names = {path: _origin(tree["origins"][render_path(path)]) for path, _ in leaves(values)}
+    layer = Layer("lock", PROJECT, values, names=names)
+    infos = _infos(inputs)
+    locator = Locator([layer], infos)
+    user = inputs.schema
+    own = {key: value for key, value in values.items() if is_built_in(key, user)}
+    settings, faults = validate(Settings, own, infos[0], locator)
+    config: Any = None
+    if user is not None:
+        rest = {key: value for key, value in values.items() if key not in own}
+        config, more = validate(user, rest, infos[1], locator)
+        faults = [*faults, *more]
+    if not faults and not secrets.providers:
+        faults = [*_missing(values, name)]
+    if faults:
+        raise InvalidConfigError(faults)
+    profiles = tuple(tree["profiles"])
+    snapshot = Snapshot(
+        inputs=replace(inputs, profiles=profiles),
+        layers=(layer,),
+        tree=values,
+        settings=settings,  # type: ignore[arg-type]  # Settings validated itself
+        config=config,
+        profiles=profiles,
+        known_profiles=tuple(tree["known_profiles"]),
+        documents={},
+        notes=(),
+        targets={},
+        prefix="",
+        project_file=inputs.root / "oneiric.toml",
+    )
+    rows = tuple((row[0], row[1], row[2]) for row in tree["layers"])
+    return Locked(snapshot, rows, tree["components"])
+
+
+def mismatches(
+    locked: Locked, now: Snapshot, components: Mapping[str, Mapping[str, str]], *, name: str
+) -> list[Fault]:
+    """Return in what the workspace differs from its lock file: layers, then winners."""
+    fix = "look at the difference, then write the lock file anew: freeze"
+    before = {(layer, file): digest for layer, file, digest in locked.layers}
+    after = {(layer, file): digest for layer, file, digest in layer_digests(now)}
+    out = []
+    for layer, file in {**before, **after}:
+        old, new = before.get((layer, file)), after.get((layer, file))
+        if old != new:
+            what = "is new" if old is None else "is gone" if new is None else "says otherwise"
+            origin = Origin(layer, file or name)
+            out.append(
+                Fault("lock-mismatch", f"layer {layer} {what} since {name}", origin, fix=fix)
+            )
+    for target in sorted({*locked.components, *components}):
+        a, b = locked.components.get(target), components.get(target)
+        if a != b:
+            out.append(
+                Fault(
+                    "lock-mismatch",
+                    f"{target} is provided by {_winner(b)}, {name} has {_winner(a)}",
+                    Origin("lock", name),
+                    fix=fix,
+                )
+            )
+    return out
+
+
+def _winner(facts: Mapping[str, str] | None) -> str:
+    return "nobody" if facts is None else f"{facts['provider']} {facts['version']}"
+
+
+def _infos(inputs: Inputs) -> tuple[SchemaInfo, ...]:
+    models = (Settings,) if inputs.schema is None else (Settings, inputs.schema)
+    return tuple(describe(model) for model in models)
+
+
+def _hidden(layer: Layer, infos: Sequence[SchemaInfo]) -> dict[str, Any]:
+    """Return the tree of *layer* with every secret text replaced by its path."""
+    tree = layer.tree
+    secret = [info.path for schema in infos for info in schema.secrets]
+    for path in [concrete for pattern in secret for concrete in expand(tree, pattern)]:
+        value = get(tree, path)
+        if isinstance(value, str) and not value.startswith(_REFERENCE):
+            tree = put(tree, path, f"{_REFERENCE}{render_path(path)}}}")
+    return tree
+
+
+def _masked(value: Any) -> Any:
+    """Return *value* as JSON holds it: secrets as the expressions that name them."""
+    if isinstance(value, SecretRef):
+        return f"{_REFERENCE}{value.id}}}"
+    if isinstance(value, dict):
+        return {str(key): _masked(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner) for inner in value]
+    value = plain(value)
+    # A text that only looks like an expression stays a text.
+    return value.replace("${", "$${") if isinstance(value, str) else value
+
+
+def _revealing(value: Any, secrets: SecretSource) -> Any:
+    """Return *value* with expressions that name secrets turned into references."""
+    if isinstance(value, str):
+        if value.startswith(_REFERENCE) and value.endswith("}"):
+            return secrets.ref(value[len(_REFERENCE) : -1])
+        return value.replace("$${", "${")
+    if isinstance(value, dict):
+        return {key: _revealing(inner, secrets) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_revealing(inner, secrets) for inner in value]
+    return value
+
+
+def _missing(values: dict[str, Any], name: str) -> Iterable[Fault]:
+    for path, value in leaves(values):
+        if isinstance(value, SecretRef) and value.find() is None:
+            yield Fault(
+                "secret-missing",
+                f"{render_path(path)} needs the secret `{value.id}`, which is nowhere",
+                Origin("lock", name),
+                fix=f"write it to secrets/{value.id}, or set its variable",
+            )
+
+
+def _secret_folder(values: dict[str, Any]) -> str:
+    folder = get(values, ("secrets", "directory"), "secrets")
+    return folder if isinstance(folder, str) else "secrets"
+
+
+def _place(origin: Origin) -> list[object]:
+    return [origin.layer, origin.file, origin.line, origin.column, origin.name]
+
+
+def _origin(place: Sequence[Any]) -> Origin:
+    layer, file, line, column, name = place
+    return Origin(layer, file, line, column, name=name)
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _check(tree: dict[str, Any], name: str) -> None:
+    """Refuse what is no lock file of ours, or was changed by hand."""
+    origin = Origin("lock", name, 1, 1)
+    if tree.get("schema") != SCHEMA:
+        raise LockMismatchError(
+            Fault(
+                "lock-schema",
+                f"{name} is no lock file of schema {SCHEMA}",
+                origin,
+                fix="write it anew: freeze",
+            )
+        )
+    content = {key: value for key, value in tree.items() if key != "digest"}
+    if content.keys() != _PARTS or tree.get("digest") != _digest(content):
+        raise LockMismatchError(
+            Fault(
+                "lock-altered",
+                f"{name} was altered after it was written",
+                origin,
+                why="its digest does not cover what it says now",
+                fix="write it anew: freeze",
+            )
+        )
