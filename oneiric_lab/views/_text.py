@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _GAP = "  "
 _INDENT = "  "
 _NARROWEST = 8
+_SEPARATORS = "./:_,=-"
+_PIECE = re.compile(rf"[^\s{_SEPARATORS}]*[{_SEPARATORS}]?")
 
 _SGR: dict[Tone, str] = {
     "ok": "32",
@@ -105,11 +108,19 @@ def _table(table: Table, width: int, paint: _Paint) -> list[str]:
         max([least[i], *(columns(word) for row in texts for word in row[i].split())])
         for i in range(len(headings))
     ]
-    widths = _fit(wanted, words, least, width - len(_INDENT))
+    pieces = [
+        max([least[i], *(columns(p) for row in texts for p in _PIECE.findall(row[i]))])
+        for i in range(len(headings))
+    ]
+    room = width - len(_INDENT)
+    # Closer columns are easier to read than broken words.
+    tight = sum(wanted) + len(_GAP) * (len(wanted) - 1) > room >= sum(wanted) + len(wanted) - 1
+    gap = " " if tight else _GAP
+    widths = wanted if tight else _fit(wanted, (words, pieces, least), room)
     right = [h.align == "right" for h in headings]
     out = [f"{_INDENT}{clean(table.caption)}"] if table.caption else []
     names = [_pad(h.name, w, r) for h, w, r in zip(headings, widths, right, strict=True)]
-    out.append(_INDENT + paint(_GAP.join(names).rstrip(), "muted"))
+    out.append(_INDENT + paint(gap.join(names).rstrip(), "muted"))
     for row, line_texts in zip(rows, texts, strict=True):
         stacks = [_wrap(text, w) for text, w in zip(line_texts, widths, strict=True)]
         for i in range(max(map(len, stacks), default=0)):
@@ -117,19 +128,20 @@ def _table(table: Table, width: int, paint: _Paint) -> list[str]:
             for c, stack, w, r in zip(row, stacks, widths, right, strict=True):
                 part = stack[i] if i < len(stack) else ""
                 parts.append(_pad(paint(part, c.tone), w, r, seen=columns(part)))
-            out.append((_INDENT + _GAP.join(parts)).rstrip())
+            out.append((_INDENT + gap.join(parts)).rstrip())
     return out
 
 
-def _fit(wanted: list[int], words: list[int], least: list[int], room: int) -> list[int]:
+def _fit(wanted: list[int], limits: tuple[list[int], ...], room: int) -> list[int]:
     """Shrink the widest columns until the row fits.
 
-    First no column goes below its longest word, then none below its heading; a row that
-    still does not fit stays too wide, as a terminal's own wrap is kinder than one letter
-    a line.
+    First no column goes below its longest word, then none below the longest part of a path
+    or address, then none below its heading; a row that still does not fit stays too wide,
+    as a terminal's own wrap is kinder than one letter a line.
     """
     widths = list(wanted)
-    for floors in (words, [max(low, _NARROWEST) for low in least]):
+    *soft, least = limits
+    for floors in (*soft, [max(low, _NARROWEST) for low in least]):
         over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
         while over > 0:
             open_ = [i for i, w in enumerate(widths) if w > floors[i]]
@@ -237,8 +249,21 @@ def _wrap(text: str, width: int) -> list[str]:
         if columns(line) <= width:
             out.append(line)
         else:
-            out.extend(
-                textwrap.wrap(line, max(width, 1), break_on_hyphens=False, break_long_words=True)
-                or [""]
-            )
+            out.extend(_Wrapper(max(width, 1), break_on_hyphens=False).wrap(line) or [""])
     return out
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks a path or an address behind a separator, and in the middle only if it must."""
+
+    def _handle_long_word(
+        self, reversed_chunks: list[str], cur_line: list[str], cur_len: int, width: int
+    ) -> None:
+        word, room = reversed_chunks[-1], width - cur_len
+        end = max(word.rfind(sign, 0, room) for sign in _SEPARATORS) + 1
+        if not end:
+            if cur_line:
+                return  # on a line of its own it may break better
+            end = max(room, 1)
+        cur_line.append(word[:end])
+        reversed_chunks[-1] = word[end:]
