@@ -19,7 +19,7 @@ from ._paths import drop, get, put, render_path
 from ._positions import toml_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ._paths import Path
 
@@ -116,14 +116,17 @@ def edit(text: str, edits: Sequence[Set | Unset], *, shown: str) -> str:
 def _one(text: str, change: Set | Unset, shown: str) -> str:
     tree = tomllib.loads(text)
     if isinstance(change, Set):
-        if get(tree, change.path, _MISSING) == change.value:
+        _check_items(tree, change.path, shown)
+        if same(get(tree, change.path, _MISSING), change.value):
             return text
-        expected = put(tree, change.path, change.value)
+        expected = pruned = put(tree, change.path, change.value)
+        attempts: list[Callable[[str, Any], str | None]]
         attempts = [_splice, _beside, _structural, _append]
     else:
         if get(tree, change.path, _MISSING) is _MISSING:
             return text
         expected = drop(tree, change.path)
+        pruned = _without_empty(expected, change.path[:-1])
         attempts = [_structural]
     newline = "\r\n" if "\r\n" in text else "\n"
     for attempt in attempts:
@@ -133,7 +136,8 @@ def _one(text: str, change: Set | Unset, shown: str) -> str:
         if newline == "\r\n":
             new = new.replace("\r\n", "\n").replace("\n", "\r\n")
         try:
-            if tomllib.loads(new) == expected:
+            found = tomllib.loads(new)
+            if same(found, expected) or same(found, pruned):
                 return new
         except tomllib.TOMLDecodeError:
             continue
@@ -146,13 +150,48 @@ def _one(text: str, change: Set | Unset, shown: str) -> str:
     )
 
 
-def _splice(text: str, change: Set | Unset) -> str | None:
-    if not isinstance(change, Set) or isinstance(change.value, dict):
+def same(a: object, b: object) -> bool:
+    """Tell whether two values are one in TOML, where `1`, `1.0` and `true` are three.
+
+    Example:
+        >>> same([1], [True]), same(float("nan"), float("nan"))
+        (False, True)
+    """
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(value, b[key]) for key, value in a.items())
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and (a == b or (a != a and b != b))  # noqa: PLR0124 - only NaN differs from itself
+
+
+def _without_empty(tree: dict[str, object], path: Path) -> dict[str, object]:
+    """Return *tree* without the empty tables that a dotted key leaves on the way to *path*."""
+    while path and get(tree, path, None) == {}:
+        tree, path = drop(tree, path), path[:-1]
+    return tree
+
+
+def _check_items(tree: object, path: Path, shown: str) -> None:
+    """Refuse an item that does not follow those that are there."""
+    for depth, part in enumerate(path):
+        node = get(tree, path[:depth], None) if depth else tree
+        if isinstance(part, int) and isinstance(node, list):
+            last = depth == len(path) - 1
+            if part > len(node) or (part == len(node) and not last):
+                raise ConfigError(
+                    Fault(
+                        "no-item",
+                        f"{render_path(path)}: {shown} has {len(node)} items there",
+                        fix=f"the next one is {render_path((*path[:depth], len(node)))}",
+                    )
+                )
+
+
+def _splice(text: str, change: Set) -> str | None:
+    if isinstance(change.value, dict):
         return None
     span = toml_positions(text).values.get(change.path)
-    if span is None or (
-        text[span.start] == "[" and span.start != 0 and isinstance(change.value, dict)
-    ):
+    if span is None:
         return None
     old = text[span.start : span.end]
     new = render(change.value)
@@ -168,13 +207,13 @@ def _splice(text: str, change: Set | Unset) -> str | None:
     return text[: span.start] + new + text[span.end :]
 
 
-def _beside(text: str, change: Set | Unset) -> str | None:
+def _beside(text: str, change: Set) -> str | None:
     """Say it in a table of its own, behind the last line of the nearest related one.
 
     tomlkit would put that table behind the blank lines and comments that follow, and so
     between the next table and what is said about it.
     """
-    if not isinstance(change, Set) or any(isinstance(part, int) for part in change.path):
+    if any(isinstance(part, int) for part in change.path):
         return None
     head, last = change.path[:-1], change.path[-1:]
     places = toml_positions(text)
@@ -200,8 +239,6 @@ def _structural(text: str, change: Set | Unset) -> str | None:
         node: Any = document
         for part in change.path[:-1]:
             if isinstance(part, str) and part not in node:
-                if isinstance(change, Unset):
-                    return None
                 node[part] = tomlkit.table()
             node = node[part]
         last = change.path[-1]
@@ -216,12 +253,8 @@ def _structural(text: str, change: Set | Unset) -> str | None:
         return None
 
 
-def _append(text: str, change: Set | Unset) -> str | None:
-    """Say it in a table of its own at the end, or as a dotted key at the top."""
-    if not isinstance(change, Set) or any(isinstance(part, int) for part in change.path):
-        return None
-    if len(change.path) == 1:
-        return f"{render_path(change.path)} = {render(change.value)}\n{text}"
+def _append(text: str, change: Set) -> str | None:
+    """Say it in a table of its own at the end."""
     gap = "" if not text or text.endswith("\n") else "\n"
     head, last = change.path[:-1], change.path[-1:]
     return f"{text}{gap}\n[{render_path(head)}]\n{render_path(last)} = {render(change.value)}\n"

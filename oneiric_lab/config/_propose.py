@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -214,16 +213,12 @@ def _files(
     before = None
     if stat_key(path) is not None:
         before = read(path, shown=shown).data
-    text = "" if before is None else before.decode().removeprefix("\ufeff")
+    text = "" if before is None else parse(before, format="toml", name=shown, layer=layer).text
     moved = [
         Set((*base, *e.path), e.value) if isinstance(e, Set) else Unset((*base, *e.path))
         for e in edits
     ]
-    try:
-        after = edit(text, moved, shown=shown).encode()
-    except tomllib.TOMLDecodeError:
-        parse(text.encode(), format="toml", name=shown, layer=layer)
-        raise  # pragma: no cover - the line above says where
+    after = edit(text, moved, shown=shown).encode()
     if before is not None and before.startswith(b"\xef\xbb\xbf"):
         after = b"\xef\xbb\xbf" + after
     parsed = parse(after, format="toml", name=shown, layer=layer)

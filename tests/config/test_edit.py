@@ -1,0 +1,283 @@
+"""Changing a TOML text: what was meant changes, all else stays as it was written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import tomllib
+from typing import Any
+
+import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oneiric_lab.config import Set, Unset, parse_path
+from oneiric_lab.config._edit import edit, render, same
+from oneiric_lab.config._paths import drop, get, has, put, render_path
+from oneiric_lab.errors import ConfigError, UsageError
+
+TEXT = """\
+# the shop
+title = 'Paper Boat'  # single quotes
+
+[server]
+port = 8080      # as in the office
+hosts = [
+  "a",  # first
+  "b",
+]
+tls = {cert = "x", key = "y"}
+
+# about methods
+[[methods]]
+name = "card"
+
+[[methods]]
+name = "bill"
+fee.rate = 1.5
+"""
+
+
+def changed(text: str, *edits: Set | Unset) -> str:
+    """Return the text after the edits."""
+    return edit(text, edits, shown="x.toml")
+
+
+def touched(old: str, new: str) -> list[str]:
+    """Return the lines of *new* that *old* does not have."""
+    return [line for line in new.splitlines() if line not in old.splitlines()]
+
+
+class TestScalars:
+    @pytest.mark.parametrize(
+        ("path", "value", "line"),
+        [
+            (("server", "port"), 9090, "port = 9090      # as in the office"),
+            (("title",), "Inky", "title = 'Inky'  # single quotes"),
+            (("title",), "It's", 'title = "It\'s"  # single quotes'),
+            (("title",), "a\nb", 'title = "a\\nb"  # single quotes'),
+            (("server", "tls", "cert"), "z", 'tls = {cert = "z", key = "y"}'),
+            (("server", "hosts", 1), "c", '  "c",'),
+            (("methods", 1, "name"), "cash", 'name = "cash"'),
+            (("methods", 1, "fee", "rate"), 2.0, "fee.rate = 2.0"),
+            (("server", "port"), True, "port = true      # as in the office"),
+        ],
+    )
+    def test_only_its_line_changes(self, path: Any, value: object, line: str) -> None:
+        """The writer's quotes, comment and columns stay."""
+        new = changed(TEXT, Set(path, value))
+        assert touched(TEXT, new) == [line]
+        assert get(tomllib.loads(new), path) == value
+
+    def test_the_same_value_changes_nothing(self) -> None:
+        """The text comes back as it was, also for a path that is not there to be removed."""
+        assert changed(TEXT, Set(("server", "port"), 8080), Unset(("nothing",))) == TEXT
+        assert changed(TEXT, Unset(("server", "port", "deep"))) == TEXT
+
+    def test_one_is_not_true(self) -> None:
+        """Numbers and booleans that Python calls equal are different in TOML."""
+        assert changed("a = 1\n", Set(("a",), True)) == "a = true\n"
+        assert changed("a = 1\n", Set(("a",), 1.0)) == "a = 1.0\n"
+        assert changed("a = nan\n", Set(("a",), math.nan)) == "a = nan\n"
+        assert not same({"a": 1}, {"b": 1})
+
+    def test_several_lines_end_as_they_did(self) -> None:
+        """A file with CRLF keeps them, on new lines too."""
+        text = TEXT.replace("\n", "\r\n")
+        new = changed(text, Set(("server", "port"), 1), Set(("cache", "size"), 3))
+        assert "\r\n[cache]\r\nsize = 3\r\n" in new
+        assert new.count("\n") == new.count("\r\n")
+
+
+class TestStructure:
+    def test_new_key_of_a_table(self) -> None:
+        """It stands in its table, and nothing else moves."""
+        new = changed(TEXT, Set(("server", "workers"), 2))
+        assert touched(TEXT, new) == ["workers = 2"]
+        assert tomllib.loads(new)["server"]["workers"] == 2
+
+    def test_new_table(self) -> None:
+        """A table that nothing is near to goes to the end."""
+        assert changed(TEXT, Set(("cache", "size"), 1)).endswith("\n[cache]\nsize = 1\n")
+        assert changed("a = 1", Set(("b", "c"), 1)) == "a = 1\n[b]\nc = 1\n"
+        assert changed("", Set(("b", "c"), 1)).endswith("[b]\nc = 1\n")
+
+    def test_new_key_at_the_top(self) -> None:
+        """A key without a table cannot stand behind one."""
+        new = changed("[t]\nx = 1\n", Set(("a",), 1))
+        assert tomllib.loads(new) == {"a": 1, "t": {"x": 1}}
+
+    def test_items(self) -> None:
+        """An item is added behind the last, and taken out."""
+        new = changed(TEXT, Set(("server", "hosts", 2), "c"))
+        assert tomllib.loads(new)["server"]["hosts"] == ["a", "b", "c"]
+        new = changed(TEXT, Unset(("server", "hosts", 0)))
+        assert tomllib.loads(new)["server"]["hosts"] == ["b"]
+        new = changed(TEXT, Unset(("methods", 1, "fee", "rate")))
+        assert "rate" not in tomllib.loads(new)["methods"][1].get("fee", {})
+
+    @pytest.mark.parametrize("path", [("server", "hosts", 5), ("methods", 2, "name")])
+    def test_an_item_that_does_not_follow(self, path: Any) -> None:
+        """A gap in a list is refused, with the index that would follow."""
+        with pytest.raises(ConfigError) as caught:
+            changed(TEXT, Set(path, "x"))
+        assert "has 2 items there" in str(caught.value)
+        assert "[2]" in str(caught.value)
+
+    def test_tables_as_values(self) -> None:
+        """A table may be set as a whole, and removed as a whole."""
+        new = changed(TEXT, Set(("server", "tls"), {"cert": "q"}))
+        assert tomllib.loads(new)["server"]["tls"] == {"cert": "q"}
+        assert "server" not in tomllib.loads(changed(TEXT, Unset(("server",))))
+
+    def test_a_key_that_needs_quotes(self) -> None:
+        """Dots and blanks in a key are quoted."""
+        new = changed(TEXT, Set(("server", "a.b c"), 1))
+        assert tomllib.loads(new)["server"]["a.b c"] == 1
+
+    def test_through_a_scalar(self) -> None:
+        """A value cannot become a table in passing."""
+        with pytest.raises(ConfigError) as caught:
+            changed(TEXT, Set(("title", "x"), 1))
+        assert "cannot be changed at title.x" in str(caught.value)
+
+    def test_through_a_list(self) -> None:
+        """A name below a list leads nowhere, whichever way it is tried."""
+        with pytest.raises(ConfigError):
+            changed("a = [1]\n", Set(("a", "x", "y"), 1))
+
+    def test_what_toml_cannot_say(self) -> None:
+        """None, sets and objects have no form."""
+        for value in (None, {1, 2}, object()):
+            with pytest.raises(ConfigError) as caught:
+                changed(TEXT, Set(("server", "port"), value))
+            assert caught.value.faults[0].code == "not-toml"
+
+    def test_what_is_read_back_must_be_what_was_meant(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where every way gives something else, nothing is written."""
+        monkeypatch.setattr(tomlkit, "dumps", lambda document: "[[broken")
+        with pytest.raises(ConfigError):
+            changed("a = [1]\n", Unset(("a", 0)))
+
+
+class TestRender:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            True,
+            -3,
+            1e300,
+            math.inf,
+            -math.inf,
+            'quote " back \\ tab \t bell \x07 é 漢',
+            dt.date(2026, 1, 2),
+            dt.time(3, 4, 5),
+            dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC),
+            [1, [2, "x"], {"a b": {"c": 1}}],
+            {},
+            [],
+        ],
+    )
+    def test_it_reads_back(self, value: object) -> None:
+        """Every value that TOML has comes back as it was."""
+        assert same(tomllib.loads(f"v = {render(value)}")["v"], value)
+
+    def test_nan(self) -> None:
+        """What differs from itself is written too."""
+        assert render(math.nan) == "nan"
+
+
+keys = st.sampled_from(["a", "b", "c d"])
+scalars = st.one_of(
+    st.integers(-9, 9), st.booleans(), st.text(max_size=4), st.floats(allow_nan=False)
+)
+trees: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    keys,
+    st.recursive(
+        scalars,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=3,
+)
+
+
+class TestProperties:
+    @given(trees, st.lists(keys, min_size=1, max_size=3), scalars)
+    def test_a_set_is_what_the_model_says(
+        self, tree: dict[str, Any], path: list[str], value: object
+    ) -> None:
+        """The text re-parses to the model's edit, or the edit is refused."""
+        text = tomlkit.dumps(tree)
+        before = tomllib.loads(text)
+        try:
+            new = changed(text, Set(tuple(path), value))
+        except ConfigError:
+            return
+        assert same(tomllib.loads(new), put(before, path, value))
+
+    @given(trees, st.lists(keys, min_size=1, max_size=3))
+    def test_an_unset_is_what_the_model_says(self, tree: dict[str, Any], path: list[str]) -> None:
+        """What was removed is gone, and all else is there."""
+        text = tomlkit.dumps(tree)
+        before = tomllib.loads(text)
+        try:
+            new = changed(text, Unset(tuple(path)))
+        except ConfigError:
+            return
+        after = tomllib.loads(new)
+        assert not has(after, path)
+        # A dotted key that was alone takes its table with it; all else is as it was.
+        assert same(after, drop(before, path)) or not has(after, path[:-1])
+
+    @given(trees, scalars)
+    def test_other_lines_stay(self, tree: dict[str, Any], value: object) -> None:
+        """A scalar that is replaced touches the lines of its own value only."""
+        text = "x = 0 # mine\n" + tomlkit.dumps(tree)
+        new = changed(text, Set(("x",), value))
+        assert new.split("# mine", 1)[1] == text.split("# mine", 1)[1]
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        "text", ["", ".a", "a.", "a..b", "[0]", "a[x]", "a.[0]", 'a."b', "a b", "a[0]b"]
+    )
+    def test_what_is_no_path(self, text: str) -> None:
+        """A malformed path is refused with the column where it ends to make sense."""
+        with pytest.raises(UsageError) as caught:
+            parse_path(text)
+        assert "is no path of a value" in str(caught.value)
+
+    @given(
+        st.lists(
+            st.one_of(st.text(min_size=1, max_size=4), st.integers(0, 9)), min_size=1, max_size=4
+        )
+    )
+    def test_there_and_back(self, parts: list[str | int]) -> None:
+        """What is rendered is parsed to the same path."""
+        parts[0] = str(parts[0])
+        assert parse_path(render_path(tuple(parts))) == tuple(parts)
+
+    def test_trees(self) -> None:
+        """Getting, putting and dropping share what they do not touch."""
+        tree: dict[str, object] = {"a": [{"b": 1}, 2], "c": {"d": 1}}
+        assert has(tree, ("a", 0, "b"))
+        assert not has(tree, ("a", 0, "z"))
+        with pytest.raises(KeyError):
+            get(tree, ("a", 7))
+        after = put(tree, ("a", 0, "b"), 5)
+        assert after["a"] == [{"b": 5}, 2]
+        assert after["c"] is tree["c"]
+        assert put(tree, ("a", 1, "x"), 5)["a"] == [{"b": 1}, {"x": 5}]
+        assert put(tree, ("a", 2), 3)["a"] == [{"b": 1}, 2, 3]
+        assert put(tree, ("e", "f"), 3)["e"] == {"f": 3}
+        assert drop(tree, ("a", 0, "b"))["a"] == [{}, 2]
+        assert drop(tree, ("a", 1))["a"] == [{"b": 1}]
+        assert drop(tree, ("a", 1, "x")) == tree
+        assert drop(tree, ("a", 9)) == tree
+        assert drop(tree, ("z",)) == tree
+        assert drop(tree, ("c", "d")) == {"a": tree["a"], "c": {}}
+        assert drop({"a": 1}, ("a", "b")) == {"a": 1}
