@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from oneiric_lab.cli import main
 from oneiric_lab.testing import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from oneiric_lab.views import Result
 
 PROJECT = """\
 [server]
@@ -271,3 +277,38 @@ class TestProgress:
         _progress(Looks(quiet=True))(1, 2, "quiet")
 
         assert capsys.readouterr().err == "\r\x1b[K1/2 a\r\x1b[K2/2 b\r\x1b[K"
+
+
+class TestFollow:
+    def test_results_are_printed_as_they_come(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A stream that ends ends the command; each result is one line of JSON, or a text.
+        """
+        from oneiric_lab.commands import Stream
+        from oneiric_lab.lab import Check
+
+        async def two() -> AsyncGenerator[Result, None]:
+            yield Check(())
+            yield Check((((), ()),))
+
+        monkeypatch.setattr("oneiric_lab.cli._main.run", lambda *given: Stream("watch", two))
+
+        code, out, err = shell("watch", "--json")
+        assert (code, [json.loads(line)["ok"] for line in out.splitlines()]) == (0, [True, True])
+        assert "waiting for changes" in err
+        code, out, err = shell("-q", "watch")
+        assert (code, out, err) == (0, "", "")
+
+    def test_a_reader_that_went_away(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A closed pipe is no error: whoever read has read enough.
+        """
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "w", encoding="utf-8") as pipe:
+            monkeypatch.setattr("sys.stdout", pipe)
+            code, _, err = shell("show")
+
+        assert (code, err) == (0, "")
