@@ -130,7 +130,7 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
 
 
 def _without_profiles(layer: Layer) -> Layer:
-    if "profiles" not in layer.tree or layer.name.startswith("profile:"):
+    if "profiles" not in layer.tree:
         return layer
     from dataclasses import replace  # noqa: PLC0415 - few layers define profiles
 

@@ -122,6 +122,8 @@ class Snapshot:
         for layer in reversed(self.layers):
             if layer.holds(parts):
                 return layer.origin(parts)
+            if layer.unsets(parts):
+                break
         self.value(parts)
         return Origin("defaults")
 
@@ -146,7 +148,7 @@ class Snapshot:
                         layer.name, self._shown(parts, value, layer), state, layer.origin(parts)
                     )
                 )
-            if any(parts[: len(path_)] == path_ for path_ in layer.unset):
+            if layer.unsets(parts):
                 closed = True
         model = type(self.settings) if self._is_built_in(parts) else self.inputs.schema
         default = default_of(model, parts)

@@ -14,7 +14,8 @@ from . import _layers as rank
 from ._environ import BUILT_IN_PREFIX, parse_dotenv, read_sets, read_variables
 from ._formats import SUFFIXES, parse
 from ._layers import Document, Layer, split_directives
-from ._paths import get, parse_path, put
+from ._paths import drop, get, parse_path, put, render_path
+from ._validate import found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,6 +160,7 @@ class Sources:
         """Return the layers of the active profiles: tables, then the file, in order."""
         known = self.known_profiles(below)
         out: list[Layer] = []
+        self._check_tables(below)
         for name in names:
             if name not in known:
                 raise UnknownProfileError(
@@ -175,27 +177,67 @@ class Sources:
                 table = tables.get(name) if isinstance(tables, dict) else None
                 if isinstance(table, dict):
                     base = (*layer.base, "profiles", name)
-                    found = Layer(
+                    inner = Layer(
                         layer_name, rank.PROFILE, table, layer.document, base, parent=asked
                     )
-                    out.append(self._directed(found))
+                    out.append(self._directed(inner))
             path = known[name]
             own = None if path is None else self.file(path, layer_name, rank.PROFILE)
             if own is not None:
                 out.append(replace(own, parent=asked))
-        for layer in out:
-            for path_ in (("profile", "name"), ("profiles",)):
-                if layer.holds(path_):
+        return [self._without_activation(layer) for layer in out]
+
+    def _check_tables(self, below: list[Layer]) -> None:
+        """Tell of what stands where the table of a profile belongs."""
+        for layer in below:
+            tables = layer.tree.get("profiles", {})
+            wrong: list[Path] = [] if isinstance(tables, dict) else [("profiles",)]
+            if isinstance(tables, dict):
+                wrong = [("profiles", n) for n, t in tables.items() if not isinstance(t, dict)]
+            self.faults += [
+                Fault(
+                    "invalid-value",
+                    f"expected a table, got {found(get(layer.tree, path))}: {render_path(path)}",
+                    layer.origin(path),
+                    layer.excerpt(path),
+                    fix="[profiles.NAME] holds what the profile changes",
+                )
+                for path in wrong
+            ]
+
+    def _without_activation(self, layer: Layer) -> Layer:
+        """Tell of a profile that activates another, and go on without that."""
+        for path in (("profile", "name"), ("profiles",)):
+            if layer.holds(path):
+                self.faults.append(
+                    Fault(
+                        "profile-activates-profile",
+                        f"{layer.name} sets {'.'.join(path)}: a profile activates no profile",
+                        layer.origin(path, key=True),
+                        layer.excerpt(path, key=True),
+                        fix="activate them together: --profile a --profile b",
+                    )
+                )
+                layer = replace(layer, tree=drop(layer.tree, path))
+        return layer
+
+    def _check_tables(self, below: list[Layer]) -> None:
+        """Tell where `[profiles]` holds what is no table of values."""
+        for layer in below:
+            tables = layer.tree.get("profiles", {})
+            found = tables.items() if isinstance(tables, dict) else [(None, tables)]
+            for name, table in found:
+                if not isinstance(table, dict):
+                    path = ("profiles",) if name is None else ("profiles", name)
                     self.faults.append(
                         Fault(
-                            "profile-activates-profile",
-                            f"{layer.name} sets {'.'.join(path_)}: a profile activates no profile",
-                            layer.origin(path_, key=True),
-                            layer.excerpt(path_, key=True),
-                            fix="activate them together: --profile a --profile b",
+                            "bad-profile",
+                            f"expected a table: {render_path(path)}",
+                            layer.origin(path),
+                            layer.excerpt(path),
+                            fix="write the profile's values below [profiles.NAME]",
                         )
                     )
-        return out
 
     # --- above the profiles -------------------------------------------------------------
 
@@ -280,7 +322,7 @@ class Sources:
             return None
         shown = self.shown(path)
         try:
-            found = parse_dotenv(read(path, shown=shown).data.decode())
+            pairs = parse_dotenv(read(path, shown=shown).data.decode())
         except ValueError as error:
             line, reason = error.args if len(error.args) == 2 else (1, "expected UTF-8")  # noqa: PLR2004 - our own pair
             self.faults.append(
@@ -295,8 +337,8 @@ class Sources:
         except OneiricError as error:
             self.faults.extend(_with_layer(fault, "dotenv") for fault in error.faults)
             return None
-        lines = {name: line for name, _, line in found}
-        variables = {name: value for name, value, _ in found}
+        lines = {name: line for name, _, line in pairs}
+        variables = {name: value for name, value, _ in pairs}
         tree, names = self._variables(variables, built_in, user, prefix, "dotenv", shown)
         named = {
             path: Origin("dotenv", shown, lines[name], 1, name=name) for path, name in names.items()

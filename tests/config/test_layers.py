@@ -1,0 +1,225 @@
+"""The order of layers, and how two of them make one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel
+
+from oneiric_lab.config import Inputs, Merge, PackageDefaults, SessionValue, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.config.conftest import House
+
+
+class Server(BaseModel):
+    """A table of the user's."""
+
+    host: str = "localhost"
+    port: int = 80
+
+
+class Model(BaseModel):
+    """A user's model with every list strategy."""
+
+    server: Server = Server()
+    level: int = 0
+    plain: list[str] = []
+    more: Annotated[list[str], Merge.append] = []
+    first: Annotated[list[str], Merge.prepend] = []
+    once: Annotated[list[str], Merge.unique] = []
+    named: Annotated[list[dict[str, Any]], Merge.by_key("name")] = []
+    either: dict[str, Any] | str = ""
+
+
+class TestOrder:
+    """The highest layer wins."""
+
+    def test_each_layer_outranks_the_one_below(self, house: House, tmp_path: Path) -> None:
+        """Taking the highest away shows the next, down to the schema's default."""
+        root = tmp_path / "w"
+        files = {
+            "sys/oneiric.toml": "level = 20",
+            "me/oneiric.toml": "level = 30",
+            "w/oneiric.toml": '[app]\nname = "shop"\n[profiles.prod]\nlevel = 50',
+            "w/oneiric.prod.toml": "level = 51",
+            "w/oneiric.local.toml": "level = 60",
+            "w/extra.toml": "level = 65",
+            "w/.env": "SHOP_LEVEL=75",
+            "policy.toml": "level = 100",
+        }
+        house.write(files)  # type: ignore[arg-type]  # str is one of the two
+        given: dict[str, Any] = {
+            "profiles": ("prod",),
+            "schema": Model,
+            "system_dir": tmp_path / "sys",
+            "user_dir": tmp_path / "me",
+            "package_defaults": (PackageDefaults("p", "p/defaults.toml", b"level = 10"),),
+            "config_files": (root / "extra.toml",),
+            "environ": {"SHOP_LEVEL": "80"},
+            "sets": ("level=90",),
+            "session": (SessionValue("level", 95, "cell [1]"),),
+        }
+
+        def now() -> tuple[int, str]:
+            snapshot = load(Inputs(root, **given))
+            return snapshot.config.level, snapshot.origin("level").layer
+
+        seen = [now()]
+        for gone in (
+            "session",
+            "sets",
+            "environ",
+            ".env",
+            "config_files",
+            "oneiric.local.toml",
+            "oneiric.prod.toml",
+            "oneiric.toml",
+            "user_dir",
+            "system_dir",
+            "package_defaults",
+        ):
+            if gone == "oneiric.toml":
+                given["profiles"] = ()
+                (root / gone).write_text('[app]\nname = "shop"')
+            elif (root / gone).exists():
+                (root / gone).unlink()
+            else:
+                del given[gone]
+            seen.append(now())
+
+        assert seen == [
+            (95, "session"),
+            (90, "set"),
+            (80, "environment"),
+            (75, "dotenv"),
+            (65, "file:extra.toml"),
+            (60, "local"),
+            (51, "profile:prod"),
+            (50, "profile:prod"),
+            (30, "user"),
+            (20, "system"),
+            (10, "package:p"),
+            (0, "defaults"),
+        ]
+
+    def test_explicit_file_does_not_outrank_the_environment(self, house: House) -> None:
+        """A file given by --config stands below a variable."""
+        house.write({"x.toml": "level = 1"})
+        snapshot = house.load(
+            '[app]\nname = "a"',
+            schema=Model,
+            config_files=(house.root / "x.toml",),
+            environ={"A_LEVEL": "2"},
+        )
+
+        assert snapshot.config.level == 2
+
+    def test_later_explicit_file_wins(self, house: House) -> None:
+        """Two files of --config stand in the order given."""
+        house.write({"x.toml": "level = 1", "y.json": '{"level": 2}'})
+        files = (house.root / "x.toml", house.root / "y.json")
+
+        assert house.load("", schema=Model, config_files=files).config.level == 2
+        assert house.load("", schema=Model, config_files=files[::-1]).config.level == 1
+
+
+class TestMerge:
+    """Table into table, all else replaces."""
+
+    def test_tables_merge_and_scalars_replace(self, house: House) -> None:
+        """A key that only the lower layer says stays."""
+        house.write({"oneiric.local.toml": "[server]\nport = 81"})
+        config = house.load('[server]\nhost = "h"\nport = 8', schema=Model).config
+
+        assert Server(host="h", port=81) == config.server
+
+    def test_list_strategies(self, house: House) -> None:
+        """Each declared strategy makes its own list of two layers."""
+        house.write(
+            {
+                "oneiric.local.toml": 'plain = ["b"]\nmore = ["b"]\nfirst = ["b"]\n'
+                'once = ["a", "b"]\n[[named]]\nname = "x"\nn = 2\n[[named]]\nname = "y"'
+            }
+        )
+        config = house.load(
+            'plain = ["a"]\nmore = ["a"]\nfirst = ["a"]\nonce = ["a"]\n'
+            '[[named]]\nname = "x"\nn = 1\nm = 1',
+            schema=Model,
+        ).config
+
+        assert config.plain == ["b"]
+        assert config.more == ["a", "b"]
+        assert config.first == ["b", "a"]
+        assert config.once == ["a", "b"]
+        assert config.named == [{"name": "x", "n": 2, "m": 1}, {"name": "y"}]
+
+    def test_replace_is_a_strategy_too(self) -> None:
+        """Whoever declares the default gets it."""
+        assert Merge.replace.join([1], [2]) == [2]
+
+    def test_field_that_takes_both_meets_no_clash(self, house: House) -> None:
+        """A table over a text is fine where the type takes both."""
+        house.write({"oneiric.local.toml": "[either]\na = 1"})
+        assert house.load('either = "x"', schema=Model).config.either == {"a": 1}
+
+    def test_table_meets_value_either_way(self, house: House) -> None:
+        """Both places are named, once."""
+        house.write({"oneiric.local.toml": "server = 3\n[level]\nx = 1"})
+        report = house.report("level = 1\n[server]\nport = 1", schema=Model)
+
+        assert report == (
+            "error: integer 3 meets what a lower layer says otherwise: server\n"
+            "  --> oneiric.local.toml:1:1                             (layer local)\n"
+            "   1 | server = 3\n"
+            "     | ^^^^^^\n"
+            "  note: a table at oneiric.toml:2:1\n"
+            "  help: let both say a table, or both a value\n"
+            "error: a table meets what a lower layer says otherwise: level\n"
+            "  --> oneiric.local.toml:2:2                             (layer local)\n"
+            "   2 | [level]\n"
+            "     |  ^^^^^\n"
+            "  note: integer 1 at oneiric.toml:1:9\n"
+            "  help: let both say a table, or both a value"
+        )
+
+
+class TestUnset:
+    """`[_oneiric] unset` removes what lower layers said."""
+
+    def test_lower_value_is_gone(self, house: House) -> None:
+        """The default comes back, and the origin says so."""
+        house.write({"oneiric.local.toml": '[_oneiric]\nunset = ["server.port", "nothing.here"]'})
+        snapshot = house.load('[server]\nport = 8\nhost = "h"', schema=Model)
+
+        assert snapshot.config.server == Server(host="h")
+        assert snapshot.origin("server.port").layer == "defaults"
+
+    def test_same_file_may_say_it_anew(self, house: House) -> None:
+        """Unset removes below itself, not in itself."""
+        house.write({"oneiric.local.toml": 'server.port = 9\n_oneiric.unset = ["server"]'})
+        snapshot = house.load('[server]\nport = 8\nhost = "h"', schema=Model)
+
+        assert snapshot.config.server == Server(port=9)
+
+    def test_bad_directives_are_all_told(self, house: House) -> None:
+        """Each fault has its own place."""
+        house.write(
+            {
+                "oneiric.local.toml": '[_oneiric]\nunset = ["a..b", 3]\nwhat = 1',
+                "x.toml": "_oneiric = 1",
+                "y.toml": '_oneiric = {unset = "a"}',
+            }
+        )
+        faults = house.faults("", config_files=(house.root / "x.toml", house.root / "y.toml"))
+
+        assert [(fault.message, str(fault.origin)) for fault in faults] == [
+            ("'a..b' is no path of a value", "oneiric.local.toml:2:10"),
+            ("3 is no path of a value", "oneiric.local.toml:2:18"),
+            ("unknown directive: what", "oneiric.local.toml:3:8"),
+            ("expected a table: _oneiric", "x.toml:1:12"),
+            ("expected a list of paths: _oneiric.unset", "y.toml:1:21"),
+        ]
+        assert {"bad-directive"} == {fault.code for fault in faults}
