@@ -7,6 +7,7 @@ field's own type.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, get_origin
 
 from oneiric_lab.errors import Fault, Origin, did_you_mean
@@ -68,10 +69,11 @@ def read_variables(
             continue
         info = known.get(name)
         path = info.path if info is not None else _wild(name, prefix, schema)
-        if path is None:
+        info = None if path is None else schema.find(path)
+        if path is None or info is None:
             faults.append(_unknown(name, prefix, list(known), Origin(layer, file, name=name)))
             continue
-        tree = put(tree, path, from_text(environ[name], schema.find(path)))
+        tree = put(tree, path, from_text(environ[name], info))
         names[path] = name
     return tree, names, faults
 
@@ -97,10 +99,8 @@ def _unknown(name: str, prefix: str, known: list[str], origin: Origin) -> Fault:
     return Fault("unknown-variable", f"unknown variable {name}", origin, why=why, fix=fix)
 
 
-def from_text(text: str, info: FieldInfo | None) -> object:
+def from_text(text: str, info: FieldInfo) -> object:
     """Return *text* as the field takes it: TOML for lists and tables, else the text itself."""
-    if info is None:
-        return text
     stripped = text.strip()
     wants_list = any(get_origin(m) in {list, tuple, set, frozenset} for m in _members(info))
     if (wants_list and stripped.startswith("[")) or (info.table and stripped.startswith("{")):
@@ -167,6 +167,14 @@ def read_value(text: str, info: FieldInfo | None) -> object:
         return text
 
 
+_QUOTED = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)\"""")
+_ESCAPE = re.compile(r"\\(.)")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return "\n" if match[1] == "n" else match[1] if match[1] in '"\\' else match[0]
+
+
 def parse_dotenv(text: str) -> list[tuple[str, str, int]]:
     """Return name, value and line of each assignment of a dotenv file.
 
@@ -188,15 +196,11 @@ def parse_dotenv(text: str) -> list[tuple[str, str, int]]:
         if not equals or not name.replace("_", "a").isalnum():
             raise ValueError(number, "expected NAME=value")
         if value[:1] in {"'", '"'}:
-            quote = value[0]
-            end = value.find(quote, 1)
-            while quote == '"' and end > 0 and value[end - 1] == "\\":
-                end = value.find(quote, end + 1)
-            if end < 0:
+            match = _QUOTED.match(value)
+            if match is None:
                 raise ValueError(number, f"the value of {name} has no closing quote")
-            value = value[1:end]
-            if quote == '"':
-                value = value.replace('\\"', '"').replace("\\n", "\n").replace("\\\\", "\\")
+            text, escaped = match["single"], match["double"]
+            value = text if escaped is None else _ESCAPE.sub(_unescaped, escaped)
         else:
             value = value.split(" #", 1)[0].rstrip()
         out.append((name, value, number))

@@ -73,12 +73,15 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
 
     strategies = _strategies(user)
     clashes: list[Fault] = []
+    clashing: set[Origin | None] = set()
 
     def clash(path: Path, layer: Layer) -> None:
         info = built_in_info.find(path) or (user_info.find(path) if user_info else None)
         if info is not None and info.table and info.scalar:
             return
         clashes.append(_clash(path, layer, locator))
+        # The schema refuses one of the two as well; once is enough.
+        clashing.update((layer.origin(path), layer.origin(path, key=True)))
 
     tree = fold(layers, strategies, clash)
     faults += clashes
@@ -103,7 +106,6 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     own = {key: value for key, value in tree.items() if is_built_in(key, user)}
     rest = {key: value for key, value in tree.items() if key not in own}
     settings, more = validate(Settings, own, built_in_info, locator)
-    clashing = {fault.origin for fault in clashes}
     faults += [fault for fault in more if fault.origin not in clashing]
     config: Any = None
     if user is not None and user_info is not None:

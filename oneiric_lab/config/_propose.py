@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path as FilePath
 
+    from ._layers import Layer
     from ._paths import Path
 
 
@@ -250,13 +252,8 @@ def _target(snapshot: Snapshot, layer: str) -> tuple[FilePath, Path]:
         file = root / f"oneiric.{name}.toml"
         return (file, ()) if file.exists() else (snapshot.project_file, ("profiles", name))
     for found in snapshot.layers:
-        document = found.document
-        if (
-            document is not None
-            and layer in {found.name, document.shown, str(document.path)}
-            and not found.base
-        ):
-            return document.path, ()
+        if found.document is not None and not found.base and _is(found, layer):
+            return found.document.path, ()
     known = [
         "session",
         "project",
@@ -276,7 +273,7 @@ def _target(snapshot: Snapshot, layer: str) -> tuple[FilePath, Path]:
 def layer_rank(layer: str, snapshot: Snapshot) -> int:
     """Return how high the values stand that `propose` puts into *layer*."""
     for found in snapshot.layers:
-        if layer == found.name or (found.document is not None and layer == found.document.shown):
+        if _is(found, layer):
             return found.rank
     known = {"project": PROJECT, "local": LOCAL, "user": USER, "session": SESSION}
     return known.get(layer, PROFILE)
@@ -314,21 +311,25 @@ def _shadowed(after: Snapshot, edits: Sequence[Set | Unset], layer: str) -> list
     for change in edits:
         if isinstance(change, Unset) or isinstance(change.value, dict):
             continue
-        for found in reversed(after.layers):
-            if found.name == layer or (
-                found.document is not None and found.document.shown == layer
-            ):
-                break
-            if found.holds(change.path) and get(found.tree, change.path) != change.value:
-                text = render_path(change.path)
-                out.append(
-                    Fault(
-                        "shadowed",
-                        f"{text} would not change: layer {found.name} stands above {layer}",
-                        found.origin(change.path),
-                        fix=f"set it in layer {found.name}",
-                        severity="warning",
-                    )
+        above = takewhile(lambda found: not _is(found, layer), reversed(after.layers))
+        found = next((one for one in above if one.holds(change.path)), None)
+        if found is not None and get(found.tree, change.path) != change.value:
+            out.append(
+                Fault(
+                    "shadowed",
+                    f"{render_path(change.path)} would not change:"
+                    f" layer {found.name} stands above {layer}",
+                    found.origin(change.path),
+                    fix=f"set it in layer {found.name}",
+                    severity="warning",
                 )
-                break
+            )
     return out
+
+
+def _is(found: Layer, layer: str) -> bool:
+    """Tell whether *layer* names *found*, by its name or by its file."""
+    document = found.document
+    return layer == found.name or (
+        document is not None and layer in {document.shown, str(document.path)}
+    )

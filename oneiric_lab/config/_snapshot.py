@@ -193,17 +193,9 @@ class Snapshot:
             via=tuple(
                 (f"${{{render_path(target)}}}", self.origin(target))
                 for target in self.targets.get(parts, [])
-                if self._exists(target)
             ),
             description=None if info is None else info.description,
         )
-
-    def _exists(self, parts: Path) -> bool:
-        try:
-            self.value(parts)
-        except UnknownPathError:
-            return False
-        return True
 
     @cached_property
     def _paths(self) -> list[str]:

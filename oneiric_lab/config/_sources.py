@@ -15,7 +15,6 @@ from ._environ import BUILT_IN_PREFIX, parse_dotenv, read_sets, read_variables
 from ._formats import SUFFIXES, parse
 from ._layers import Document, Layer, split_directives
 from ._paths import drop, get, parse_path, put, render_path
-from ._validate import found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,8 +195,8 @@ class Sources:
                 wrong = [("profiles", n) for n, t in tables.items() if not isinstance(t, dict)]
             self.faults += [
                 Fault(
-                    "invalid-value",
-                    f"expected a table, got {found(get(layer.tree, path))}: {render_path(path)}",
+                    "bad-profile",
+                    f"expected a table: {render_path(path)}",
                     layer.origin(path),
                     layer.excerpt(path),
                     fix="[profiles.NAME] holds what the profile changes",
@@ -220,24 +219,6 @@ class Sources:
                 )
                 layer = replace(layer, tree=drop(layer.tree, path))
         return layer
-
-    def _check_tables(self, below: list[Layer]) -> None:
-        """Tell where `[profiles]` holds what is no table of values."""
-        for layer in below:
-            tables = layer.tree.get("profiles", {})
-            found = tables.items() if isinstance(tables, dict) else [(None, tables)]
-            for name, table in found:
-                if not isinstance(table, dict):
-                    path = ("profiles",) if name is None else ("profiles", name)
-                    self.faults.append(
-                        Fault(
-                            "bad-profile",
-                            f"expected a table: {render_path(path)}",
-                            layer.origin(path),
-                            layer.excerpt(path),
-                            fix="write the profile's values below [profiles.NAME]",
-                        )
-                    )
 
     # --- above the profiles -------------------------------------------------------------
 

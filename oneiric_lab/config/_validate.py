@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, did_you_mean
 
-from ._paths import get, render_path
+from ._paths import get, put, render_path
 from ._secrets import SecretRef
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ def found(value: object) -> str:
         >>> found("eighty"), found(True), found([1])
         ('string "eighty"', 'boolean true', 'a list')
     """
-    if isinstance(value, SecretRef):
-        return str(value)
     if value is None:
         return "nothing"
     if isinstance(value, dict):
@@ -267,6 +265,17 @@ def _expected(detail: dict[str, Any]) -> str:
     return text.removeprefix("expected ")
 
 
+def _with_texts(tree: dict[str, Any], info: SchemaInfo) -> dict[str, Any]:
+    """Return *tree* with the texts of pydantic's own secret types, which hold them."""
+    for path in (field.path for field in info.secrets if not field.by_reference):
+        for concrete in expand(tree, path):
+            value = get(tree, concrete)
+            if isinstance(value, SecretRef):
+                # A missing one is told by its reference, not by what pydantic thinks of it.
+                tree = put(tree, concrete, value.find() or "")
+    return tree
+
+
 def validate(
     model: type[BaseModel], tree: dict[str, Any], info: SchemaInfo, locator: Locator
 ) -> tuple[BaseModel | None, list[Fault]]:
@@ -274,7 +283,7 @@ def validate(
     from pydantic import ValidationError  # noqa: PLC0415 - the model has loaded it
 
     try:
-        return model.model_validate(tree, extra="forbid"), []
+        return model.model_validate(_with_texts(tree, info), extra="forbid"), []
     except ValidationError as error:
         return None, faults_of(error, tree, info, locator)
     except Exception as error:  # noqa: BLE001 - a validator of the user's raises what it likes

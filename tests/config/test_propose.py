@@ -205,6 +205,8 @@ class TestValues:
         assert propose(snapshot, {"server.port": 5}, layer="project").problems == ()
         assert propose(snapshot, {"limits": {"z": 1}}, layer="project").problems == ()
         assert propose(snapshot, {}, layer="local", unset=["server.port"]).problems == ()
+        whole = str(root / "oneiric.local.toml")
+        assert propose(snapshot, {"server.port": 7}, layer=whole).problems == ()
 
 
 class TestSnapshot:
@@ -234,6 +236,14 @@ class TestSnapshot:
         for path in ("nothing", "server.prot", "pair[7]", "server.port.deep"):
             with pytest.raises(UnknownPathError):
                 snapshot.value(path)
+
+    def test_what_is_unset(self, tmp_path: Path) -> None:
+        """A layer that removes a value leaves it to the default, and says so."""
+        root = files(tmp_path, project=TEXT, local='[_oneiric]\nunset = ["server.port"]\n')
+        found = opened(root).explain("server.port")
+        assert found.value == 80
+        assert [c.state for c in found.contributions] == ["unset", "wins"]
+        assert found.decided_by
 
     def test_the_rule_in_words(self, tmp_path: Path) -> None:
         """Equal layers, a lone layer, and a policy are named."""
