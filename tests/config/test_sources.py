@@ -282,7 +282,7 @@ class TestSecrets:
         assert "expected a string: pin" in report
         assert "shadows a secret from oneiric.toml:2:7" in report
         (house.root / "oneiric.local.toml").unlink()
-        assert "expected a list: tokens" in house.report("tokens = 3\n", schema=Many)
+        assert "expected a list, got integer 3: tokens" in house.report("tokens = 3\n", schema=Many)
         assert "which is nowhere" in house.report('pin = "${secret:gone}"\n', schema=Many)
 
     def test_references_are_equal_by_name(self) -> None:
