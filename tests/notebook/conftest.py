@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,6 +48,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iter
 
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.chdir(folder)
+    # A documentation example that was run before has put its last value there, and IPython
+    # leaves `_` alone where it is the language's own.
+    monkeypatch.delattr(builtins, "_", raising=False)
     config = Config()
     config.HistoryManager.enabled = False
     interactive.InteractiveShell.clear_instance()
