@@ -8,9 +8,10 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
-# Locks stand beside each other: the lab's is small, the developers' is whole.
+# Locks stand beside each other: the lab's is small, the developers' is whole, the peers are apart.
 LAB := .venv-lab
 DEV := .venv-dev
+BENCH := .venv-bench
 BIN := $(DEV)/bin
 PIP := -m pip --disable-pip-version-check --no-input
 PLUGINS := $(wildcard extensions/examples/*/pyproject.toml)
@@ -38,6 +39,13 @@ $(DEV)/.stamp: requirements/dev.txt pyproject.toml $(PLUGINS) | python
 	$(PYTHON) -m venv --clear $(DEV)
 	$(DEV)/bin/python $(PIP) install -q --require-hashes -r requirements/dev.txt
 	$(DEV)/bin/python $(PIP) install -q --no-deps --no-build-isolation -e . $(foreach p,$(PLUGINS),-e $(dir $(p)))
+	touch $@
+
+# The peers bring plugins of pytest, which must not touch the project's own tests.
+$(BENCH)/.stamp: requirements/bench.txt pyproject.toml $(PLUGINS) | python
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python $(PIP) install -q --require-hashes -r requirements/bench.txt
+	$(BENCH)/bin/python $(PIP) install -q --no-deps --no-build-isolation -e . $(foreach p,$(PLUGINS),-e $(dir $(p)))
 	touch $@
 
 lab: $(LAB)/.stamp  ## set everything up and open the workbench on the sample workspace
@@ -76,9 +84,11 @@ golden: $(DEV)/.stamp  ## rebuild the golden files; a change must be meant
 	ONEIRIC_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden
 	git status --short tests/golden
 
-bench: $(DEV)/.stamp  ## measure beside the peers and write docs/explanation/performance.md
-	$(BIN)/python $(PIP) install -q -r requirements/bench.txt
-	$(BIN)/python -m pytest -q tests/bench --benchmark-only --benchmark-json=build/bench.json
+bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/performance.md
+	@mkdir -p build
+	$(BENCH)/bin/python -m pytest -q -p no:cacheprovider --benchmark-disable-gc --benchmark-quiet \
+	  --benchmark-json=build/bench.json tests/bench
+	$(BENCH)/bin/python scripts/performance.py build/bench.json docs/explanation/performance.md
 
 docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html
@@ -87,4 +97,4 @@ lock:  ## write the locks anew (needs uv)
 	bash scripts/lock.sh
 
 clean:  ## remove what was built
-	rm -rf $(LAB) $(DEV) build dist docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(LAB) $(DEV) $(BENCH) build dist docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

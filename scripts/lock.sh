@@ -8,3 +8,5 @@ flags=(--universal --python-version 3.11 --generate-hashes --fork-strategy fewes
 # The build backend is locked too: the project is installed without build isolation.
 uv pip compile "${flags[@]}" --extra lab --extra yaml --group build pyproject.toml -o requirements/lab.txt
 uv pip compile "${flags[@]}" --extra test --extra docs --group build --group gates pyproject.toml -o requirements/dev.txt
+# The peers have an environment of their own; what both hold is one version.
+uv pip compile "${flags[@]}" --constraint requirements/dev.txt --extra bench --group build pyproject.toml -o requirements/bench.txt
