@@ -102,8 +102,9 @@ def _unknown(name: str, prefix: str, known: list[str], origin: Origin) -> Fault:
 def from_text(text: str, info: FieldInfo) -> object:
     """Return *text* as the field takes it: TOML for lists and tables, else the text itself."""
     stripped = text.strip()
-    wants_list = any(get_origin(m) in {list, tuple, set, frozenset} for m in _members(info))
-    if (wants_list and stripped.startswith("[")) or (info.table and stripped.startswith("{")):
+    if (stripped.startswith("[") and _wants_list(info)) or (
+        info.table and stripped.startswith("{")
+    ):
         import tomllib  # noqa: PLC0415 - only a variable that holds a list pays
 
         try:
@@ -113,10 +114,10 @@ def from_text(text: str, info: FieldInfo) -> object:
     return text
 
 
-def _members(info: FieldInfo) -> list[Any]:
+def _wants_list(info: FieldInfo) -> bool:
     from ._schema import _members as members  # noqa: PLC0415 - typing helpers, only here
 
-    return members(info.annotation)
+    return any(get_origin(m) in {list, tuple, set, frozenset} for m in members(info.annotation))
 
 
 def read_sets(

@@ -35,6 +35,9 @@ _DEEPEST = 64
 _MOST_LEVELS = 100
 _TOO_DEEP = "the document nests too deep"
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
+# The dots of each line, lines apart.
+_NOT_DOTS = bytes(b for b in range(256) if b not in b".\n\r")
+_MANY_DOTS = b"." * (_DEEPEST + 1)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -88,7 +91,7 @@ def parse(
         tree = _json(source, text)
     else:
         tree = _yaml(source, text)
-    if _may_be_deep(source.data) and _depth(tree) > _MOST_LEVELS:
+    if source.may_be_deep and _depth(tree) > _MOST_LEVELS:
         source.fail(_deepest(text), 1, _TOO_DEEP, f"keep it below {_MOST_LEVELS} levels")
     if not isinstance(tree, dict):
         source.fail(
@@ -102,6 +105,11 @@ class _Source:
 
     def __init__(self, data: bytes, name: str, layer: str) -> None:
         self.data, self.name, self.layer = data, name, layer
+
+    @cached_property
+    def may_be_deep(self) -> bool:
+        """Whether brackets or dotted keys could nest deep; false alarms are cheap."""
+        return not nests_shallow(self.data) or _MANY_DOTS in self.data.translate(None, _NOT_DOTS)
 
     def text(self) -> str:
         try:
@@ -163,15 +171,6 @@ def nests_shallow(data: bytes, limit: int = _DEEPEST) -> bool:
     return not brackets
 
 
-def _may_be_deep(data: bytes) -> bool:
-    """Tell whether brackets or dotted keys could nest deep; false alarms are cheap."""
-    if not nests_shallow(data):
-        return True
-    return data.count(b".") > _DEEPEST and any(
-        line.count(b".") > _DEEPEST for line in data.splitlines()
-    )
-
-
 def _depth(tree: object) -> int:
     """Return how deep *tree* nests, without calling itself."""
     depth, level = 0, [tree]
@@ -191,7 +190,7 @@ def _toml(source: _Source, text: str, reader: Reader) -> dict[str, Any]:
     if reader == "toml-rs" and fast is None:
         raise MissingExtraError("toml-rs is not installed", extra="fast")
     # toml-rs takes a second byte order mark, which TOML 1.0 does not.
-    if fast is not None and not text.startswith("\ufeff") and not _may_be_deep(source.data):
+    if fast is not None and not text.startswith("\ufeff") and not source.may_be_deep:
         try:
             return fast(text)
         except ValueError:

@@ -86,6 +86,7 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     tree = fold(layers, strategies, clash)
     faults += clashes
     secrets = SecretSource(inputs.environ, (secret_folder,), inputs.secret_providers)
+    merged = tree
     tree = _hide(tree, infos)
     targets: dict[Path, list[Path]] = {}
     if _mentions_interpolation(layers):
@@ -111,7 +112,8 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     if user is not None and user_info is not None:
         config, more = validate(user, rest, user_info, locator)
         faults += [fault for fault in more if fault.origin not in clashing]
-    if not faults:
+    # What was merged holds no reference: those come from hiding and from interpolation.
+    if not faults and tree is not merged:
         faults += _missing_secrets(tree, secrets, locator)
     if faults or settings is None:
         raise InvalidConfigError(dict.fromkeys(faults))
@@ -228,19 +230,30 @@ def _place(locator: Locator, path: Path) -> tuple[Origin | None, Excerpt | None]
 
 
 def _missing_secrets(tree: dict[str, Any], secrets: SecretSource, locator: Locator) -> list[Fault]:
-    faults = []
-    for path, value in leaves(tree):
-        # Providers that were passed in may ask a network: they are not asked at load.
-        if isinstance(value, SecretRef) and not secrets.providers and value.find() is None:
-            faults.append(
-                locator.fault(
-                    "secret-missing",
-                    f"{render_path(path)} needs the secret `{value.id}`, which is nowhere",
-                    path,
-                    fix=f"write it to secrets/{value.id}, or set its variable",
-                )
-            )
-    return faults
+    # Providers that were passed in may ask a network: they are not asked at load.
+    if secrets.providers:
+        return []
+    return [
+        locator.fault(
+            "secret-missing",
+            f"{render_path(path)} needs the secret `{ref.id}`, which is nowhere",
+            path,
+            fix=f"write it to secrets/{ref.id}, or set its variable",
+        )
+        for path, ref in _references(tree)
+        if ref.find() is None
+    ]
+
+
+def _references(tree: dict[str, Any]) -> list[tuple[Path, SecretRef]]:
+    """Return the references to secrets with their paths; no path is made for what is none."""
+    out: list[tuple[Path, SecretRef]] = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            out += [((key, *path), ref) for path, ref in _references(value)]
+        elif isinstance(value, SecretRef):
+            out.append(((key,), value))
+    return out
 
 
 def _notes(layers: list[Layer], inputs: Inputs, locator: Locator) -> list[Fault]:

