@@ -82,7 +82,7 @@ def parse(
         ParseError: The document is not what its format demands, with line and column.
         MissingExtraError: YAML without PyYAML.
     """
-    source = _Source(data.removeprefix(_BOM), name, layer)
+    source = _Source(data.removeprefix(_BOM), format, name, layer)
     text = source.text()
     tree: object
     if format == "toml":
@@ -103,13 +103,16 @@ def parse(
 class _Source:
     """What a message about a document needs."""
 
-    def __init__(self, data: bytes, name: str, layer: str) -> None:
-        self.data, self.name, self.layer = data, name, layer
+    def __init__(self, data: bytes, format: Format, name: str, layer: str) -> None:
+        self.data, self.format, self.name, self.layer = data, format, name, layer
 
     @cached_property
     def may_be_deep(self) -> bool:
         """Whether brackets or dotted keys could nest deep; false alarms are cheap."""
-        return not nests_shallow(self.data) or _MANY_DOTS in self.data.translate(None, _NOT_DOTS)
+        if not nests_shallow(self.data):
+            return True
+        # Only TOML has dotted keys.
+        return self.format == "toml" and _MANY_DOTS in self.data.translate(None, _NOT_DOTS)
 
     def text(self) -> str:
         try:

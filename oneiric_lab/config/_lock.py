@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from oneiric_lab.errors import Fault, InvalidConfigError, LockMismatchError, Ori
 
 from ._formats import parse
 from ._layers import PROJECT, Layer
-from ._paths import get, leaves, put, render_path
+from ._paths import get, leaves, parse_path, put, render_path
 from ._schema import describe, is_built_in
 from ._secrets import SecretRef, SecretSource
 from ._settings import Settings
@@ -23,13 +25,29 @@ from ._snapshot import Snapshot, plain
 from ._validate import Locator, expand, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ._inputs import Inputs
+    from ._paths import Path
     from ._schema import SchemaInfo
 
 SCHEMA = 1
-_PARTS = {"schema", "profiles", "known_profiles", "values", "origins", "layers", "components"}
+_PARTS: dict[str, type] = {
+    "schema": int,
+    "profiles": list,
+    "known_profiles": list,
+    "values": dict,
+    "origins": dict,
+    "layers": list,
+    "components": dict,
+    "digest": str,
+}
+# The digest is the last member, and covers the bytes of all others: to read them in order
+# again, as a canonical form would need, takes longer than all the rest of a load.
+_TAIL = re.compile(rb',\n "digest": "(sha256:[0-9a-f]{64})"\n}\s*\Z')
+_PLACE = re.compile(r"(?P<file>.+):(?P<line>\d+):(?P<column>\d+)")
+_AT = " @ "
+_END = b"\n}"
 _REFERENCE = "${secret:"
 
 
@@ -67,15 +85,16 @@ def freeze(snapshot: Snapshot, components: Mapping[str, Mapping[str, str]]) -> b
         "layers": [list(row) for row in layer_digests(snapshot)],
         "components": {target: dict(facts) for target, facts in sorted(components.items())},
     }
-    text = json.dumps({**content, "digest": _digest(content)}, indent=1, ensure_ascii=False)
-    return (text + "\n").encode()
+    # A variable may hold bytes that are no UTF-8, which JSON can spell: \\udcff.
+    text = json.dumps(content, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return text[: -len(_END)] + f',\n "digest": "{_digest(text)}"\n}}\n'.encode()
 
 
 def layer_digests(snapshot: Snapshot) -> tuple[tuple[str, str | None, str], ...]:
     """Return each layer with its file and the digest of what it says, secrets by reference."""
     infos = _infos(snapshot.inputs)
     return tuple(
-        (layer.name, layer.file, _digest(_masked(_hidden(layer, infos))))
+        (layer.name, layer.file, _digest(_canonical(_masked(_hidden(layer, infos)))))
         for layer in snapshot.layers
     )
 
@@ -94,13 +113,13 @@ def thaw(data: bytes, inputs: Inputs, *, name: str) -> Locked:
         InvalidConfigError: Its values do not fit the model any more, or a secret is missing.
     """
     tree = parse(data, format="json", name=name, layer="lock").tree
-    _check(tree, name)
+    _check(tree, data, name)
     secrets = SecretSource(
         inputs.environ, (inputs.root / _secret_folder(tree["values"]),), inputs.secret_providers
     )
-    values = _revealing(tree["values"], secrets)
-    names = {path: _origin(tree["origins"][render_path(path)]) for path, _ in leaves(values)}
-    layer = Layer("lock", PROJECT, values, names=names)
+    # Only a text with an expression needs a walk through all values.
+    values = _revealing(tree["values"], secrets) if b"${" in data else tree["values"]
+    layer = Layer("lock", PROJECT, values, names=_Places(tree["origins"]))
     infos = _infos(inputs)
     locator = Locator([layer], infos)
     user = inputs.schema
@@ -111,7 +130,7 @@ def thaw(data: bytes, inputs: Inputs, *, name: str) -> Locked:
         rest = {key: value for key, value in values.items() if key not in own}
         config, more = validate(user, rest, infos[1], locator)
         faults = [*faults, *more]
-    if not faults and not secrets.providers:
+    if not faults and not secrets.providers and values is not tree["values"]:
         faults = [*_missing(values, name)]
     if faults:
         raise InvalidConfigError(faults)
@@ -226,21 +245,56 @@ def _secret_folder(values: dict[str, Any]) -> str:
     return folder if isinstance(folder, str) else "secrets"
 
 
-def _place(origin: Origin) -> list[object]:
+class _Places(Mapping["Path", Origin]):
+    """The origins of a lock file, made when somebody asks."""
+
+    def __init__(self, origins: dict[str, Any]) -> None:
+        self._origins = origins
+
+    def __getitem__(self, path: Path) -> Origin:
+        return _origin(self._origins[render_path(path)])
+
+    def __iter__(self) -> Iterator[Path]:
+        return map(parse_path, self._origins)
+
+    def __len__(self) -> int:
+        return len(self._origins)
+
+
+def _place(origin: Origin) -> object:
+    """Return *origin* as one line of text, which is read fast, or as its parts."""
+    place = origin.name
+    if origin.file is not None:
+        place = f"{origin.file}:{origin.line}:{origin.column}"
+    text = origin.layer if place is None else f"{origin.layer}{_AT}{place}"
+    if _origin(text) == Origin(
+        origin.layer, origin.file, origin.line, origin.column, name=origin.name
+    ):
+        return text
     return [origin.layer, origin.file, origin.line, origin.column, origin.name]
 
 
-def _origin(place: Sequence[Any]) -> Origin:
+def _origin(place: Any) -> Origin:
+    if isinstance(place, str):
+        layer, at, where = place.partition(_AT)
+        match = _PLACE.fullmatch(where)
+        if match is not None:
+            return Origin(layer, match["file"], int(match["line"]), int(match["column"]))
+        return Origin(layer, name=where if at else None)
     layer, file, line, column, name = place
     return Origin(layer, file, line, column, name=name)
 
 
-def _digest(value: object) -> str:
+def _canonical(value: object) -> bytes:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text.encode("utf-8", "surrogatepass")
 
 
-def _check(tree: dict[str, Any], name: str) -> None:
+def _digest(text: bytes) -> str:
+    return "sha256:" + hashlib.sha256(text).hexdigest()
+
+
+def _check(tree: dict[str, Any], data: bytes, name: str) -> None:
     """Refuse what is no lock file of ours, or was changed by hand."""
     origin = Origin("lock", name, 1, 1)
     if tree.get("schema") != SCHEMA:
@@ -252,8 +306,13 @@ def _check(tree: dict[str, Any], name: str) -> None:
                 fix="write it anew: freeze",
             )
         )
-    content = {key: value for key, value in tree.items() if key != "digest"}
-    if content.keys() != _PARTS or tree.get("digest") != _digest(content):
+    # A checkout may have turned the ends of lines.
+    text = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+    tail = _TAIL.match(text, max(text.rfind(b","), 0))
+    whole = tree.keys() == _PARTS.keys() and all(
+        isinstance(tree[part], kind) for part, kind in _PARTS.items()
+    )
+    if not whole or tail is None or _digest(text[: tail.start()] + _END) != tail[1].decode():
         raise LockMismatchError(
             Fault(
                 "lock-altered",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,6 +78,36 @@ class TestFreeze:
         workspace.local('key = "another-secret"\n').open().freeze()
         assert file.read_bytes() == before
 
+    def test_places_of_every_shape(self, workspace: Workspace) -> None:
+        """Files, variables, names that look like files, and dotenv lines come back as they were."""
+        (workspace.path / ".env").write_text("SHOP_NOTE=from dotenv\n")
+        workspace.project(
+            '[app]\nname = "shop"\n[server]\nport = 1\n[plugins]\nauto_load = false\n'
+        )
+        sides = {
+            "dotenv": workspace.open(environ={}),
+            "variable": workspace.open(environ={"SHOP_SERVER__PORT": "2", "SHOP_NOTE": "x"}),
+            "option": workspace.open(environ={}, set=["server.port=3"]),
+        }
+        for lab in sides.values():
+            lab.freeze()
+            then = thawed(workspace)
+            for path in ("server.port", "note", "app.name"):
+                assert then.origin(path) == replace(lab.origin(path), width=None)
+
+    def test_a_variable_with_bytes_that_are_no_utf_8(self, workspace: Workspace) -> None:
+        """What the environment holds is written, and read again."""
+        workspace.project('[app]\nname = "shop"\n')
+        workspace.open(environ={"SHOP_SERVER__PORT": "5", "SHOP_NOTE": "a\udcffb"}).freeze()
+        assert thawed(workspace).config.note == "a\udcffb"
+
+    def test_line_ends_of_another_platform(self, workspace: Workspace) -> None:
+        """A checkout that turned the ends of lines opens as well."""
+        workspace.open().freeze()
+        file = workspace.path / "oneiric.lock.json"
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+        assert thawed(workspace).config.server.port == 8080
+
     def test_the_same_state_gives_the_same_bytes(self, workspace: Workspace) -> None:
         """Freezing twice changes nothing, nor does a comment."""
         file = workspace.path / "oneiric.lock.json"
@@ -138,6 +170,18 @@ class TestRefusals:
         file.write_text("{}")
         with pytest.raises(LockMismatchError):
             thawed(workspace, schema=None)
+        whole = json.dumps(content, indent=1) + "\n"
+        file.write_text(whole.replace("8080", "8081"))
+        with pytest.raises(LockMismatchError, match="altered"):
+            thawed(workspace)
+        # A digest that fits does not make a lock file of what is none.
+        body = json.dumps(
+            {**{k: v for k, v in content.items() if k != "digest"}, "origins": 5}, indent=1
+        )
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        file.write_text(f'{body[:-2]},\n "digest": "sha256:{digest}"\n}}\n')
+        with pytest.raises(LockMismatchError, match="altered"):
+            thawed(workspace)
         file.write_text('{"a": ')
         with pytest.raises(ParseError):
             thawed(workspace)
