@@ -87,7 +87,7 @@ golden: $(DEV)/.stamp  ## rebuild the golden files; a change must be meant
 bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/performance.md
 	@mkdir -p build
 	$(BENCH)/bin/python -m pytest -q -p no:cacheprovider --benchmark-disable-gc --benchmark-quiet \
-	  --benchmark-json=build/bench.json tests/bench
+	  --benchmark-timer=time.process_time --benchmark-min-time=0.0005 --benchmark-json=build/bench.json tests/bench
 	$(BENCH)/bin/python scripts/performance.py build/bench.json docs/explanation/performance.md
 
 docs: $(DEV)/.stamp  ## build the documentation, warnings are errors

@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 pytest_plugins = ["pytester"]
 
@@ -24,6 +25,13 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("ONEIRIC_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the benchmarks out unless they are named: `make bench` brings what they need."""
+    if collection_path.name != "bench" or any("bench" in given for given in config.args):
+        return None
+    return True
 
 
 @pytest.hookimpl(wrapper=True)

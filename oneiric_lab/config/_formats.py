@@ -35,8 +35,7 @@ _DEEPEST = 64
 _MOST_LEVELS = 100
 _TOO_DEEP = "the document nests too deep"
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
-# The dots of each line, lines apart.
-_NOT_DOTS = bytes(b for b in range(256) if b not in b".\n\r")
+_NO_SHAPE = bytes(b for b in range(256) if b not in b"[]{}.\n\r")
 _MANY_DOTS = b"." * (_DEEPEST + 1)
 _BOM = b"\xef\xbb\xbf"
 
@@ -109,10 +108,11 @@ class _Source:
     @cached_property
     def may_be_deep(self) -> bool:
         """Whether brackets or dotted keys could nest deep; false alarms are cheap."""
-        if not nests_shallow(self.data):
+        shape = self.data.translate(None, _NO_SHAPE)
+        if not nests_shallow(shape):
             return True
         # Only TOML has dotted keys.
-        return self.format == "toml" and _MANY_DOTS in self.data.translate(None, _NOT_DOTS)
+        return self.format == "toml" and _MANY_DOTS in shape.translate(None, b"[]{}")
 
     def text(self) -> str:
         try:

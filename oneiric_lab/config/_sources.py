@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import replace
@@ -81,15 +82,15 @@ class Sources:
             return None
         try:
             at = time.time_ns()
-            document = self._parse(read(path, shown=self.shown(path)), layer, at)
+            shown = self.shown(path)
+            document = self._parse(read(path, shown=shown), shown, layer, at)
         except OneiricError as error:
             self.faults.extend(_with_layer(fault, layer) for fault in error.faults)
             return None
         self.documents[path] = document
         return document
 
-    def _parse(self, data: FileData, layer: str, at: int) -> Document:
-        name = self.shown(data.path)
+    def _parse(self, data: FileData, name: str, layer: str, at: int) -> Document:
         known = self._cache.get(data.path)
         found = data.digest
         if known is not None and known.digest == found:
@@ -136,11 +137,12 @@ class Sources:
             tables = layer.tree.get("profiles")
             if isinstance(tables, dict):
                 out.update(dict.fromkeys(tables))
-        if self.inputs.root.is_dir():
-            for path in sorted(self.inputs.root.glob("oneiric.*.*")):
-                match = _PROFILE_FILE.match(path.name)
-                if match is not None and path.name not in NO_PROFILES:
-                    out[match[1]] = path
+        root = self.inputs.root
+        if root.is_dir():
+            for name in sorted(os.listdir(root)):  # noqa: PTH208 - names are all that is asked
+                match = _PROFILE_FILE.match(name)
+                if match is not None and name not in NO_PROFILES:
+                    out[match[1]] = root / name
         return out
 
     def active_profiles(self, layers: list[Layer]) -> tuple[tuple[str, ...], Origin | None]:
@@ -158,10 +160,13 @@ class Sources:
         return (), None
 
     def profiles(
-        self, below: list[Layer], names: tuple[str, ...], asked: Origin | None
+        self,
+        below: list[Layer],
+        names: tuple[str, ...],
+        asked: Origin | None,
+        known: Mapping[str, FilePath | None],
     ) -> list[Layer]:
         """Return the layers of the active profiles: tables, then the file, in order."""
-        known = self.known_profiles(below)
         out: list[Layer] = []
         self._check_tables(below)
         for name in names:

@@ -119,7 +119,10 @@ def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> Fil
             )
         with os.fdopen(handle, "rb", closefd=False) as stream:
             try:
-                data = stream.read(limit + 1)
+                # The room for the limit would be made for every file, however small.
+                data = stream.read(min(found.st_size, limit) + 1)
+                if len(data) > found.st_size:
+                    data += stream.read(limit + 1 - len(data))
             except OSError as error:
                 raise FileAccessError(
                     fault(

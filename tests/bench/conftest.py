@@ -50,9 +50,7 @@ def tables(keys: int, seed: int, share: float) -> dict[str, dict[str, Any]]:
     source = random.Random(seed)
     out: dict[str, dict[str, Any]] = {}
     for table in range(keys // 10):
-        said = {
-            f"k{key}": _value(key % 5, source) for key in range(10) if source.random() < share
-        }
+        said = {f"k{key}": _value(key % 5, source) for key in range(10) if source.random() < share}
         if said:
             out[f"s{table}"] = said
     return out
@@ -115,13 +113,20 @@ class Layers:
         """Return the snapshot."""
         return load(self.inputs())
 
-    @property
-    def merged(self) -> dict[str, Any]:
-        """What every system must come to."""
-        out = model(self.keys)().model_dump()
+    def said_by_layers(self) -> dict[str, dict[str, Any]]:
+        """What every system must come to, the defaults of the schema left out."""
+        out: dict[str, dict[str, Any]] = {}
         for tree in (*self.trees, self.said):
             for name, table in tree.items():
-                out[name] |= table
+                out.setdefault(name, {}).update(table)
+        return out
+
+    @property
+    def merged(self) -> dict[str, Any]:
+        """The same with the defaults."""
+        out = model(self.keys)().model_dump()
+        for name, table in self.said_by_layers().items():
+            out[name] |= table
         return out
 
 
@@ -136,11 +141,9 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Layers]:
     return make
 
 
-@pytest.fixture(params=["tomllib", "toml-rs"])
-def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Read TOML by one of the two readers."""
+@pytest.fixture
+def tomllib_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read TOML by the standard library, as where the fast reader is not installed."""
     from oneiric_lab.config import _formats
 
-    if request.param == "tomllib":
-        monkeypatch.setattr(_formats, "_fast_reader", lambda: None)
-    return str(request.param)
+    monkeypatch.setattr(_formats, "_fast_reader", lambda: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from oneiric_lab.files import MAX_BYTES, digest, read, stat_key
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 
 def refusal(path: Path, **options: object) -> FileAccessError:
@@ -143,6 +143,17 @@ class TestRead:
 
         assert error.code == "file-too-large"
         assert "big.toml has 17,777,216 bytes; at most 16,777,216 are read" in str(error)
+
+    def test_a_file_that_says_it_is_empty(self) -> None:
+        """
+        Files of the kernel have no size and are read whole, to the limit.
+        """
+        path = Path("/proc/self/status")
+        if not path.exists():
+            pytest.skip("only on Linux")
+
+        assert read(path).data.startswith(b"Name:")
+        assert refusal(path, limit=4).code == "file-too-large"
 
 
 class TestStatKey:

@@ -1,0 +1,268 @@
+"""Write docs/explanation/performance.md from what `make bench` measured.
+
+Usage: performance.py BENCH_JSON PAGE
+
+The bounds stand here once, beside the words of the page. Figures are the least of all
+rounds: what else runs on a machine only ever adds to a time.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a row must hold.
+
+    Attributes:
+        row: The row's name.
+        most: A factor of *beside*, or seconds where that is None.
+        beside: The row it is compared with; `minus:ROW` takes that row's time off.
+        group: Where *beside* stands, if not in the same group.
+        why: Why it is missed, where it is known to be.
+    """
+
+    row: str
+    most: float
+    beside: str | None = None
+    group: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: what was asked, then a table for each group."""
+
+    title: str
+    text: str
+    groups: dict[str, str]
+    """Group to the caption of its table."""
+    beside: str = ""
+    """The row that all others are compared with."""
+    bounds: tuple[Bound, ...] = ()
+
+
+PEER = "pydantic-settings"
+FLOOR = "a dictionary, (domain, key) to candidate"
+HEAD = """\
+# Performance
+
+<!-- Written by `make bench`; change scripts/performance.py instead. -->
+
+`make bench` installs the peers from a lock of their own, measures everything below in one run on
+one machine, and writes this page.
+
+- Machine: {model}, {cores} cores, {system}.
+- Python {python_version}, {python_implementation}. The collector of garbage is off while
+  something is measured, for all alike.
+- Times are CPU time unless a section says otherwise. The least of all rounds counts; spread is
+  the distance between the quartiles, over the median.
+"""
+US, MS = 1e-6, 1e-3
+COUNTS = (1, 10, 100, 1000)
+
+SECTIONS = (
+    Section(
+        "Loading configuration",
+        "Three TOML files (all keys, a fifth, a twentieth) and one key in a hundred as a variable, "
+        "merged and validated by a model; files and modules are warm. Each system is asked once "
+        "whether it came to the same values. pydantic-settings merges deep and reads the "
+        "variables. OmegaConf gets what tomllib read and validates nothing; Hydra and confuse get "
+        "the same layers as YAML; dynaconf joins lists where it merges tables, so lists are left "
+        "out of its comparison.",
+        {"load 2000": "2,000 keys", "load 100": "100 keys"},
+        PEER,
+        (
+            Bound("oneiric-lab, tomllib", 0.7, PEER, "load 2000"),
+            Bound("oneiric-lab, toml-rs", 0.1, PEER, "load 2000"),
+            Bound("oneiric-lab, lock file", 0.1, PEER, "load 2000"),
+        ),
+    ),
+    Section(
+        "Reloading",
+        "The file of the active profile was written anew; the other two have the bytes that they "
+        "had, and are not parsed again. 2,000 keys, tomllib.",
+        {"reload 2000": ""},
+        "full load",
+        (Bound("reload", 0.4, "full load"),),
+    ),
+    Section(
+        "Reading a value",
+        "`lab.config` is a slot that a publish writes, and what it holds is the model itself.",
+        {"attribute": ""},
+        "holder.config.s7.k3, a bare pydantic model",
+        (Bound("lab.config.s7.k3", 1.2, "holder.config.s7.k3, a bare pydantic model"),),
+    ),
+    Section(
+        "Asking where a value was said",
+        "The first question to a file builds the index of its places. 2,000 keys.",
+        {"origin": ""},
+        "",
+        (Bound("first question", 10 * MS), Bound("later questions", 50 * US)),
+    ),
+    Section(
+        "Resolving a component",
+        "Fifty keys are known and one is asked for, a thousand times in a loop. The peers return "
+        "a singleton that they made before; they choose among one candidate. pluggy, whose calls "
+        "take keywords only, is called inside a `lambda`.",
+        {f"resolve {count}": f"{count:,} for each key" for count in COUNTS},
+        FLOOR,
+        tuple(
+            bound
+            for count in COUNTS
+            for bound in (
+                Bound("registry.resolve(domain, key)", 1.8, FLOOR, f"resolve {count}"),
+                Bound("registry.resolve(domain, key, need)", 5, FLOOR, f"resolve {count}"),
+                Bound("handle.candidate", 0.6, FLOOR, f"resolve {count}"),
+            )
+        ),
+    ),
+    Section(
+        "Explaining and publishing",
+        "Candidates are built before; a publish ranks them and puts one generation in force.",
+        {"explain": "", "publish": "", "publish one key": ""},
+        "",
+        (
+            Bound("registry.explain, 100 candidates", 150 * US),
+            Bound("2,500 candidates, ten a key", 3 * MS),
+            Bound("100,000 candidates, ten a key", 200 * MS),
+            # Linear: four times as many may take four times as long, and a quarter more for
+            # the caches of the machine, which the larger number outgrows.
+            Bound("100,000 candidates, ten a key", 4 * 1.25, "25,000 candidates, ten a key"),
+            Bound("4,000 candidates of one key", 4 * 1.25, "1,000 candidates of one key"),
+        ),
+    ),
+    Section(
+        "Reading while another thread publishes",
+        "Four threads read a million times in all; a fifth publishes as fast as it can. Each "
+        "answer must be one that was published, and no reader may see an older one after a newer.",
+        {"threads": ""},
+    ),
+    Section(
+        "Starting",
+        "CPU time of whole processes, warm. Bare Python is taken off the import.",
+        {"import": "", "shell": ""},
+        "",
+        (
+            Bound("import oneiric_lab", 40 * MS, "minus:bare Python"),
+            Bound("oneiric-lab --help", 200 * MS),
+            Bound("oneiric-lab explain server.port, on the sample", 400 * MS),
+            Bound("oneiric-lab explain adapter:cache, on the sample", 400 * MS),
+            Bound("Tab in bash: a verb", 150 * MS),
+            Bound("Tab in bash: a value", 150 * MS),
+        ),
+    ),
+    Section(
+        "The Tab key in a notebook",
+        "From the request to the kernel to its reply, by the clock of the wall; the first Tab, "
+        "which opens the workspace, is not counted.",
+        {"tab": ""},
+        "",
+        (Bound("Tab behind `%oneiric explain t1.s`, 5,000 keys", 10 * MS),),
+    ),
+)
+
+
+def shown(seconds: float) -> str:
+    """Return a time as people read it.
+
+    Example:
+        >>> shown(0.01234), shown(9.87e-08)
+        ('12.3 ms', '98.7 ns')
+    """
+    for unit, size in (("s", 1.0), ("ms", MS), ("µs", US), ("ns", 1e-9)):
+        if seconds >= size or unit == "ns":
+            value = seconds / size
+            return f"{value:.{max(0, 2 - len(str(int(value))) + 1)}f} {unit}"
+    raise AssertionError
+
+
+class Measured:
+    """The rows of a run, by group and name."""
+
+    def __init__(self, run: dict[str, Any]) -> None:
+        self.machine = run["machine_info"]
+        self.groups: dict[str, dict[str, dict[str, Any]]] = {}
+        for entry in run["benchmarks"]:
+            rows = self.groups.setdefault(entry["group"], {})
+            info, stats = entry["extra_info"], entry["stats"]
+            times = {name: stats[name] / info.get("calls", 1) for name in ("min", "median", "iqr")}
+            rows[info["row"]] = {**info, **times, "rounds": stats["rounds"]}
+
+    def least(self, group: str, row: str) -> float:
+        """Return the least time of a row, in seconds."""
+        return float(self.groups[group][row]["min"])
+
+    def held(self, section: Section, bound: Bound) -> tuple[str, str, float]:
+        """Return the bound and what was measured as text, and how far that is of the bound."""
+        group = bound.group or next(g for g in section.groups if bound.row in self.groups[g])
+        got = self.least(group, bound.row)
+        if bound.beside is None:
+            return f"≤ {shown(bound.most)}", shown(got), got / bound.most
+        if bound.beside.startswith("minus:"):
+            got -= self.least(group, bound.beside.removeprefix("minus:"))
+            return f"≤ {shown(bound.most)} more", f"{shown(got)} more", got / bound.most
+        ratio = got / self.least(group, bound.beside)
+        return f"≤ {bound.most:g} x", f"{ratio:.3g} x", ratio / bound.most
+
+
+def table(measured: Measured, section: Section, group: str) -> list[str]:
+    """Return the table of a group, the fastest row first."""
+    rows = sorted(measured.groups[group].items(), key=lambda row: row[1]["min"])
+    beside = section.beside if section.beside in dict(rows) else ""
+    head = ["", "least", "median", "spread", "rounds", *(["ratio"] if beside else [])]
+    out = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    for name, stats in rows:
+        spread = f"{stats['iqr'] / stats['median']:.0%}" if stats["rounds"] > 1 else ""
+        cells = [name, shown(stats["min"]), shown(stats["median"]), spread, f"{stats['rounds']:,}"]
+        if beside:
+            cells.append(f"{stats['min'] / measured.least(group, beside):.3g}")
+        out.append("| " + " | ".join(cells) + " |")
+    notes = [stats["note"] for _, stats in rows if "note" in stats]
+    return [*out, *(f"\n{note[0].upper()}{note[1:]}." for note in notes)]
+
+
+def page(measured: Measured) -> str:
+    """Return the whole page."""
+    machine, cpu = measured.machine, measured.machine["cpu"]
+    model = cpu.get("brand_raw", machine["processor"] or machine["machine"])
+    out = [HEAD.format(model=model, cores=cpu.get("count", "?"), **machine)]
+    missed: list[str] = []
+    for section in SECTIONS:
+        out += [f"## {section.title}", "", section.text, ""]
+        for group, caption in section.groups.items():
+            if caption:
+                out += [f"**{caption}**", ""]
+            out += [*table(measured, section, group), ""]
+        if not section.bounds:
+            continue
+        out += ["| bound | | measured | |", "| --- | --- | ---: | --- |"]
+        for bound in section.bounds:
+            limit, got, part = measured.held(section, bound)
+            name = bound.row
+            if bound.group is not None and len(section.groups) > 1:
+                name += f" ({section.groups[bound.group]})"
+            verdict = "held" if part <= 1 else f"missed by {part - 1:.0%}"
+            out.append(f"| {name} | {limit} | {got} | {verdict} |")
+            if part > 1:
+                why = bound.why or "the reason is not known"
+                missed.append(f"- {name}: {got}, the bound is {limit}. Why: {why}.")
+        out.append("")
+    out += ["## What is missed", "", *(missed or ["Nothing, in this run."]), ""]
+    return "\n".join(out)
+
+
+def main(source: str, target: str) -> None:
+    """Read the measurements and write the page."""
+    text = page(Measured(json.loads(Path(source).read_text(encoding="utf-8"))))
+    Path(target).write_text(text, encoding="utf-8")
+    sys.stdout.write(text[text.index("## What is missed") :])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
