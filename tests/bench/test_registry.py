@@ -220,6 +220,7 @@ PEERS = {
 
 @pytest.mark.parametrize("peer", list(PEERS))
 def test_a_singleton_of_a_peer(benchmark: BenchmarkFixture, peer: str) -> None:
+    """Each is asked in its own idiom for one of fifty things."""
     provide, wanted = PEERS[peer]()
     given = () if wanted is None else (wanted,)
     assert isinstance(provide(*given), Thing)

@@ -118,6 +118,8 @@ def kernel(tmp_path: Path) -> Iterator[BlockingKernelClient]:
 
 @pytest.mark.benchmark(timer=time.perf_counter)
 def test_the_tab_key_in_a_kernel(benchmark: BenchmarkFixture, kernel: BlockingKernelClient) -> None:
+    """The reply holds the next segments of the path, and the workspace stays open."""
+
     def tab() -> dict[str, Any]:
         reply: dict[str, Any] = kernel.complete("%oneiric explain t1.s", reply=True, timeout=60)
         return reply

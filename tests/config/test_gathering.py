@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_a_load_reads_the_local_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has two doors, as a source of the profile's name and as a layer."""
     (tmp_path / "oneiric.toml").write_text("[app]\nname = 'shop'\n")
     (tmp_path / "oneiric.local.toml").write_text("[app]\ndebug = true\n")
     read: list[str] = []
@@ -30,6 +31,7 @@ def test_a_load_reads_the_local_file_once(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_faulty_local_file_is_told_of_once(tmp_path: Path) -> None:
+    """Nobody reads the same fault twice."""
     (tmp_path / "oneiric.local.toml").write_text("[app\n")
 
     with pytest.raises(InvalidConfigError) as caught:
@@ -40,6 +42,7 @@ def test_a_faulty_local_file_is_told_of_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_dots_are_counted_line_by_line(newline: str) -> None:
+    """Many dots in many lines nest nothing."""
     lines = [f"a{n} = '{'.' * 60}'" for n in range(40)]
 
     tree = _formats.parse(newline.join(lines).encode(), format="toml", name="a", layer="x").tree
@@ -48,6 +51,7 @@ def test_dots_are_counted_line_by_line(newline: str) -> None:
 
 
 def test_a_key_of_many_dots_is_refused_where_it_stands() -> None:
+    """A dotted key nests as tables do."""
     text = "x = 1\n" + ".".join(["a"] * 150) + " = 1\n"
 
     with pytest.raises(ParseError, match="nests too deep"):
