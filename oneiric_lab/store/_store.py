@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+KEPT = 100
+"""Changes of files that can be taken back; of older ones the history keeps all but the bytes."""
+
+_OLDEST_KEPT = "SELECT DISTINCT entry FROM file ORDER BY entry DESC LIMIT 1 OFFSET ?"
+
+
 class Store:
     """The store of one workspace; opened when something is to be kept or asked.
 
@@ -66,6 +72,11 @@ class Store:
                 "INSERT INTO file VALUES (?, ?, ?, ?)",
                 [(number, self._inside(f.path), f.before, f.after) for f in files],
             )
+            if files:
+                old = connection.execute(_OLDEST_KEPT, (KEPT - 1,)).fetchone()
+                # Asked apart: where there is none, sqlite 3.40 takes `<= (SELECT ...)` as true.
+                if old is not None:
+                    connection.execute("DELETE FROM file WHERE entry < ?", old)
             if undoes is not None:
                 marked = connection.execute(
                     "UPDATE entry SET undone_by = ? WHERE id = ? AND undone_by IS NULL",

@@ -128,6 +128,18 @@ class TestHistory:
         ]
         assert [one.detail for one in store.quarantined()] == ["?"]
 
+    def test_old_bytes_are_forgotten(self, root: Path) -> None:
+        """
+        Of the newest hundred changes the bytes are kept; the history keeps all of them.
+        """
+        store = store_in(root)
+        change = FileChange(root / "a", b"1", b"2")
+        numbers = [store.record("set", "project", "", files=[change]) for _ in range(101)]
+
+        assert store.files(numbers[0]) == []
+        assert store.files(numbers[1]) == [change]
+        assert len(store.history(limit=200)) == 101
+
 
 class TestUndoable:
     """Which change would be taken back."""
