@@ -1,6 +1,6 @@
 """One verb, one file: arguments in, a result out; prints nothing."""
 
-from ._context import Context, Interaction, Stream
+from ._context import Context, Interaction, Stream, Work
 from ._looks import Looks, split_looks
 from ._names import Names, known_names
 from ._root import VERBS, root, run
@@ -12,6 +12,7 @@ __all__ = [
     "Looks",
     "Names",
     "Stream",
+    "Work",
     "known_names",
     "root",
     "run",

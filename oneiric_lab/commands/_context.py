@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from oneiric_lab.errors import Fault, UsageError
 from ._names import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
 
     from oneiric_lab.lab import Lab
     from oneiric_lab.views import Result
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from ._names import Names
 
 _FILES = ("oneiric.toml", "oneiric.yaml", "oneiric.yml", "oneiric.json")
+
+
+Work = Callable[[Callable[[int, int, str], None], Callable[[], bool]], "Result"]
+"""Long work: told where its progress goes, and how to ask whether to stop."""
 
 
 class Held:
@@ -58,6 +63,7 @@ class Interaction:
         workspace: The folder that is meant when nobody says; a kernel remembers `-C`.
         labs: Open workspaces of this door, by options.
         progress: Told how far long work is: done, total, and what was just done.
+        submit: Starts long work and returns its job at once; None where a door has no jobs.
         current: The lab that is meant when nobody names a workspace: a kernel's own `lab`.
         takes_over: Whether a verb may keep the terminal until it ends; a kernel has none.
         names: What completion knows of a workspace, None where it does not open.
@@ -69,10 +75,17 @@ class Interaction:
     workspace: str = "."
     labs: dict[tuple[object, ...], Held] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, note: None
+    submit: Callable[[str, Work], Result] | None = None
     current: Callable[[], Lab[Any] | None] = lambda: None
     takes_over: bool = True
     names: Callable[[Context], Names | None] = known_names
     memo: tuple[object, object, Names] | None = None
+
+    def work(self, name: str, do: Work) -> Result:
+        """Do long work and return its result, or its job where the door has jobs."""
+        if self.submit is not None:
+            return self.submit(name, do)
+        return do(self.progress, lambda: False)
 
 
 @dataclass(frozen=True, slots=True)

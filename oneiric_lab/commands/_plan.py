@@ -33,9 +33,10 @@ def make_plan(
     """
     context = parts(ctx)
     where = layer or context.interaction.layer
-    body = None
+    body, source = None, "<plan>"
     if file not in {None, "-"}:
-        data = read(Path(str(file)), shown=str(file)).data
+        source = str(file)
+        data = read(Path(source), shown=source).data
         try:
             body = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -51,7 +52,7 @@ def make_plan(
     if body and body.strip():
         if sets or unset:
             raise UsageError("a text and --set together", fix="put the values into the text")
-        return context.lab().plan(body, layer=where)
+        return context.lab().plan(body, layer=where, source=source)
     if not sets and not unset:
         raise UsageError(Fault("usage", "nothing to plan", fix="plan --set server.port=9090"))
     return context.lab().plan(sets, layer=where, unset=unset)

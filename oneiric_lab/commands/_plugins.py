@@ -68,8 +68,13 @@ def command(ctx: click.Context, *, probe: bool, only: str | None, timeout: float
 
     With --probe every factory of the workspace is imported, each in a process of its own.
     Who fails goes into quarantine; who is sound again comes out. Exit 1 where one fails.
+    A notebook gets a job, which can be cancelled.
     """
     if not probe and only is None:
         return Plugins(discover())
     context = parts(ctx)
-    return context.lab().probe(only, timeout=timeout, done=context.interaction.progress)
+    lab = context.lab()
+    return context.interaction.work(
+        "probe",
+        lambda done, cancelled: lab.probe(only, timeout=timeout, done=done, cancelled=cancelled),
+    )

@@ -60,7 +60,8 @@ class Inputs:
         schema: The user's model, imported already.
         secret_providers: Asked for secrets after environment and folder.
         bare: Whether only the built-in tables matter, as before the user's model is known:
-            an expression that needs one of its defaults is then left out.
+            an expression that needs one of its defaults is then left out, and no secret is
+            looked for.
     """
 
     root: FilePath

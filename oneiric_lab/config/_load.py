@@ -114,7 +114,7 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
         config, more = validate(user, rest, user_info, locator)
         faults += [fault for fault in more if fault.origin not in clashing]
     # What was merged holds no reference: those come from hiding and from interpolation.
-    if not faults and tree is not merged:
+    if not faults and tree is not merged and not inputs.bare:
         faults += _missing_secrets(tree, secrets, locator)
     if faults or settings is None:
         raise InvalidConfigError(dict.fromkeys(faults))

@@ -98,6 +98,7 @@ def read_changes(
     snapshot: Snapshot,
     changes: Mapping[str, object] | Sequence[str] | str,
     unset: Sequence[str] = (),
+    source: str = "<plan>",
 ) -> tuple[Set | Unset, ...]:
     """Return *changes* as edits.
 
@@ -105,6 +106,7 @@ def read_changes(
         snapshot: Whose schema types the texts.
         changes: Path to value; or `path=value` texts; or one TOML text.
         unset: Paths to remove.
+        source: How messages call the TOML text, such as its file.
 
     Raises:
         ParseError: The TOML text is none.
@@ -112,7 +114,7 @@ def read_changes(
     """
     out: list[Set | Unset] = []
     if isinstance(changes, str):
-        tree = parse(changes.encode(), format="toml", name="<plan>", layer="session").tree
+        tree = parse(changes.encode(), format="toml", name=source, layer="").tree
         out += [Set(path, value) for path, value in leaves(tree) if path]
     elif hasattr(changes, "items"):
         out += [Set(parse_path(path), value) for path, value in changes.items()]
@@ -151,6 +153,7 @@ def propose(
     layer: str = "session",
     unset: Sequence[str] = (),
     name: str = "session",
+    source: str = "<plan>",
 ) -> Proposal:
     """Return what *changes* would do in *layer*; nothing is written or published.
 
@@ -161,12 +164,13 @@ def propose(
             that is a layer already.
         unset: Paths to remove from the layer.
         name: How messages call a session value, such as `cell [12]`.
+        source: How messages call a TOML text, such as its file.
 
     Raises:
         UsageError: There is no such layer, or it cannot be written.
         SecretError: A revealed secret would be written.
     """
-    edits = read_changes(snapshot, changes, unset)
+    edits = read_changes(snapshot, changes, unset, source)
     for change in edits:
         if isinstance(change, Set) and isinstance(change.value, Secret | SecretRef):
             raise SecretError(

@@ -294,7 +294,18 @@ class Sources:
             if file.name.startswith(".") or not file.is_file():
                 continue
             path = tuple(file.name.replace("__", ".").split("."))
-            if len(path) < 2 or both.find(path) is None:  # noqa: PLR2004 - a lone name is a secret's id
+            info = both.find(path)
+            if len(path) < 2 or info is None:  # noqa: PLR2004 - a lone name is a secret's id
+                continue
+            if not info.secret:
+                self.faults.append(
+                    Fault(
+                        "secret-in-plain-field",
+                        f"{render_path(path)} would show a secret: the field is not secret",
+                        Origin("secrets", self.shown(file)),
+                        fix="declare the field as Secret[...], or write the value to another layer",
+                    )
+                )
                 continue
             try:
                 text = read(file, shown=self.shown(file)).data.decode().rstrip("\r\n")

@@ -37,10 +37,15 @@ def inside(root: Path, names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if name.partition(".")[0] in found})
 
 
+def load_bare(inputs: Inputs) -> Snapshot:
+    """Return the built-in tables, as before the user's model is known."""
+    return load(replace(inputs, schema=None, bare=True, environ=_built_in_only(inputs.environ)))
+
+
 def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
     """Return the model that `[schema] model` names, imported once it was allowed."""
     try:
-        bare = load(replace(inputs, schema=None, bare=True, environ=_built_in_only(inputs.environ)))
+        bare = load_bare(inputs)
     except InvalidConfigError:
         # It left out what may be right once the schema is known; all the rest is told here.
         load(replace(inputs, schema=None))

@@ -12,9 +12,10 @@ from oneiric_lab.plugins import discover
 from oneiric_lab.registry import NAME, collect, read_descriptor
 
 from . import _allow
+from ._code import load_bare
 
 if TYPE_CHECKING:
-    from oneiric_lab.config import Snapshot
+    from oneiric_lab.config import Inputs, Snapshot
     from oneiric_lab.plugins import Found
     from oneiric_lab.registry import Candidate
 
@@ -22,15 +23,33 @@ _OWN_NAME = "oneiric_lab.components"
 _OWN = Path(__file__).resolve().parent.parent / "components"
 
 
-def package_defaults() -> tuple[PackageDefaults, ...]:
-    """Return the data files with which installed plugins fill the lowest layer."""
+def package_defaults(inputs: Inputs) -> tuple[PackageDefaults, ...]:
+    """Return the data files with which installed plugins fill the lowest layer.
+
+    Those of plugins that the workspace disables are left out.
+    """
     out = []
-    for found in discover():
+    for found in _enabled(inputs):
         if found.folder is not None and (found.folder / "defaults.toml").is_file():
             file = f"{found.package}/defaults.toml"
             data = (found.folder / "defaults.toml").read_bytes()
             out.append(PackageDefaults(found.package, file, data))
     return tuple(out)
+
+
+def _enabled(inputs: Inputs) -> list[Found]:
+    """Return the plugins with defaults that the layers above them do not disable."""
+    found = [p for p in discover() if p.folder is not None]
+    if not any((p.folder / "defaults.toml").is_file() for p in found if p.folder):
+        return []
+    try:
+        plugins = load_bare(inputs).settings.plugins
+    except OneiricError:
+        # Opening the workspace tells of it, with all that is wrong besides.
+        return found
+    if not plugins.auto_load:
+        return []
+    return [p for p in found if not {p.package, p.distribution} & {*plugins.disabled}]
 
 
 def gather(snapshot: Snapshot) -> tuple[list[Candidate], list[Fault]]:

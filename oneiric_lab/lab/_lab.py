@@ -138,9 +138,9 @@ class Lab(Generic[T]):
             policy=None if policy is None else Path(policy).resolve(),
             system_dir=Path("/etc/oneiric-lab"),
             user_dir=_user_dir(own),
-            package_defaults=package_defaults(),
             schema=schema,
         )
+        inputs = replace(inputs, package_defaults=package_defaults(inputs))
         if schema is None:
             inputs = replace(inputs, schema=import_schema(inputs, trusted=trusted))
         snapshot = load(inputs)
@@ -293,6 +293,7 @@ class Lab(Generic[T]):
         layer: str = "session",
         unset: Sequence[str] = (),
         name: str = "session",
+        source: str = "<plan>",
     ) -> Plan:
         """Return what *changes* would do; nothing is applied.
 
@@ -301,8 +302,11 @@ class Lab(Generic[T]):
             layer: `session`, `project`, `local`, `user`, `profile:NAME` or a layer's file.
             unset: Paths to remove from that layer.
             name: How messages call a session value.
+            source: How messages call a TOML text, such as its file.
         """
-        proposal = propose(self.snapshot, changes, layer=layer, unset=unset, name=name)
+        proposal = propose(
+            self.snapshot, changes, layer=layer, unset=unset, name=name, source=source
+        )
         if proposal.next is None:
             return Plan(proposal, None, (), proposal.problems, self._apply)
         generation = self.registry.preview(rules=self._rules(proposal.next))

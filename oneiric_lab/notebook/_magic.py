@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
+    from oneiric_lab.commands import Work
     from oneiric_lab.jobs import Context
     from oneiric_lab.lab import Lab
+    from oneiric_lab.views import Result
 
 _START = re.compile(r"^\s*(?:[\w\s,.\[\]'\"]+=\s*)?%%?oneiric[ \t]+")
 _HELP = re.compile(r"^(\s*)%%?oneiric((?:\s+[^\s?]+)*)\s*\?{1,2}\s*$")
@@ -39,8 +41,23 @@ class Door:
         self._names = names
         self.owner = Owner()
         self.interaction = Interaction(
-            layer="session", body=lambda: self._body, current=self._current, takes_over=False
+            layer="session",
+            body=lambda: self._body,
+            current=self._current,
+            takes_over=False,
+            submit=self._submit,
         )
+
+    def _submit(self, name: str, do: Work) -> Result:
+        """Start long work in a thread of its own: a cell that waits sees no click."""
+
+        async def work(ctx: Context) -> Result:
+            from anyio import to_thread  # noqa: PLC0415 - loaded with the first job
+
+            # Not abandoned when it is cancelled: the work asks, and ends with all it started.
+            return await to_thread.run_sync(do, ctx.progress, lambda: ctx.is_cancelled)
+
+        return self.owner.submit(work, name=name)
 
     def _current(self) -> Lab[Any] | None:
         """Return what the notebook calls `lab`: `%oneiric` and its cells speak of one lab."""

@@ -264,6 +264,18 @@ class TestPlan:
         with pytest.raises(UsageError, match="nothing to plan"):
             ask("plan", body=body)
 
+    def test_a_file_with_a_fault(self, ask: Ask, tmp_path: Path) -> None:
+        """
+        The fault stands in the file that was given, at its line and column.
+        """
+        file = tmp_path / "change.toml"
+        file.write_text("[server]\nport = eighty\n")
+
+        with pytest.raises(ParseError) as caught:
+            ask("plan", str(file))
+
+        assert f"--> {file}:2:8" in str(caught.value)
+
     def test_unset(self, ask: Ask) -> None:
         """
         `--unset` removes what the layer says.

@@ -251,6 +251,10 @@ class TestPositions:
         assert at(("t", 1, "n")) == "2"
         assert at(("t", 1, "u", "v")) == '"\\u0041"'
         assert at(("t", 1, "u", "A")) == "1"
+        single = "['x y'.z]\na = 1\n"
+        assert toml_positions(single).line_column(
+            toml_positions(single).keys["x y", "z", "a"].start
+        ) == (2, 1)
         assert places.line_column(places.keys["a", "b c", "k"].start) == (2, 1)
         assert places.find(("a", "b c", "nothing")) is None
         assert places.find(("t",)) is not None

@@ -187,25 +187,32 @@ class TestSecrets:
         """A file named by a path is its value; hidden files and folders are passed over."""
         house.write(
             {
-                "secrets/server.port": "9\n",
-                "secrets/many__x": "t0p",
+                "secrets/key.": "no path",
+                "secrets/many__x": "t0p\n",
                 "secrets/..data": "x",
                 "secrets/sub/y": "x",
                 "secrets/un.known": "x",
             }
         )
         found = house.load(APP, schema=Model)
-        assert found.config.server.port == 9
         assert found.config.many["x"].reveal() == "t0p"
-        assert str(found.origin("server.port")) == "secrets/server.port"
-        assert "9" not in str(found.explain("server.port").contributions[0].value)
+        assert str(found.origin("many.x")) == "secrets/many__x"
+        assert "t0p" not in str(found.explain("many.x").as_dict())
+
+    def test_a_folder_sets_no_plain_field(self, house: House) -> None:
+        """What is not secret is shown in many places; a secret does not get there."""
+        house.write({"secrets/server.port": "9\n"})
+        (fault,) = house.faults(APP, schema=Model)
+        assert fault.code == "secret-in-plain-field"
+        assert str(fault.origin) == "secrets/server.port"
+        assert "9" not in str(fault)
 
     def test_files_that_cannot_be_read(self, house: House) -> None:
         """A secret that is no UTF-8 is told, at load or when it is revealed."""
-        house.write({"secrets/server.port": b"\xff"})
+        house.write({"secrets/many.x": b"\xff"})
         (fault,) = house.faults(APP, schema=Model)
         assert fault.code == "secret-unreadable"
-        (house.root / "secrets/server.port").unlink()
+        (house.root / "secrets/many.x").unlink()
         house.write({"secrets/k": "fine"})
         found = house.load(APP + 'key = "${secret:k}"\n', schema=Model)
         for spoil in (b"\xff", None):

@@ -32,13 +32,17 @@ class Settings(BaseModel):
     server: Server = Server()
     note: str = ""
     key: Secret[str] | None = None
+    tags: list[str] = []
 
 
 @pytest.fixture
 def workspace() -> Iterator[Workspace]:
     """A workspace with a secret, a profile and no plugins."""
     with Workspace() as made:
-        made.project('key = "${secret:key}"\n[server]\nport = 8080\n[plugins]\nauto_load = false\n')
+        made.project(
+            'key = "${secret:key}"\ntags = ["a", "$${b}"]\n'
+            "[server]\nport = 8080\n[plugins]\nauto_load = false\n"
+        )
         made.profile("prod", 'note = "$${not.a.path}"\n[server]\nport = 443\n').secret(
             "key", "s3cr3t"
         )
@@ -63,7 +67,11 @@ class TestFreeze:
         found = thawed(workspace)
         assert found.config.server.port == 443
         assert found.config.note == "${not.a.path}"
+        assert found.config.tags == ["a", "${b}"]
         assert found.config.key.reveal() == "s3cr3t"
+        (layer,) = found.snapshot.layers
+        assert {path: found.snapshot.origin(path) for path in layer.names} == dict(layer.names)
+        assert len(layer.names) == 5
         assert str(found.origin("server.port")) == "oneiric.prod.toml:3:8"
         assert found.origin("server.port").layer == "profile:prod"
         assert found.snapshot.profiles == ("prod",)

@@ -13,6 +13,7 @@ from oneiric_lab.errors import (
     NotAllowedError,
     OneiricError,
     RegistryError,
+    UnknownPathError,
     UsageError,
 )
 from oneiric_lab.lab import Lab, allow, code_modules, is_allowed, sample_source, tutorials
@@ -244,7 +245,16 @@ class TestGather:
         assert len(warned) >= 2
         assert str(lab.origin("server.port")) == "plug_bad/defaults.toml:2:8"
         workspace.project('[plugins]\ndisabled = ["plug_bad", "plug_none"]\n')
-        assert not [f for f in workspace.open().problems if "plug_" in str(f)]
+        lab = workspace.open()
+        assert not [f for f in lab.problems if "plug_" in str(f)]
+        with pytest.raises(UnknownPathError):
+            lab.value("server.port")
+        workspace.project("[plugins]\nauto_load = false\n")
+        with pytest.raises(UnknownPathError):
+            workspace.open().value("server.port")
+        workspace.project("[plugins]\ndisabled = 1\n")
+        with pytest.raises(InvalidConfigError, match=r"oneiric.toml:2:12"):
+            workspace.open()
         assert not [name for name in sys.modules if name.startswith("plug_")]
 
 

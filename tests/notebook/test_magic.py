@@ -225,6 +225,33 @@ class TestWatch:
         assert repr(job) == "<Job: watch: cancelled>"
 
 
+class TestProbe:
+    def test_is_a_job(self, shell: Any) -> None:
+        """
+        `%oneiric plugins --probe` returns at once, tells how far it is, and has a result.
+        """
+        job = shell.run_line_magic("oneiric", "plugins --probe --only action:digest")
+        assert isinstance(job, Job)
+
+        probed = job.result(timeout=60)
+
+        assert [(c.provider, r.ok) for c, r in probed.rows] == [("hashlib", True)]
+        assert str(job.progress).startswith("1 of 1")
+
+    def test_a_cancelled_one_ends(self, shell: Any) -> None:
+        """
+        What runs is ended with its process; the rest is not started.
+        """
+        job = shell.run_line_magic("oneiric", "plugins --probe")
+        assert job.cancel()
+        for _ in range(1000):
+            if job.is_ended:
+                break
+            time.sleep(0.02)
+
+        assert job.state == "cancelled"
+
+
 class TestLoad:
     def test_twice_is_once(self, shell: Any) -> None:
         """
