@@ -119,6 +119,8 @@ def _table(table: Table, width: int, paint: _Paint) -> list[str]:
     widths = wanted if tight else _fit(wanted, (words, pieces, least), room)
     right = [h.align == "right" for h in headings]
     out = [f"{_INDENT}{clean(table.caption)}"] if table.caption else []
+    if 2 * sum(w < word for w, word in zip(widths, words, strict=True)) >= len(headings) > 3:  # noqa: PLR2004 - three columns stay readable
+        return out + _records([h.name for h in headings], rows, texts, width, paint)
     names = [_pad(h.name, w, r) for h, w, r in zip(headings, widths, right, strict=True)]
     out.append(_INDENT + paint(gap.join(names).rstrip(), "muted"))
     for row, line_texts in zip(rows, texts, strict=True):
@@ -129,6 +131,23 @@ def _table(table: Table, width: int, paint: _Paint) -> list[str]:
                 part = stack[i] if i < len(stack) else ""
                 parts.append(_pad(paint(part, c.tone), w, r, seen=columns(part)))
             out.append((_INDENT + gap.join(parts)).rstrip())
+    return out
+
+
+def _records(
+    names: list[str], rows: list[list[Cell]], texts: list[list[str]], width: int, paint: _Paint
+) -> list[str]:
+    """Return each row as a paragraph: where most columns would break words, lines read better."""
+    span = max(map(columns, names[1:]))
+    out: list[str] = []
+    for row, (first, *others) in zip(rows, texts, strict=True):
+        out += [_INDENT + paint(line, row[0].tone) for line in _wrap(first, width - len(_INDENT))]
+        for name, c, text in zip(names[1:], row[1:], others, strict=True):
+            lead = _INDENT * 2 + paint(_pad(name, span), "muted") + _GAP
+            inner = width - 2 * len(_INDENT) - span - len(_GAP)
+            for i, line in enumerate(_wrap(text, max(inner, _NARROWEST)) if text else ()):
+                blank = " " * (2 * len(_INDENT) + span + len(_GAP))
+                out.append((lead if i == 0 else blank) + paint(line, c.tone))
     return out
 
 

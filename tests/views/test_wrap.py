@@ -47,3 +47,23 @@ class TestLongWords:
 
         assert max(map(columns, found)) <= 40
         assert "".join(line.split()[0] for line in found[2:]) == "f" * 60
+
+
+class TestParagraphs:
+    def test_where_most_columns_would_break(self) -> None:
+        """
+        What differs between two profiles: no path and no place is broken.
+        """
+        row = ("database.path", "data/shop.db", "", "oneiric.prod.toml:25:8")
+        table = Table(("value", "old", "new", "said at"), (row, ("a", "b", "c d\ne", "f")))
+
+        assert lines(table, 36) == [
+            "  database.path",
+            "    old      data/shop.db",
+            "    said at  oneiric.prod.toml:25:8",
+            "  a",
+            "    old      b",
+            "    new      c d",
+            "             e",
+            "    said at  f",
+        ]
