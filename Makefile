@@ -80,9 +80,9 @@ floors: $(DEV)/.stamp  ## who may import whom
 notebooks: $(DEV)/.stamp  ## run every notebook strictly
 	$(BIN)/python -m pytest -q --nbval --nbval-current-env notebooks
 
-golden: $(DEV)/.stamp  ## rebuild the golden files; a change must be meant
-	ONEIRIC_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden
-	git status --short tests/golden
+golden: $(DEV)/.stamp  ## write golden files and the pages' examples anew; a change must be meant
+	ONEIRIC_GOLDEN=write $(BIN)/python -m pytest -q tests/test_golden.py tests/docs
+	git status --short tests/golden docs
 
 bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/performance.md
 	@mkdir -p build

@@ -10,9 +10,9 @@ from ._formats import Parsed, parse
 from ._inputs import Inputs, PackageDefaults, SessionValue
 from ._jsonschema import json_schema
 from ._layers import Layer
-from ._load import load
+from ._load import file_layers, load
 from ._lock import Locked, freeze, layer_digests, mismatches, thaw
-from ._paths import leaves, parse_path, render_path
+from ._paths import get, leaves, parse_path, render_path
 from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose
 from ._schema import RESERVED, Merge
 from ._secrets import Secret, SecretRef
@@ -41,7 +41,9 @@ __all__ = [
     "ValueChange",
     "ValueExplanation",
     "changed_values",
+    "file_layers",
     "freeze",
+    "get",
     "json_schema",
     "layer_digests",
     "layer_rank",

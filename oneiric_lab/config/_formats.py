@@ -235,6 +235,12 @@ def _deepest(text: str) -> int:
 def _toml_fix(what: str) -> str | None:
     if "Invalid value" in what:
         return 'quote a text: name = "value"'
+    if "table declaration" in what or "array declaration" in what:
+        return "close the header: [name] is a table, [[name]] one more of a list"
+    if "nterminated string" in what:
+        return "close the text with the quote that it began with"
+    if "llegal character" in what:
+        return 'write it as an escape, such as "\\u0000"'
     if "Expected '='" in what:
         return "write one `key = value` a line"
     if "overwrite" in what.lower() or "twice" in what or "mutate" in what:
@@ -271,6 +277,12 @@ def _json(source: _Source, text: str) -> object:
     try:
         value: object = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
     except json.JSONDecodeError as error:
+        # Python 3.13 points at the comma, those before at the bracket behind it.
+        comma = max(error.pos, 0) if text[error.pos : error.pos + 1] == "," else None
+        if comma is None and text[: error.pos].rstrip().endswith(","):
+            comma = len(text[: error.pos].rstrip()) - 1
+        if comma is not None and text[comma + 1 :].lstrip()[:1] in {"}", "]"}:
+            source.fail(comma, 1, "not JSON: a comma before the end", "remove the comma")
         source.fail(error.pos, 1, f"not JSON: {error.msg[:1].lower()}{error.msg[1:]}", None)
     except RecursionError:
         source.fail(_deepest(text), 1, _TOO_DEEP, "keep it below 500 levels")

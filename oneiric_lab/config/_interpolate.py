@@ -61,7 +61,10 @@ class Interpolation:
         if path in chain:
             around = " -> ".join(render_path(p) for p in (*chain[chain.index(path) :], path))
             self._fault(
-                path, "interpolation-cycle", f"interpolation closes a circle: {around}", None
+                path,
+                "interpolation-cycle",
+                f"interpolation closes a circle: {around}",
+                f"write a plain value at {render_path(path)}",
             )
             return value
         if path in self._done:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Excerpt, Fault, InvalidConfigError, Origin
+from oneiric_lab.errors import Excerpt, Fault, InvalidConfigError, Origin, UnknownProfileError
 
 from ._defaults import default_of
 from ._environ import REPLACED as REPLACED_VARIABLES
@@ -14,7 +14,7 @@ from ._interpolate import Interpolation
 from ._merge import fold
 from ._paths import drop, get, leaves, put, render_path
 from ._schema import check_reserved, describe, is_built_in
-from ._secrets import SecretRef, SecretSource
+from ._secrets import SecretRef, SecretSource, variable_of
 from ._settings import REPLACED, Settings
 from ._snapshot import Snapshot
 from ._sources import Sources
@@ -50,12 +50,8 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     built_in_info = describe(Settings)
     user_info = None if user is None else describe(user)
 
-    below = sources.files()
-    local = sources.file(inputs.root / "oneiric.local.toml", "local", 0)
-    names, asked = sources.active_profiles([*below, *([local] if local else [])])
-    known = sources.known_profiles(below)
-    profiles = sources.profiles(below, names, asked, known)
-    files = [*below, *profiles, *([local] if local else [])]
+    gathered = sources.gather()
+    files = gathered.all
     prefix = _prefix(files)
     folder = _last(files, ("secrets", "directory"), "secrets")
     secret_folder = inputs.root / (folder if isinstance(folder, str) else "secrets")
@@ -64,7 +60,7 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     policy = sources.policy()
     # A document with two doors (read as local, then as a layer) tells its faults once.
     faults = list(dict.fromkeys(sources.faults))
-    layers = [_without_profiles(layer) for layer in (*below, *profiles, *above)]
+    layers = [_without_profiles(layer) for layer in (*gathered.below, *gathered.profiles, *above)]
     if policy is not None:
         layers.append(policy)
     infos = (built_in_info,) if user_info is None else (built_in_info, user_info)
@@ -117,21 +113,31 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
     if not faults and tree is not merged and not inputs.bare:
         faults += _missing_secrets(tree, secrets, locator)
     if faults or settings is None:
-        raise InvalidConfigError(dict.fromkeys(faults))
+        known = {fault.code for fault in faults}
+        kind = UnknownProfileError if known == {"unknown-profile"} else InvalidConfigError
+        raise kind(dict.fromkeys(faults))
     return Snapshot(
         inputs=inputs,
         layers=tuple(layers),
         tree=tree,
         settings=settings,  # type: ignore[arg-type]  # Settings validated itself
         config=config,
-        profiles=names,
-        known_profiles=tuple(known),
+        profiles=gathered.names,
+        known_profiles=gathered.known,
         documents=sources.documents,
         notes=tuple(_notes(layers, inputs, locator)),
         targets=targets,
         prefix=prefix,
         project_file=sources.project_file(),
     )
+
+
+def file_layers(inputs: Inputs) -> list[Layer]:
+    """Return the layers of files that can be read, low to high; faults are passed over.
+
+    For what must be known before a workspace opens, or though it does not.
+    """
+    return Sources(inputs, {}).gather().all
 
 
 def _without_profiles(layer: Layer) -> Layer:
@@ -241,7 +247,7 @@ def _missing_secrets(tree: dict[str, Any], secrets: SecretSource, locator: Locat
             "secret-missing",
             f"{render_path(path)} needs the secret `{ref.id}`, which is nowhere",
             path,
-            fix=f"write it to secrets/{ref.id}, or set its variable",
+            fix=f"write it to secrets/{ref.id}, or set {variable_of(ref.id)}",
         )
         for path, ref in _references(tree)
         if ref.find() is None

@@ -19,7 +19,7 @@ from ._formats import parse
 from ._layers import PROJECT, Layer
 from ._paths import get, leaves, parse_path, put, render_path
 from ._schema import describe, is_built_in
-from ._secrets import SecretRef, SecretSource
+from ._secrets import SecretRef, SecretSource, variable_of
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
 from ._validate import Locator, expand, validate
@@ -236,7 +236,7 @@ def _missing(values: dict[str, Any], name: str) -> Iterable[Fault]:
                 "secret-missing",
                 f"{render_path(path)} needs the secret `{value.id}`, which is nowhere",
                 Origin("lock", name),
-                fix=f"write it to secrets/{value.id}, or set its variable",
+                fix=f"write it to secrets/{value.id}, or set {variable_of(value.id)}",
             )
 
 

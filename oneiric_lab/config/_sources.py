@@ -6,9 +6,9 @@ import os
 import re
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oneiric_lab.errors import Fault, OneiricError, Origin, UnknownProfileError, did_you_mean
+from oneiric_lab.errors import Fault, OneiricError, Origin, did_you_mean
 from oneiric_lab.files import FileData, digest, read, stat_key
 
 from . import _layers as rank
@@ -34,6 +34,29 @@ NO_PROFILES = frozenset(
 )
 """Files whose names look like those of a profile, and are none."""
 _PROFILE_FILE = re.compile(r"oneiric\.([A-Za-z0-9_-]+)\.(?:toml|yaml|yml|json)\Z")
+
+
+class Gathered(NamedTuple):
+    """The layers of files.
+
+    Attributes:
+        below: Packages, system, user, project.
+        profiles: Those of the active profiles.
+        local: The local file, if there is one.
+        names: Active profiles, in order.
+        known: All profiles that the workspace defines.
+    """
+
+    below: list[Layer]
+    profiles: list[Layer]
+    local: list[Layer]
+    names: tuple[str, ...]
+    known: tuple[str, ...]
+
+    @property
+    def all(self) -> list[Layer]:
+        """All of them, low to high."""
+        return [*self.below, *self.profiles, *self.local]
 
 
 class Sources:
@@ -171,7 +194,7 @@ class Sources:
         self._check_tables(below)
         for name in names:
             if name not in known:
-                raise UnknownProfileError(
+                self.faults.append(
                     Fault(
                         "unknown-profile",
                         f"unknown profile `{name}`",
@@ -179,6 +202,7 @@ class Sources:
                         fix=did_you_mean(name, known) or f"write oneiric.{name}.toml",
                     )
                 )
+                continue
             layer_name = f"profile:{name}"
             for layer in below:
                 tables = layer.tree.get("profiles")
@@ -228,6 +252,16 @@ class Sources:
                 )
                 layer = replace(layer, tree=drop(layer.tree, path))
         return layer
+
+    def gather(self) -> Gathered:
+        """Return the layers of files, and which profiles are active."""
+        below = self.files()
+        local = self.file(self.inputs.root / "oneiric.local.toml", "local", rank.LOCAL)
+        own = [local] if local else []
+        names, asked = self.active_profiles([*below, *own])
+        known = self.known_profiles(below)
+        profiles = self.profiles(below, names, asked, known)
+        return Gathered(below, profiles, own, names, tuple(known))
 
     # --- above the profiles -------------------------------------------------------------
 

@@ -38,7 +38,10 @@ def _compose(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise YamlFaultError(
-            mark.index if mark else 0, 1, f"not YAML: {error.problem or error.context}", None
+            mark.index if mark else 0,
+            1,
+            f"not YAML: {error.problem or error.context}",
+            "give the keys of one table the same indent" if "block" in str(error) else None,
         ) from None
     except yaml.YAMLError as error:
         raise YamlFaultError(

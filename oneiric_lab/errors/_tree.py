@@ -122,7 +122,7 @@ class UnknownPathError(ConfigError, LookupError):
     default_code = "unknown-path"
 
 
-class UnknownProfileError(ConfigError):
+class UnknownProfileError(InvalidConfigError):
     """No profile has this name."""
 
     default_code = "unknown-profile"

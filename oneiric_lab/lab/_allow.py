@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Fault, NotAllowedError, Origin
+from oneiric_lab.errors import Fault, NotAllowedError, Origin, RegistryError
 from oneiric_lab.files import write_atomic
 
 if TYPE_CHECKING:
@@ -98,18 +98,49 @@ def importing(root: Path) -> Iterator[None]:
         sys.path.remove(entry)
 
 
-def load_object(root: Path, name: str) -> Any:
+def load_object(root: Path, name: str, origin: Origin | None = None) -> Any:
     """Return the object that `module:attr` names, imported from *root*.
 
     Raises:
+        RegistryError: This process has another module of that name.
         Exception: What the import raised.
     """
     from importlib import import_module, invalidate_caches  # noqa: PLC0415 - at open only
 
     module, _, attribute = name.partition(":")
+    _refuse_taken(root.resolve(), module.partition(".")[0], origin)
     invalidate_caches()
     with importing(root):
         value: Any = import_module(module)
     for part in attribute.split(".") if attribute else ():
         value = getattr(value, part)
     return value
+
+
+def _refuse_taken(root: Path, top: str, origin: Origin | None) -> None:
+    """Refuse a module of the workspace whose name another one has taken in this process.
+
+    Two workspaces may each have a `settings.py`; the second would get the first one's.
+    A copy with the same bytes is as good.
+    """
+    known = sys.modules.get(top)
+    own = next((p for p in (root / top, root / f"{top}.py") if p.exists()), None)
+    if known is None or own is None:
+        return
+    file = getattr(known, "__file__", None) or next(iter(getattr(known, "__path__", ())), None)
+    there = None if file is None else Path(file).resolve()
+    if there is not None and there.name == "__init__.py":
+        there = there.parent
+    if there == own or (
+        there is not None and code_digest(there.parent, [top]) == code_digest(root, [top])
+    ):
+        return
+    raise RegistryError(
+        Fault(
+            "module-taken",
+            f"this process has imported another `{top}` already: {there or 'a built-in module'}",
+            origin,
+            why="Python holds one module of a name",
+            fix="rename it, or open this workspace in a process of its own: oneiric-lab",
+        )
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oneiric_lab.config import load
-from oneiric_lab.errors import Fault, InvalidConfigError
+from oneiric_lab.config import file_layers, get, load
+from oneiric_lab.errors import Fault, InvalidConfigError, OneiricError
 
 from . import _allow
 
@@ -47,6 +47,10 @@ def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
     try:
         bare = load_bare(inputs)
     except InvalidConfigError:
+        # With the schema, opening tells of every fault of every layer.
+        model = _known_in_spite(inputs, trusted=trusted)
+        if model is not None:
+            return model
         # It left out what may be right once the schema is known; all the rest is told here.
         load(replace(inputs, schema=None))
         raise
@@ -55,6 +59,27 @@ def import_schema(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
         return None
     modules = code_modules(bare)
     return model_named(inputs, name, modules, bare.origin("schema.model"), trusted=trusted)
+
+
+def _known_in_spite(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
+    """Return the model where its name can be read though a layer has faults, and it may run."""
+    names: list[str] = []
+    model: tuple[str, Origin] | None = None
+    for layer in file_layers(inputs):
+        for path in (("plugins", "modules"), ("plugins", "packages")):
+            given = get(layer.tree, path, None)
+            names += [n for n in given if isinstance(n, str)] if isinstance(given, list) else []
+        name = get(layer.tree, ("schema", "model"), None)
+        if isinstance(name, str):
+            model = name, layer.origin(("schema", "model"))
+    if model is None:
+        return None
+    modules = inside(inputs.root, [*names, model[0].partition(":")[0]])
+    try:
+        return model_named(inputs, model[0], modules, model[1], trusted=trusted)
+    except OneiricError:
+        # First things first: that the code may not run, or has faults, is told next time.
+        return None
 
 
 def model_named(
@@ -71,14 +96,19 @@ def model_named(
     from pydantic import BaseModel  # noqa: PLC0415 - loaded with the settings
 
     try:
-        model = _allow.load_object(inputs.root, name)
+        model = _allow.load_object(inputs.root, name, origin)
+    except OneiricError:
+        raise
     except (Exception, SystemExit) as error:
+        fix = "write [schema] model as package.module:Model"
+        if isinstance(error, ModuleNotFoundError) and error.name != name.partition(":")[0]:
+            fix = f"install what brings {error.name}, or take that import out"
         raise InvalidConfigError(
             Fault(
                 "schema-import",
                 f"cannot import the schema {name}: {type(error).__name__}: {error}",
                 origin,
-                fix="write [schema] model as package.module:Model",
+                fix=fix,
             )
         ) from error
     if not (isinstance(model, type) and issubclass(model, BaseModel)):

@@ -131,8 +131,9 @@ def _of_package(snapshot: Snapshot, package: str, index: int) -> tuple[Candidate
 
 
 def _of_module(snapshot: Snapshot, module: str, index: int) -> list[Candidate]:
+    origin = snapshot.origin(("plugins", "modules", index))
     try:
-        return list(collect(_allow.load_object(snapshot.inputs.root, module)))
+        return list(collect(_allow.load_object(snapshot.inputs.root, module, origin)))
     except OneiricError:
         raise
     except (Exception, SystemExit) as error:
@@ -140,7 +141,7 @@ def _of_module(snapshot: Snapshot, module: str, index: int) -> list[Candidate]:
             Fault(
                 "module-import",
                 f"cannot import {module}: {type(error).__name__}: {error}",
-                snapshot.origin(("plugins", "modules", index)),
+                origin,
                 fix="mend it, or take it out of plugins.modules",
             )
         ) from error

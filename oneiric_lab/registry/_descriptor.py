@@ -26,6 +26,13 @@ _FACTS = {f.name for f in fields(Candidate) if f.init} - {
     "origin",
 }
 _PLUGIN = {"name", "version", "summary", "defaults"}
+_NEEDED = {
+    "domain": "adapter",
+    "key": "cache",
+    "provider": "redis",
+    "factory": "package.module:function",
+}
+"""What every candidate must say, with an example."""
 _LISTS = {"capabilities", "requires_dist", "conflicts_with", "os_platform"}
 
 
@@ -121,9 +128,14 @@ def read_descriptor(
                 key=True,
                 fix=did_you_mean(key, _FACTS),
             )
-        absent = [key for key in ("domain", "key", "provider", "factory") if key not in row]
+        absent = [key for key in _NEEDED if key not in row]
         for key in absent:
-            bad(f"missing value: candidates[{i}].{key}", "candidates", i)
+            bad(
+                f"missing value: candidates[{i}].{key}",
+                "candidates",
+                i,
+                fix=f'write below it: {key} = "{_NEEDED[key]}"',
+            )
         wrong = sorted(key for key in _LISTS & row.keys() if not _texts(row[key]))
         if not _texts(given := row.get("requires", [])) and not isinstance(given, dict):
             wrong.append("requires")

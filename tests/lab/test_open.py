@@ -258,6 +258,57 @@ class TestGather:
         assert not [name for name in sys.modules if name.startswith("plug_")]
 
 
+class TestModuleOfAnotherWorkspace:
+    """Python holds one module of a name; a workspace must not get another one's."""
+
+    SCHEMA = '[schema]\nmodel = "taken_name:Settings"\n[plugins]\nauto_load = false\n'
+    CODE = "from pydantic import BaseModel\nclass Settings(BaseModel): port: int = {}\n"
+
+    def test_is_refused(self, tmp_path: Path) -> None:
+        """The second of two workspaces with a module of one name does not open."""
+        for name, port in (("one", 1), ("two", 2), ("copy", 1)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "oneiric.toml").write_text(self.SCHEMA)
+            (tmp_path / name / "taken_name.py").write_text(self.CODE.format(port))
+        assert Lab.open(tmp_path / "one", trusted=True).config.port == 1
+        with pytest.raises(RegistryError) as caught:
+            Lab.open(tmp_path / "two", trusted=True)
+        assert f"another `taken_name` already: {tmp_path / 'one'}" in str(caught.value)
+        assert "oneiric.toml:2:9" in str(caught.value)
+        assert Lab.open(tmp_path / "copy", trusted=True).config.port == 1
+        assert Lab.open(tmp_path / "one", trusted=True).config.port == 1
+
+    @pytest.mark.parametrize("module", ["json", "sys"])
+    def test_a_module_of_python_itself(self, workspace: Workspace, module: str) -> None:
+        """A workspace's `json.py` would shadow the one that everybody uses."""
+        workspace.project(f'[plugins]\nauto_load = false\nmodules = ["{module}"]\n')
+        workspace.file(f"{module}.py", "x = 1\n")
+        with pytest.raises(RegistryError, match="has imported another"):
+            workspace.open(trusted=True)
+
+
+class TestFaultsAndTheSchema:
+    def test_a_syntax_fault_hides_no_other(self, workspace: Workspace) -> None:
+        """The model is imported though a layer cannot be read, where it may run."""
+        workspace.project(
+            "port = 'x'\n[plugins]\nauto_load = false\nmodules = 1\n"
+            "[schema]\nmodel = 'hidden_none:M'\n"
+        ).local("[server\n")
+        workspace.file(
+            "hidden_none.py", "from pydantic import BaseModel\nclass M(BaseModel): port: int\n"
+        )
+        with pytest.raises(InvalidConfigError) as caught:
+            workspace.open(trusted=True)
+        assert {str(f.origin) for f in caught.value.faults} == {
+            "oneiric.local.toml:1:8",
+            "oneiric.toml:1:8",
+            "oneiric.toml:4:11",
+        }
+        with pytest.raises(InvalidConfigError) as caught:
+            workspace.open(trusted=False)
+        assert "oneiric.local.toml:1:8" in {str(f.origin) for f in caught.value.faults}
+
+
 class TestSample:
     def test_a_private_copy(self) -> None:
         """The sample opens from a copy; the shipped one has no state."""

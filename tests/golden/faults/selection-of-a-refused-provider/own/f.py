@@ -1,0 +1,2 @@
+def make() -> int:
+    return 1
