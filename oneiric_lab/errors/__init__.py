@@ -9,6 +9,7 @@ from ._fault import Because, Fault, Severity, render_faults, with_aside
 from ._nearest import did_you_mean, nearest
 from ._origin import Excerpt, Origin
 from ._tree import (
+    ActivationError,
     AmbiguousError,
     ConfigError,
     DescriptorError,
@@ -18,13 +19,16 @@ from ._tree import (
     InvalidCandidateError,
     InvalidConfigError,
     JobCancelledError,
+    LifecycleError,
     LockedValueError,
     LockMismatchError,
     MissingExtraError,
     NoCandidateError,
+    NotActiveError,
     NotAllowedError,
     OneiricError,
     ParseError,
+    PausedError,
     PluginError,
     RegistryError,
     RequirementError,
@@ -38,6 +42,7 @@ from ._tree import (
 )
 
 __all__ = [
+    "ActivationError",
     "AmbiguousError",
     "Because",
     "ConfigError",
@@ -50,14 +55,17 @@ __all__ = [
     "InvalidCandidateError",
     "InvalidConfigError",
     "JobCancelledError",
+    "LifecycleError",
     "LockMismatchError",
     "LockedValueError",
     "MissingExtraError",
     "NoCandidateError",
+    "NotActiveError",
     "NotAllowedError",
     "OneiricError",
     "Origin",
     "ParseError",
+    "PausedError",
     "PluginError",
     "RegistryError",
     "RequirementError",

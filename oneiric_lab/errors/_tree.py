@@ -20,6 +20,10 @@
     │   ├── RequirementError      requirements that cannot be met, or that form a cycle
     │   ├── InvalidCandidateError a candidate that contradicts itself (also a ValueError)
     │   └── FactoryRefusedError   a factory that may not run
+    ├── LifecycleError            something about components that run
+    │   ├── NotActiveError        it was not activated yet (also a LookupError)
+    │   ├── PausedError           nobody may begin a lease now
+    │   └── ActivationError       it could not be built, or is not healthy
     ├── PluginError               an installed plugin that does not do what it should
     │   └── DescriptorError       a descriptor that cannot be read
     ├── FileAccessError           a file that cannot be read or written (also an OSError)
@@ -205,6 +209,30 @@ class FactoryRefusedError(RegistryError):
     """A factory may not run: not allowed by prefix, or a module that never may."""
 
     default_code = "factory-refused"
+
+
+class LifecycleError(OneiricError):
+    """Something about components that run."""
+
+    default_code = "lifecycle"
+
+
+class NotActiveError(LifecycleError, LookupError):
+    """A component that was not activated yet."""
+
+    default_code = "not-active"
+
+
+class PausedError(LifecycleError):
+    """A component of which nobody may begin a lease now."""
+
+    default_code = "paused"
+
+
+class ActivationError(LifecycleError):
+    """A component that could not be built, or is not healthy."""
+
+    default_code = "activation-failed"
 
 
 class PluginError(OneiricError):

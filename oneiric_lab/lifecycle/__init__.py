@@ -1,0 +1,25 @@
+"""Components that run: activated, probed, swapped, leased and drained.
+
+One incarnation of a component is in force at a time. A swap builds and probes the next one,
+moves one pointer, and closes the old one when its last lease ends.
+"""
+
+from ._incarnation import Incarnation, State
+from ._lifecycle import Lifecycle
+from ._limits import Limits
+from ._nursery import Nursery, nursery
+from ._reports import Outcome, Status, SwapReport
+from ._slot import Handle
+
+__all__ = [
+    "Handle",
+    "Incarnation",
+    "Lifecycle",
+    "Limits",
+    "Nursery",
+    "Outcome",
+    "State",
+    "Status",
+    "SwapReport",
+    "nursery",
+]

@@ -1,0 +1,263 @@
+"""Factories of every kind, their settings, and what ends what they made."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from oneiric_lab.lifecycle import Lifecycle, Limits
+from oneiric_lab.lifecycle._build import arguments
+from oneiric_lab.registry import Candidate, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+KEY = ("adapter", "cache")
+
+
+def lifecycle(factory: Any, **facts: Any) -> Lifecycle:
+    """Return a lifecycle with one candidate."""
+    options = {name: facts.pop(name) for name in ("settings", "limits") if name in facts}
+    registry = Registry()
+    registry.add(Candidate("adapter", "cache", "a", factory, **facts))
+    return Lifecycle(registry, **options)
+
+
+class Closing:
+    """Remembers its end."""
+
+    def __init__(self) -> None:
+        self.ends: list[str] = []
+
+    def close(self) -> None:
+        """End."""
+        self.ends.append("close")
+
+
+class Aborting(Closing):
+    """Has an end of its own for what never was in force."""
+
+    def health(self) -> bool:
+        """Say no."""
+        return False
+
+    def abort(self) -> None:
+        """End without having been."""
+        self.ends.append("abort")
+
+
+def test_every_kind_of_factory() -> None:
+    """
+    Functions, classes, coroutines, generators and async generators make and end.
+    """
+    ended: list[str] = []
+
+    def generator() -> Iterator[str]:
+        yield "generator"
+        ended.append("generator")
+
+    async def async_generator() -> AsyncIterator[str]:
+        yield "async generator"
+        ended.append("async generator")
+
+    async def coroutine() -> str:
+        return "coroutine"
+
+    async def main() -> list[Any]:
+        found = []
+        for factory in (lambda: "function", generator, async_generator, coroutine, Closing):
+            async with lifecycle(factory) as life, life.lease(*KEY) as made:
+                found.append(made)
+        return found
+
+    *texts, closing = asyncio.run(main())
+    assert texts == ["function", "generator", "async generator", "coroutine"]
+    assert ended == ["generator", "async generator"]
+    assert closing.ends == ["close"]
+
+
+def _empty() -> Iterator[int]:
+    return
+    yield
+
+
+async def _async_empty() -> AsyncIterator[int]:
+    return
+    yield
+
+
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        (lambda: None, "the factory returned nothing"),
+        (_empty, "ended before it yielded"),
+        (_async_empty, "ended before it yielded"),
+    ],
+)
+def test_one_that_makes_nothing(factory: Any, words: str) -> None:
+    """
+    Nothing is no instance.
+    """
+
+    async def main() -> Any:
+        async with lifecycle(factory) as life:
+            return await life.swap(*KEY)
+
+    assert words in asyncio.run(main()).why
+
+
+def test_a_generator_that_yields_twice() -> None:
+    """
+    It is closed, and told of.
+    """
+
+    def twice() -> Iterator[int]:
+        yield 1
+        yield 2
+
+    async def async_twice() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    async def main() -> None:
+        for factory in (twice, async_twice):
+            async with lifecycle(factory) as life:
+                await life.activate(*KEY)
+                await life.swap(*KEY, force=True, drain_timeout=5)
+                assert "yielded twice" in life.status(*KEY).last_error
+
+    asyncio.run(main())
+
+
+def test_abort_is_not_close() -> None:
+    """
+    What is not healthy is aborted; where there is no such end, it is closed.
+    """
+    made: list[Closing] = []
+
+    class Sick(Closing):
+        def health(self) -> bool:
+            return False
+
+    def keep(kind: type[Closing]) -> Callable[[], Closing]:
+        def make() -> Closing:
+            made.append(kind())
+            return made[-1]
+
+        return make
+
+    async def main() -> None:
+        for kind in (Aborting, Sick):
+            async with lifecycle(keep(kind)) as life:
+                assert not (await life.swap(*KEY)).ok
+
+    asyncio.run(main())
+    assert [one.ends for one in made] == [["abort"], ["close"]]
+
+
+class Settings(BaseModel):
+    """Settings of the component below."""
+
+    size: int = 1
+
+
+def sized(settings: Settings) -> list[int]:
+    """Make a component of a size."""
+    return [0] * settings.size
+
+
+def test_settings_reach_the_factory_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The candidate's model takes them, by class or by name; a wrong one fails the swap.
+    """
+
+    async def main(given: dict[str, Any], kind: Any) -> Any:
+        async with lifecycle(sized, settings=lambda _: given, settings_model=kind) as life:
+            report = await life.swap(*KEY)
+            return report if not report.ok else life.handle(*KEY).current
+
+    assert asyncio.run(main({"size": "3"}, Settings)) == [0, 0, 0]
+    assert "valid integer" in asyncio.run(main({"size": "x"}, Settings)).why
+    monkeypatch.setitem(sys.modules, "own_settings", SimpleNamespace(Settings=Settings))
+    assert asyncio.run(main({"size": 2}, "own_settings:Settings")) == [0, 0]
+
+
+def test_factories_without_settings() -> None:
+    """
+    Who does not ask for settings gets none; without a model they come as they are.
+    """
+    candidate = Candidate("adapter", "cache", "a", dict)
+    assert arguments(candidate, dict, {"a": 1}) == {}
+    assert arguments(candidate, sized, {"a": 1}) == {"settings": {"a": 1}}
+    assert arguments(candidate, sized, {}) == {}
+
+
+class TestBlocking:
+    def test_it_runs_in_a_thread_of_its_own(self) -> None:
+        """
+        What blocks to begin blocks to end: both run in worker threads.
+        """
+        threads: list[int] = []
+
+        class Blocks:
+            def __init__(self) -> None:
+                threads.append(threading.get_ident())
+
+            def close(self) -> None:
+                threads.append(threading.get_ident())
+
+        async def main() -> None:
+            async with lifecycle(Blocks, blocking=True) as life:
+                await life.activate(*KEY)
+
+        asyncio.run(main())
+        assert len(threads) == 2
+        assert threading.get_ident() not in threads
+
+    def test_one_that_comes_too_late_is_ended_where_it_was_made(self) -> None:
+        """
+        Nobody waits for a factory that took too long; its instance does not leak.
+        """
+        go, ended = threading.Event(), threading.Event()
+
+        class Late:
+            def __init__(self) -> None:
+                go.wait(10)
+
+            def close(self) -> None:
+                ended.set()
+
+        async def main() -> Any:
+            limits = Limits(build=0.01)
+            async with lifecycle(Late, blocking=True, limits=limits) as life:
+                report = await life.swap(*KEY)
+                go.set()
+                return report
+
+        assert "took longer than 0.01 s" in asyncio.run(main()).why
+        assert ended.wait(10)
+
+    def test_nothing_and_an_async_end(self) -> None:
+        """
+        A blocking factory that returns nothing fails; a coroutine ends on the loop.
+        """
+        ended: list[int] = []
+
+        class Mixed:
+            async def aclose(self) -> None:
+                ended.append(threading.get_ident())
+
+        async def main() -> None:
+            async with lifecycle(lambda: None, blocking=True) as life:
+                assert "returned nothing" in (await life.swap(*KEY)).why
+            async with lifecycle(Mixed, blocking=True) as life:
+                await life.activate(*KEY)
+
+        asyncio.run(main())
+        assert ended == [threading.get_ident()]
