@@ -1,10 +1,33 @@
 """One sqlite file per workspace: who changed what and when, and how to take it back.
 
-It also remembers which candidates failed when they were tried. Nothing is written until
-something is to be kept; a workspace without a store answers every question with nothing.
+It also remembers which candidates failed when they were tried, what people want of the
+components (desired), what every watching process says is so (actual), and what was done.
+Nothing is written until something is to be kept; a workspace without a store answers every
+question with nothing.
 """
 
-from ._records import Entry, FileChange, Quarantined
+from ._journal import Journal
+from ._place import place
+from ._records import (
+    Activity,
+    Desired,
+    DesiredState,
+    Entry,
+    FileChange,
+    ProcessState,
+    Quarantined,
+)
 from ._store import Store
 
-__all__ = ["Entry", "FileChange", "Quarantined", "Store"]
+__all__ = [
+    "Activity",
+    "Desired",
+    "DesiredState",
+    "Entry",
+    "FileChange",
+    "Journal",
+    "ProcessState",
+    "Quarantined",
+    "Store",
+    "place",
+]

@@ -1,4 +1,4 @@
-"""The sqlite file itself: made, migrated, found damaged, set aside.
+"""The sqlite file itself: made, checked, migrated, found damaged, set aside.
 
 A damaged file is never repaired in place and never deleted: a reader says so, the next
 writer renames it to `state.db.damaged-N` and starts anew.
@@ -7,10 +7,12 @@ writer renames it to `state.db.damaged-N` and starts anew.
 from __future__ import annotations
 
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.errors import Fault, Origin, StoreError
+
+from ._place import FOLDER, is_network
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,13 +36,37 @@ MIGRATIONS: Final = (
     ) STRICT;
     CREATE INDEX file_of_entry ON file (entry);
     """,
+    """
+    CREATE TABLE desired (
+        target TEXT PRIMARY KEY, state TEXT NOT NULL, who TEXT NOT NULL, at REAL NOT NULL,
+        why TEXT NOT NULL, number INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE desire (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, state TEXT NOT NULL,
+        who TEXT NOT NULL, at REAL NOT NULL, why TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE activity (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, pid INTEGER NOT NULL,
+        target TEXT NOT NULL, what TEXT NOT NULL, incarnation INTEGER, provider TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE process (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, pid INTEGER NOT NULL,
+        host TEXT NOT NULL, started REAL NOT NULL, beat REAL NOT NULL, state TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""
 
 VERSION: Final = len(MIGRATIONS)
 _BUSY_SECONDS: Final = 10.0
-_READ_ONLY, _CORRUPT, _CANNOT_OPEN, _NOT_A_DATABASE = 8, 11, 14, 26
-"""Result codes of sqlite: SQLITE_READONLY, _CORRUPT, _CANTOPEN, _NOTADB."""
+"""The `busy_timeout` of every connection."""
+
+_READ_ONLY, _IO, _CORRUPT, _CANNOT_OPEN, _NOT_A_DATABASE = 8, 10, 11, 14, 26
+"""Result codes of sqlite: SQLITE_READONLY, _IOERR, _CORRUPT, _CANTOPEN, _NOTADB."""
+
+_checked: Final[dict[Path, tuple[int, int]]] = {}
+"""Device and inode of the files that this process found sound; another file is another inode."""
 
 
 @contextmanager
@@ -117,6 +143,11 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def printable(text: str) -> str:
+    """Return *text* as far as it can be kept: a program may have said it in another encoding."""
+    return text.encode(errors="replace").decode()
+
+
 def _connect_to_write(path: Path) -> sqlite3.Connection:
     import sqlite3  # noqa: PLC0415 - see reading
 
@@ -132,29 +163,73 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    import sqlite3  # noqa: PLC0415 - see reading
-
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    about = path.stat()
+    identity = about.st_dev, about.st_ino
+    if _checked.get(path) == identity:
+        connection = _open(path)
+    else:
+        with closing(_open(path)) as first:
+            _version(first, path)
+            walled = _try_wal(first, path)
+            _check(first)
+        if not walled:
+            _leave_wal(path)
+        connection = _open(path)
     try:
         _migrate(connection, path)
     except BaseException:
         connection.close()
         raise
+    _checked[path] = identity
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _open(path: Path) -> sqlite3.Connection:
     import sqlite3  # noqa: PLC0415 - see reading
 
-    _version(connection, path)
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+
+
+def _try_wal(connection: sqlite3.Connection, path: Path) -> bool:
+    """Have readers and the writer not wait for one another; return False to take it back."""
+    import sqlite3  # noqa: PLC0415 - see reading
+
+    if is_network(path):
+        # Readers and writers of a WAL find one another in shared memory, which two hosts do
+        # not share; sqlite cannot notice (sqlite.org/wal.html, section 1, disadvantage 2).
+        return False
     # Busy: another process is switching it this moment, and the mode stays with the file.
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode = WAL")
+    try:
+        # A file system without shared mappings takes the switch, and refuses the first write.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        return _code(error) not in {_READ_ONLY, _IO, _CANNOT_OPEN}
+    return True
+
+
+def _leave_wal(path: Path) -> None:
+    with closing(_open(path)) as alone:
+        # Who holds the file alone needs no shared memory, so this works where WAL does not.
+        alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+        alone.execute("PRAGMA journal_mode = DELETE")
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    import sqlite3  # noqa: PLC0415 - see reading
+
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         damage = sqlite3.DatabaseError(verdict)
         damage.sqlite_errorcode = _CORRUPT
         raise damage
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection, path) == VERSION:
+        return
     connection.execute("BEGIN IMMEDIATE")
     # Asked again: another process may have migrated it while this one waited.
     for script in MIGRATIONS[_version(connection, path) :]:
@@ -212,8 +287,13 @@ def _is_damaged(error: BaseException) -> bool:
     return _code(error) in {_CORRUPT, _NOT_A_DATABASE}
 
 
+def _shown(folder: Path) -> str:
+    # The workspace's own folder is known by its name; one in the user's state is not.
+    return folder.name if folder.name == FOLDER else str(folder)
+
+
 def _origin(path: Path) -> Origin:
-    return Origin("", file=f"{path.parent.name}/{path.name}")
+    return Origin("", file=f"{_shown(path.parent)}/{path.name}")
 
 
 def _fault_of(error: Exception, path: Path) -> StoreError:
@@ -224,13 +304,14 @@ def _fault_of(error: Exception, path: Path) -> StoreError:
             "store",
             f"the workspace's history cannot be used: {error}",
             _origin(path),
-            fix=f"make {path.parent.name}/ writable and its disk roomy, then try again",
+            fix=f"make {_shown(path.parent)}/ writable and its disk roomy, then try again",
         )
     )
 
 
 def damaged(path: Path, reason: str) -> StoreError:
-    """Return the error of a store that is no sound database."""
+    """Return the error of a store that is no sound database; have the next writer check it."""
+    _checked.pop(path, None)
     return StoreError(
         Fault(
             "store-damaged",

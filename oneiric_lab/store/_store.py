@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from oneiric_lab.errors import Fault, Origin, StoreError
+from oneiric_lab.errors import Fault, Origin, StoreError, UsageError, did_you_mean
 
-from ._database import damaged, damaged_copies, reading, writing
-from ._records import Entry, FileChange, Quarantined
+from ._database import damaged, damaged_copies, printable, reading, writing
+from ._records import (
+    Activity,
+    Desired,
+    DesiredState,
+    Entry,
+    FileChange,
+    ProcessState,
+    Quarantined,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +27,9 @@ if TYPE_CHECKING:
 
 KEPT = 100
 """Changes of files that can be taken back; of older ones the history keeps all but the bytes."""
+
+PROCESSES_KEPT = 256
+"""Processes that are remembered: those that were heard of last, by the number of their beat."""
 
 _OLDEST_KEPT = "SELECT DISTINCT entry FROM file ORDER BY entry DESC LIMIT 1 OFFSET ?"
 
@@ -29,14 +41,27 @@ class Store:
     takes its changes back in itself. Many processes may write; each write is one transaction.
 
     Args:
-        folder: The workspace's `.oneiric`.
+        folder: The workspace's `.oneiric`, or where `place` says.
         clock: Gives seconds since 1970.
+        elapsed: Gives seconds that never go back.
+        root: The workspace's own folder; None is the one around *folder*.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
+        root: Path | None = None,
+    ) -> None:
         self.path = folder / "state.db"
-        self._root = folder.parent
+        self._root = root or folder.parent
         self._clock = clock
+        self._elapsed = elapsed
+        # Number and moment of the last beat of each process, and when that was looked at.
+        self._beats: dict[str, tuple[int, float]] = {}
+        self._looked = -math.inf
 
     # --- history ------------------------------------------------------------------------
 
@@ -63,7 +88,7 @@ class Store:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     self._clock(),
-                    *map(_printable, (who, verb, layer, summary)),
+                    *map(printable, (who, verb, layer, summary)),
                     json.dumps(list(changes), default=str),
                 ),
             )
@@ -137,7 +162,7 @@ class Store:
         with writing(self.path) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?)",
-                (candidate, kind, _printable(detail), _printable(traceback), at),
+                (candidate, kind, printable(detail), printable(traceback), at),
             )
 
     def quarantined(self) -> list[Quarantined]:
@@ -161,6 +186,169 @@ class Store:
         with writing(self.path) as connection:
             gone = connection.execute("DELETE FROM quarantine WHERE candidate = ?", (candidate,))
             return gone.rowcount == 1
+
+    # --- desired ------------------------------------------------------------------------
+
+    def desire(self, target: str, state: DesiredState, *, who: str, why: str) -> int:
+        """Keep what somebody wants of a component, in place of the former wish.
+
+        Every process that asks afterwards sees it. The same wish again is a wish of its own.
+
+        Args:
+            target: `domain:key`; whether there is one is not asked.
+            state: `running` takes `paused` and `draining` back.
+            who: The user.
+            why: One line.
+
+        Returns:
+            Its number.
+
+        Raises:
+            UsageError: With code `target` or `state`.
+            StoreError: The store cannot be written. The former wish stands.
+        """
+        _check(target, state)
+        who, why = printable(who), printable(why)
+        with writing(self.path) as connection:
+            at = self._clock()
+            number = connection.execute(
+                "INSERT INTO desire (target, state, who, at, why) VALUES (?, ?, ?, ?, ?)",
+                (target, state, who, at, why),
+            ).lastrowid
+            connection.execute(
+                "INSERT OR REPLACE INTO desired VALUES (?, ?, ?, ?, ?, ?)",
+                (target, state, who, at, why, number),
+            )
+        return int(number or 0)
+
+    def desired(self) -> dict[str, Desired]:
+        """Return the wish in force for each component that ever had one, by its name.
+
+        Act on this one: it is never short, also after a damaged store began anew.
+        """
+        rows = self._rows(
+            "SELECT target, state, who, at, why, number FROM desired ORDER BY target", since=3
+        )
+        return {row[0]: Desired(*row) for row in rows}
+
+    def desires(self, since: int = 0) -> list[Desired]:
+        """Return all wishes with a number above *since*, the oldest first.
+
+        They tell who asked for what, overtaken wishes included. A *since* that was never
+        given is of a store that was set aside: then all wishes are returned.
+        """
+        rows = self._rows(
+            "SELECT target, state, who, at, why, number FROM desire WHERE number > ?"
+            " OR (SELECT max(number) FROM desire) < ? ORDER BY number",
+            (since, since),
+            since=3,
+        )
+        return [Desired(*row) for row in rows]
+
+    # --- actual -------------------------------------------------------------------------
+
+    def beat(self, process: ProcessState) -> int:
+        """Keep what is so in a process, in place of what it said before.
+
+        Of the newest 256 processes it is remembered. One transaction, about 1.5 ms; another
+        writer may hold it up for ten seconds.
+
+        Args:
+            process: Its `beat` and `number` are not read: the store gives them.
+
+        Returns:
+            The number of this beat.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        with writing(self.path) as connection:
+            number = connection.execute(
+                "INSERT OR REPLACE INTO process (id, pid, host, started, beat, state)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    process.id,
+                    process.pid,
+                    printable(process.host),
+                    process.started,
+                    self._clock(),
+                    json.dumps(process.state, default=str),
+                ),
+            ).lastrowid
+            connection.execute(
+                "DELETE FROM process WHERE number NOT IN"
+                " (SELECT number FROM process ORDER BY number DESC LIMIT ?)",
+                (PROCESSES_KEPT,),
+            )
+        return int(number or 0)
+
+    def processes(self, alive_within: float) -> list[ProcessState]:
+        """Return the processes whose last beat is not older than that, the oldest first.
+
+        The age of a beat is counted by this store's `elapsed`, from when its number was first
+        seen here. How old it was then:
+
+        - Seen for the first time here, it is as old as the two clocks differ, in either
+          direction: a beat from the future is no proof of life.
+        - When an earlier look did not find this number, the beat came after that look and is
+          no older than the look, whatever the clocks say.
+
+        So a clock that jumps hides a live process until its next beat and no longer, clocks
+        that differ hide none from who looks twice within *alive_within*, and a process that
+        stopped is not shown for longer than that.
+
+        Args:
+            alive_within: Seconds.
+        """
+        # Before the rows: a beat that this look misses came after this moment.
+        now, moment = self._clock(), self._elapsed()
+        rows = self._rows(
+            "SELECT id, pid, host, started, state, beat, number FROM process ORDER BY started, id",
+            since=3,
+        )
+        beats: dict[str, tuple[int, float]] = {}
+        for row in rows:
+            name, beat, number = row[0], row[5], row[6]
+            known = self._beats.get(name)
+            if known is not None and known[0] == number:
+                beats[name] = known
+            else:
+                beats[name] = (number, moment - min(abs(now - beat), moment - self._looked))
+        self._beats, self._looked = beats, moment
+        return [
+            ProcessState(name, pid, host, started, json.loads(state), beat, number)
+            for name, pid, host, started, state, beat, number in rows
+            if moment - beats[name][1] <= alive_within
+        ]
+
+    def leave(self, process: str) -> bool:
+        """Forget a process that ends; return whether it was known.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        if not self._rows("SELECT 1 FROM process WHERE id = ?", (process,), since=3):
+            return False
+        with writing(self.path) as connection:
+            gone = connection.execute("DELETE FROM process WHERE id = ?", (process,))
+            return gone.rowcount == 1
+
+    # --- activity -----------------------------------------------------------------------
+
+    def activity(self, limit: int = 50, target: str | None = None) -> list[Activity]:
+        """Return the latest rows that journals wrote, the newest first.
+
+        Args:
+            limit: How many.
+            target: Only of this `domain:key`.
+        """
+        rows = self._rows(
+            "SELECT id, at, pid, target, what, incarnation, provider, detail FROM activity"
+            " WHERE coalesce(target = ?, TRUE) ORDER BY id DESC LIMIT ?",
+            (target, limit),
+            since=3,
+        )
+        return [Activity(*row) for row in rows]
 
     # --- health -------------------------------------------------------------------------
 
@@ -218,6 +406,21 @@ class Store:
             return str(path)
 
 
-def _printable(text: str) -> str:
-    # What a program said in another encoding is kept as far as it can be.
-    return text.encode(errors="replace").decode()
+def _check(target: str, state: str) -> None:
+    domain, _, key = target.partition(":")
+    if not (domain and key):
+        raise UsageError(
+            Fault(
+                "target",
+                f"expected domain:key, got {target!r}",
+                fix="name the component as in adapter:cache",
+            )
+        )
+    if state not in get_args(DesiredState):
+        raise UsageError(
+            Fault(
+                "state",
+                f"expected a desired state, got {state!r}",
+                fix=did_you_mean(state, get_args(DesiredState)),
+            )
+        )

@@ -42,5 +42,6 @@ def root() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755)
+        if not path.is_symlink():
+            path.chmod(0o755)
     shutil.rmtree(folder)

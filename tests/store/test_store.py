@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oneiric_lab.errors import StoreError
-from oneiric_lab.store import Entry, FileChange, Quarantined, Store, _database
+from oneiric_lab.store import Entry, FileChange, Quarantined, Store, _database, _place
 from oneiric_lab.testing import FakeClock
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ def sql(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
+
+
+def mode_of(path: Path) -> str:
+    """Return how a store's file is written: `wal` or `delete`, by bytes 18 and 19 of it.
+
+    sqlite.org/fileformat2.html, section 1.3.3.
+    """
+    return {b"\1\1": "delete", b"\2\2": "wal"}[path.read_bytes()[18:20]]
 
 
 class TestHistory:
@@ -256,7 +264,7 @@ class TestFile:
 
         assert "store-newer" == reading.value.code == writing.value.code
         assert str(reading.value) == (
-            "error: expected a store of version 2 or less, got 99\n"
+            "error: expected a store of version 3 or less, got 99\n"
             "  --> .oneiric/state.db\n"
             "  why: a newer Oneiric Lab wrote it\n"
             "  help: pip install --upgrade oneiric-lab"
@@ -404,6 +412,92 @@ class TestFile:
             "".join(sorted(entry.summary for entry in store_in(root).history(100)))
             == "a" * 40 + "b" * 40
         )
+
+    def test_readers_do_not_wait_for_a_writer(self, root: Path) -> None:
+        """
+        While somebody writes, others read what was before.
+        """
+        store = store_in(root)
+        store.record("set", "project", "a")
+        with _database.writing(store.path) as connection:
+            connection.execute("DELETE FROM entry")
+
+            assert len(store.history()) == 1
+        assert store.history() == []
+
+    def test_a_file_system_without_shared_memory(self, root: Path) -> None:
+        """
+        Where the memory that readers and writers share cannot be made, the store works
+        without it, also one that was made elsewhere.
+        """
+        for name in ("new", "old"):
+            store = store_in(root / name)
+            if name == "old":
+                store.record("set", "project", "a")
+                _database._checked.clear()
+            # What should be that memory is a folder.
+            store.path.with_name("state.db-shm").mkdir(parents=True)
+            store.record("set", "project", "b")
+            store.record("set", "project", "c")
+
+            assert [entry.summary for entry in store.history()][:2] == ["c", "b"]
+            assert mode_of(store.path) == "delete"
+
+    def test_on_a_network(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        On a network file system there is no WAL, which hosts cannot share.
+        """
+        mounts = root / "mountinfo"
+        mounts.write_text("1 2 0:1 / / rw - nfs4 x rw\n")
+        store = store_in(root)
+        store.record("set", "project", "a")
+        assert mode_of(store.path) == "wal"
+        _database._checked.clear()
+        monkeypatch.setattr(_place, "MOUNTINFO", mounts)
+        store.record("set", "project", "b")
+
+        assert mode_of(store.path) == "delete"
+        assert [entry.summary for entry in store.history()] == ["b", "a"]
+
+    def test_busy_at_the_first_write(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Who finds the store taken for too long says so, and leaves its mode as it is.
+        """
+        monkeypatch.setattr(_database, "_BUSY_SECONDS", 0.01)
+        store = store_in(root)
+        store.record("set", "project", "a")
+        _database._checked.clear()
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match="locked"):
+                store.record("set", "project", "b")
+
+        assert mode_of(store.path) == "wal"
+        assert len(store.history()) == 1
+
+    def test_checked_once_a_process(self, root: Path) -> None:
+        """
+        A file is checked at the first write of a process, again when it is another file,
+        and again after damage was met.
+        """
+        program = (
+            "import sqlite3, sys; from functools import partial; from pathlib import Path\n"
+            "from oneiric_lab.store import Store\n"
+            "class Loud(sqlite3.Connection):\n"
+            "    def execute(self, statement, *values):\n"
+            "        if 'quick_check' in statement: print('check', file=sys.stderr)\n"
+            "        return super().execute(statement, *values)\n"
+            "sqlite3.connect = partial(sqlite3.connect, factory=Loud)\n"
+            "store = Store(Path(sys.argv[1]))\n"
+            "def write(): store.record('set', 'project', ''); print('w', file=sys.stderr)\n"
+            "write(); write()\n"
+            "store.path.rename(store.path.with_name('gone')); write(); write()\n"
+            "store.path.write_bytes(b'hello' * 1000)\n"
+            "write(); write()\n"
+        )
+        _, said = run(program, root / ".oneiric").communicate(timeout=60)
+
+        assert said.split() == ["check", "w", "w"] * 3
 
     def test_full_disk(self, root: Path) -> None:
         """
