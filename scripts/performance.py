@@ -144,6 +144,40 @@ SECTIONS = (
         {"threads": ""},
     ),
     Section(
+        "Leasing a component",
+        "A lease pins what is in force; what does nothing is an object with empty methods. "
+        "Fifty components are active; all is done a thousand times in a loop.",
+        {"current": "", "lease": "", "sync lease": ""},
+        "",
+        (
+            Bound("handle.current", 1.3, "a dictionary, key to instance"),
+            Bound("async with handle.lease()", 1.5, "an async context manager that does nothing"),
+            Bound(
+                "async with life.lease(domain, key)",
+                2.2,
+                "an async context manager that does nothing",
+            ),
+            Bound(
+                "with handle.lease_sync(), another thread",
+                3,
+                "a context manager that does nothing",
+            ),
+        ),
+    ),
+    Section(
+        "Swapping a component",
+        "Async factories, a health check, and a journal that is told of each change. Swaps at "
+        "once are all for one key; a reader holds a lease for a millisecond, again and again; "
+        "threads take turns every microsecond.",
+        {"swap": "", "swaps at once": "", "readers": "", "lease threads": ""},
+        "",
+        (
+            Bound("swap without a drain, 1 keys active", 40 * US),
+            Bound("swap without a drain, 1,000 keys active", 40 * US),
+            Bound("10,000 concurrent swaps of one key", 0.5),
+        ),
+    ),
+    Section(
         "Starting",
         "CPU time of whole processes, warm. Bare Python is taken off the import.",
         {"import": "", "shell": ""},

@@ -12,7 +12,7 @@ import anyio
 from oneiric_lab.errors import Fault, UsageError
 
 from ._limits import Limits
-from ._slot import Handle, Lease, Slot, StepError, ThreadLease, Wish
+from ._slot import AskingThreadLease, Handle, Lease, Slot, StepError, ThreadLease, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -132,7 +132,10 @@ class Lifecycle:
             found = None
         if found is not None and need is None and found.owner == get_ident():
             return found
-        return ThreadLease(self.slot(domain, key), _names(need))
+        slot = self.slot(domain, key)
+        if found is not None and need is None:
+            return ThreadLease(slot)
+        return AskingThreadLease(slot, _names(need))
 
     def handle(self, domain: str, key: str, need: str | Iterable[str] | None = None) -> Handle:
         """Return a component that is asked for often: `handle.current`, `handle.lease()`."""

@@ -8,6 +8,7 @@ undoes the store.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections import deque
 from dataclasses import dataclass, replace
@@ -98,12 +99,6 @@ class Handle:
     def __repr__(self) -> str:
         return f"<Handle: {self._slot.target}>"
 
-    def __getattr__(self, name: str) -> Any:
-        # Reached where the slot is empty only.
-        if name == "current":
-            raise self._slot.closed_for()
-        raise AttributeError(name)
-
     @property
     def need(self) -> frozenset[str]:
         """Capabilities that what is in force must have."""
@@ -119,9 +114,24 @@ class Handle:
     def lease_sync(self) -> Any:
         """Return what `with` makes a lease of, from any thread."""
         found = self._slot.open
-        if found is not None and not self._need and found.owner == get_ident():
-            return found
-        return ThreadLease(self._slot, self._need)
+        if found is not None and not self._need:
+            return found if found.owner == get_ident() else ThreadLease(self._slot)
+        return AskingThreadLease(self._slot, self._need)
+
+
+class EmptyHandle(Handle):
+    """A handle while its slot is empty: who reads it is told why.
+
+    It is a class of its own since `__getattr__` makes every read of a slot three times as
+    slow, also where it is never reached.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "current":
+            raise self._slot.closed_for()
+        raise AttributeError(name)
 
 
 class Slot:
@@ -160,9 +170,13 @@ class Slot:
             and handle.need <= found.candidate.capabilities
         ):
             handle.current = found.instance
-            return
-        if "current" in _filled(handle):
-            del handle.current
+            handle.__class__ = Handle
+        elif handle.__class__ is not EmptyHandle:
+            if self._number:
+                # Nothing may read what is out of force; one that was just made holds nothing.
+                handle.current = None
+                del handle.current
+            handle.__class__ = EmptyHandle
 
     def show_all(self) -> None:
         """Write what is in force where leases and handles look."""
@@ -457,8 +471,24 @@ class Slot:
     def retire(self, old: Incarnation) -> None:
         """Take *old* out of force; it is closed when its last lease ends."""
         old.retired, old.state = True, State.draining
+        if not old.leases and not self.life.hooks("on_cleanup") and self._ended_at_once(old):
+            return
         self.draining.append(old)
         self.life.spawn(self._reap(old), f"drain {self.target} {old.number}")
+
+    def _ended_at_once(self, old: Incarnation) -> bool:
+        """Close what nobody holds and whose end awaits nothing; a task would take 10 µs."""
+        built = old.built
+        if built is None or inspect.iscoroutinefunction(built.close):
+            return False
+        old.state = State.closing
+        try:
+            if hasattr(built.close(), "__await__"):
+                raise TypeError("a plain function returned an awaitable")  # noqa: TRY301 - told as any other
+        except Exception as error:  # noqa: BLE001 - told by the status
+            self._cleanup_failed(error)
+        self._closed(old)
+        return True
 
     async def _reap(self, old: Incarnation) -> None:
         limits = self.life.limits
@@ -497,10 +527,13 @@ class Slot:
                 await self._quietly(hook, old)
             if old.built is not None:
                 await self._quietly(old.built.close)
-        old.state = State.closed
-        old.built = None
+        self._closed(old)
         if old in self.draining:
             self.draining.remove(old)
+
+    def _closed(self, old: Incarnation) -> None:
+        old.state = State.closed
+        old.built = None
         self.life.tell(self.target, "closed", old)
 
     async def abort(self, next_: Incarnation) -> None:
@@ -517,8 +550,11 @@ class Slot:
         try:
             await self._call(self.life.limits.cleanup, call, *args)
         except Exception as error:  # noqa: BLE001 - told by the status
-            self.last_error = f"cleanup: {type(error).__name__}: {error}"
-            self.life.tell(self.target, "cleanup-failed", None, self.last_error)
+            self._cleanup_failed(error)
+
+    def _cleanup_failed(self, error: Exception) -> None:
+        self.last_error = f"cleanup: {type(error).__name__}: {error}"
+        self.life.tell(self.target, "cleanup-failed", None, self.last_error)
 
     # --- states -------------------------------------------------------------------------
 
@@ -647,53 +683,75 @@ class Lease:
 
 
 class ThreadLease:
-    """A lease of a thread that is not the owner's."""
+    """A lease of another thread, of what is in force when it begins.
+
+    It is written first, and then looked whether the slot still shows the same: who retires
+    an incarnation changes the slot first, and then looks for its leases.
+    """
+
+    __slots__ = ("_held", "_slot")
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    def __enter__(self) -> Any:
+        slot = self._slot
+        found = slot.open
+        if found is not None:
+            found.threads[self] = None
+            if slot.open is found:
+                self._held = found
+                return found.instance
+            found.let_go(self)
+        self._held = found = _in_force(slot, frozenset(), self)
+        return found.instance
+
+    def __exit__(self, kind: object = None, error: object = None, trace: object = None) -> None:
+        found = self._held
+        del found.threads[self]
+        if found.retired:
+            found.notice_soon()
+
+
+class AskingThreadLease:
+    """A lease of another thread that must ask first: for an activation, a need or a trace."""
 
     __slots__ = ("_held", "_need", "_slot")
 
     def __init__(self, slot: Slot, need: frozenset[str]) -> None:
         self._slot, self._need = slot, need
-        self._held: Incarnation | None = None
 
     def __enter__(self) -> Any:
-        slot = self._slot
-        while True:
-            found = slot.active
-            if found is None or slot.paused is not None or self._need or slot.life.trace:
-                found = self._ask()
-            if found.hold(self):
-                if slot.paused is None:
-                    break
-                found.let_go(self)
-        self._held = found
-        if slot.life.trace:
+        self._held = found = _in_force(self._slot, self._need, self)
+        if self._slot.life.trace:
             found.holders[self] = _place()
         return found.instance
 
     def __exit__(self, *_: object) -> None:
-        found, self._held = self._held, None
-        if found is not None:
-            found.holders.pop(self, None)
-            found.let_go(self)
-
-    def _ask(self) -> Incarnation:
-        slot = self._slot
-        if slot.paused is not None:
-            raise slot.closed_for()
-        if slot.active is not None and self._need <= slot.active.candidate.capabilities:
-            return slot.active
-        loop = slot.life.known_loop()
-        if loop is None or slot.life.owns_thread():
-            raise slot.closed_for()
-        return asyncio.run_coroutine_threadsafe(slot.ready(self._need), loop).result()
+        self._held.holders.pop(self, None)
+        self._held.let_go(self)
 
 
-def _filled(handle: Handle) -> tuple[str, ...]:
-    try:
-        object.__getattribute__(handle, "current")
-    except AttributeError:
-        return ()
-    return ("current",)
+def _in_force(slot: Slot, need: frozenset[str], token: object) -> Incarnation:
+    """Return what is in force, held by *token*, from any thread; activated where it is not."""
+    while True:
+        found = _asked(slot, need)
+        if found.hold(token):
+            if slot.paused is None:
+                return found
+            found.let_go(token)
+
+
+def _asked(slot: Slot, need: frozenset[str]) -> Incarnation:
+    if slot.paused is not None:
+        raise slot.closed_for()
+    found = slot.active
+    if found is not None and need <= found.candidate.capabilities:
+        return found
+    loop = slot.life.known_loop()
+    if loop is None or slot.life.owns_thread():
+        raise slot.closed_for()
+    return asyncio.run_coroutine_threadsafe(slot.ready(need), loop).result()
 
 
 def _name(call: Any) -> str:

@@ -166,7 +166,7 @@ def test_a_lease_that_outlives_the_loop(life: Lifecycle) -> None:
 
     asyncio.run(main())
     lease.__exit__()
-    lease.__exit__()
+    assert life.status(*KEY).leases == 0
 
 
 def test_a_traced_lease_of_a_thread() -> None:
