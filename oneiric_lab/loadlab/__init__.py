@@ -1,0 +1,1 @@
+"""Drives a system at a stated rate and reports honestly."""
