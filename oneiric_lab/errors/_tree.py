@@ -24,6 +24,7 @@
     │   ├── NotActiveError        it was not activated yet (also a LookupError)
     │   ├── PausedError           nobody may begin a lease now
     │   └── ActivationError       it could not be built, or is not healthy
+    ├── LoadError                 a load test that could not be driven
     ├── PluginError               an installed plugin that does not do what it should
     │   └── DescriptorError       a descriptor that cannot be read
     ├── FileAccessError           a file that cannot be read or written (also an OSError)
@@ -233,6 +234,13 @@ class ActivationError(LifecycleError):
     """A component that could not be built, or is not healthy."""
 
     default_code = "activation-failed"
+
+
+class LoadError(OneiricError):
+    """A load test that could not be driven."""
+
+    default_code = "load"
+    exit_code = 3
 
 
 class PluginError(OneiricError):

@@ -1,0 +1,118 @@
+"""What is asked of a run: the scenario, the load, the limits and the objectives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.errors import Fault, UsageError
+
+from ._objectives import Objective, parse_objective
+from ._scenario import Scenario
+from ._shapes import Closed, closed, expected, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._shapes import Shape
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, in full: the same plan and seed offer the same load.
+
+    Attributes:
+        scenario: The class that is driven.
+        params: Its parameters.
+        load: A shape; `closed(1)` by default.
+        duration: Seconds of a closed load that names none, and of operations with a rate of
+            their own.
+        warmup: Seconds at the start that are kept apart.
+        max_in_flight: Most operations of an open load at a time; what is due beyond waits,
+            and its lag is measured.
+        timeout: Seconds after which an operation is cancelled; 0 is never.
+        grace: Seconds that operations may take to end after the last one was due.
+        seed: Of everything that is drawn.
+        raw_limit: Up to how many operations to keep a row each.
+        objectives: Such as `read.response.p99 < 20ms`.
+    """
+
+    scenario: type[Scenario]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    load: Shape = field(default_factory=lambda: closed(1))
+    duration: float = 10.0
+    warmup: float = 0.0
+    max_in_flight: int = 1000
+    timeout: float = 0.0
+    grace: float = 5.0
+    seed: int = 0
+    raw_limit: int = 0
+    objectives: tuple[str | Objective, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check everything before anything is driven.
+
+        Raises:
+            UsageError: The scenario is none, a number is no time, or an objective asks for
+                an operation that the scenario does not have.
+        """
+        given: object = self.scenario
+        if not (isinstance(given, type) and issubclass(given, Scenario)):
+            raise UsageError(
+                Fault("usage", f"{self.scenario!r} is no scenario", fix="derive it from Scenario")
+            )
+        for name in ("duration", "warmup", "timeout", "grace"):
+            object.__setattr__(self, name, seconds(getattr(self, name), name))
+        if self.max_in_flight < 1:
+            raise UsageError(
+                Fault("usage", f"max_in_flight {self.max_in_flight!r}", fix="max_in_flight=1000")
+            )
+        self.scenario(**self.params)
+        names = [o.name for o in self.scenario.operations()]
+        parsed = tuple(parse_objective(o) if isinstance(o, str) else o for o in self.objectives)
+        for objective in parsed:
+            objective.check(names)
+        object.__setattr__(self, "objectives", parsed)
+        if self.warmup >= self.length:
+            raise UsageError(
+                Fault(
+                    "usage",
+                    f"the warm-up of {self.warmup:g} s is as long as the run",
+                    fix="a shorter warm-up, or a longer load",
+                )
+            )
+
+    @property
+    def length(self) -> float:
+        """Seconds during which operations begin."""
+        if isinstance(self.load, Closed):
+            return self.duration if self.load.duration is None else self.load.duration
+        return float(self.load.duration)
+
+    @property
+    def offered(self) -> float | None:
+        """How many operations the shape offers; None where users offer as many as they can."""
+        return None if isinstance(self.load, Closed) else expected(self.load)
+
+    def but(self, **changes: Any) -> Plan:
+        """Return the plan with changes; names that are no field are parameters."""
+        own = {f.name for f in fields(self)}
+        params = {k: v for k, v in changes.items() if k not in own}
+        rest = {k: v for k, v in changes.items() if k in own}
+        return replace(self, params={**self.params, **params}, **rest)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "scenario": f"{self.scenario.__module__}:{self.scenario.__qualname__}",
+            "params": dict(self.params),
+            "load": self.load.as_dict(),
+            "duration": self.duration,
+            "warmup": self.warmup,
+            "max_in_flight": self.max_in_flight,
+            "timeout": self.timeout,
+            "grace": self.grace,
+            "seed": self.seed,
+            "raw_limit": self.raw_limit,
+            "objectives": [str(objective) for objective in self.objectives],
+        }
