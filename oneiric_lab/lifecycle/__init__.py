@@ -9,11 +9,11 @@ from ._lifecycle import Lifecycle
 from ._limits import Limits
 from ._nursery import Nursery, nursery
 from ._reports import Outcome, Status, SwapReport
-from ._slot import Handle
+from ._slot import LeaseHandle
 
 __all__ = [
-    "Handle",
     "Incarnation",
+    "LeaseHandle",
     "Lifecycle",
     "Limits",
     "Nursery",

@@ -12,7 +12,7 @@ import anyio
 from oneiric_lab.errors import Fault, UsageError
 
 from ._limits import Limits
-from ._slot import AskingThreadLease, Handle, Lease, Slot, StepError, ThreadLease, Wish
+from ._slot import AskingThreadLease, Lease, LeaseHandle, Slot, StepError, ThreadLease, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -137,9 +137,9 @@ class Lifecycle:
             return ThreadLease(slot)
         return AskingThreadLease(slot, _names(need))
 
-    def handle(self, domain: str, key: str, need: str | Iterable[str] | None = None) -> Handle:
+    def handle(self, domain: str, key: str, need: str | Iterable[str] | None = None) -> LeaseHandle:
         """Return a component that is asked for often: `handle.current`, `handle.lease()`."""
-        return Handle(self.slot(domain, key), _names(need))
+        return LeaseHandle(self.slot(domain, key), _names(need))
 
     async def activate(self, domain: str, key: str) -> Status:
         """Bring a component into force without a lease, and return how it is."""

@@ -78,7 +78,7 @@ def _refuse(stage: str, why: str | None, *, refused: bool = False) -> None:
         raise StepError(stage, why, refused=refused)
 
 
-class Handle:
+class LeaseHandle:
     """One component, asked for often.
 
     Attributes:
@@ -119,7 +119,7 @@ class Handle:
         return AskingThreadLease(self._slot, self._need)
 
 
-class EmptyHandle(Handle):
+class EmptyHandle(LeaseHandle):
     """A handle while its slot is empty: who reads it is told why.
 
     It is a class of its own since `__getattr__` makes every read of a slot three times as
@@ -145,7 +145,7 @@ class Slot:
         """What a lease gets at once: none while it is paused, traced or not there yet."""
         self.lock = anyio.Lock(fast_acquire=True)
         self.draining: list[Incarnation] = []
-        self.handles: WeakSet[Handle] = WeakSet()
+        self.handles: WeakSet[LeaseHandle] = WeakSet()
         self.paused: Paused | None = None
         self.previous: Candidate | None = None
         self.pin: str | None = None
@@ -161,7 +161,7 @@ class Slot:
 
     # --- leases -------------------------------------------------------------------------
 
-    def show(self, handle: Handle) -> None:
+    def show(self, handle: LeaseHandle) -> None:
         """Write what is in force into the slot of *handle*, or empty it."""
         found = self.active
         if (
@@ -170,7 +170,7 @@ class Slot:
             and handle.need <= found.candidate.capabilities
         ):
             handle.current = found.instance
-            handle.__class__ = Handle
+            handle.__class__ = LeaseHandle
         elif handle.__class__ is not EmptyHandle:
             if self._number:
                 # Nothing may read what is out of force; one that was just made holds nothing.

@@ -11,6 +11,7 @@ import asyncio
 import multiprocessing
 import os
 import pickle
+import signal
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +59,21 @@ def run_apart(
     process.start()
     there.close()
     asked = False
+    stopped = False
     try:
         here.send_bytes(cloudpickle.dumps((plan, live is not None)))
         while True:
-            if not asked and cancelled is not None and cancelled():
+            if not asked and (stopped or (cancelled is not None and cancelled())):
                 asked = True
                 here.send_bytes(b"cancel")
-            if not here.poll(_POLL):
+            try:
+                if not here.poll(_POLL):
+                    continue
+            except KeyboardInterrupt:
+                # The first Ctrl-C keeps what there is, the second one does not wait for it.
+                if stopped:
+                    raise
+                stopped = True
                 continue
             kind, value = pickle.loads(here.recv_bytes())  # noqa: S301 - of our own process
             if kind == "live" and live is not None:
@@ -93,6 +102,8 @@ def run_apart(
 
 def _serve(pipe: Connection, parent: int) -> None:  # pragma: no cover - in another process
     """Run what comes through *pipe*; the worker's side."""
+    # Ctrl-C goes to both; who waits for the run says what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cloudpickle  # noqa: PLC0415 - see above
 
     plan, wants_live = cloudpickle.loads(pipe.recv_bytes())

@@ -36,6 +36,7 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
     "allow": ["allow"],
     "watch": [],  # a stream in one, a job in the other: see their own tests
+    "load": ["load", "load list"],
     "doctor": ["doctor"],
     "lab": ["lab --dry-run"],
 }

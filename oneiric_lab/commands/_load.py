@@ -1,0 +1,172 @@
+"""`load run`, `load list`: drive a scenario, and say honestly what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from oneiric_lab.errors import Fault, UsageError, did_you_mean
+from oneiric_lab.views import Result, Table, View
+
+from ._root import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from oneiric_lab.loadlab import Plan, Run
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scenarios(Result):
+    """The scenarios that come with us."""
+
+    rows: tuple[tuple[str, str, dict[str, Any], int], ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "scenarios": [
+                {"name": name, "summary": summary, "params": params, "users": users}
+                for name, summary, params, users in self.rows
+            ]
+        }
+
+    def view(self) -> View:
+        """Return one row for each."""
+        rows = tuple(
+            (name, summary, str(users), " ".join(f"{k}={v}" for k, v in params.items()))
+            for name, summary, params, users in self.rows
+        )
+        title = f"{len(rows)} scenarios; load run NAME drives one"
+        return View("load-list", title, (Table(("scenario", "drives", "users", "params"), rows),))
+
+
+@click.group("load", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> Scenarios | None:
+    """Drive a system at a stated rate, and report honestly."""
+    return _listed() if ctx.invoked_subcommand is None else None
+
+
+@command.command("list")
+def list_() -> Scenarios:
+    """List the scenarios that come with us, with their parameters."""
+    return _listed()
+
+
+def _listed() -> Scenarios:
+    from oneiric_lab.loadlab import BUILT_IN  # noqa: PLC0415 - `--help` needs none
+
+    return Scenarios(
+        tuple(
+            (name, kind.summary, dict(kind.defaults), usual["users"])
+            for name, (kind, usual) in BUILT_IN.items()
+        )
+    )
+
+
+@command.command("run")
+@click.argument("scenario")
+@click.option("--users", type=int, help="Closed load: so many at a time.")
+@click.option("--rate", help="Open load: arrivals a second, such as 500/s.")
+@click.option("--duration", default="10s", show_default=True, help="How long operations begin.")
+@click.option("--warmup", default="1s", show_default=True, help="Kept apart at the start.")
+@click.option("--timeout", default="0s", help="Cancel an operation after this; 0 is never.")
+@click.option("--max-in-flight", default=1000, show_default=True, help="Of an open load.")
+@click.option("--seed", default=0, show_default=True, help="Of everything that is drawn.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="Of the scenario.")
+@click.option(
+    "--objective",
+    "objectives",
+    multiple=True,
+    metavar="TEXT",
+    help="Such as 'read.response.p99 < 20ms'.",
+)
+@click.option("--out", type=click.Path(dir_okay=False), help="Write the run as JSON.")
+@click.pass_context
+def run_(
+    ctx: click.Context,
+    /,
+    scenario: str,
+    *,
+    out: str | None,
+    params: tuple[str, ...],
+    **options: Any,
+) -> Result:
+    """Drive SCENARIO in a process of its own; Ctrl-C ends it and keeps what there is.
+
+    Exit 0 passed, 1 an objective is missed, 3 the measurement is invalid, 4 an invariant is
+    broken, 130 it was cancelled.
+    """
+    plan = _plan(scenario, _values(scenario, params), **options)
+    return parts(ctx).interaction.work("load", lambda done, stop: _drive(plan, out, done, stop))
+
+
+def _plan(scenario: str, params: Mapping[str, Any], **options: Any) -> Plan:
+    from oneiric_lab.loadlab import Plan, closed, constant, scenario_named  # noqa: PLC0415 - see above
+
+    kind, usual = scenario_named(scenario)
+    users, rate = options.pop("users"), options.pop("rate")
+    if users is not None and rate is not None:
+        raise UsageError(
+            Fault(
+                "usage",
+                "--users and --rate together: a load is closed or open",
+                fix="leave one of them out",
+            )
+        )
+    duration = options["duration"]
+    if rate is not None:
+        load: Any = constant(rate, duration)
+    else:
+        load = closed(usual["users"] if users is None else users, duration=duration)
+    return Plan(kind, params, load, **options)
+
+
+def _values(scenario: str, params: tuple[str, ...]) -> dict[str, Any]:
+    """Return parameters, each as its default's type takes it."""
+    from oneiric_lab.loadlab import scenario_named  # noqa: PLC0415 - see above
+
+    kind, _ = scenario_named(scenario)
+    out: dict[str, Any] = {}
+    for text in params:
+        name, equals, value = text.partition("=")
+        if not equals or name not in kind.defaults:
+            fix = did_you_mean(name, kind.defaults) or "--param keys=10"
+            raise UsageError(Fault("usage", f"{scenario} has no parameter {text!r}", fix=fix))
+        wanted = type(kind.defaults[name])
+        try:
+            out[name] = wanted(value)
+        except ValueError:
+            raise UsageError(
+                Fault(
+                    "usage",
+                    f"--param {name}: expected {wanted.__name__}, got {value!r}",
+                    fix=f"--param {name}={kind.defaults[name]}",
+                )
+            ) from None
+    return out
+
+
+def _drive(
+    plan: Plan, out: str | None, done: Callable[[int, int, str], None], stop: Callable[[], bool]
+) -> Run:
+    from oneiric_lab.files import write_atomic  # noqa: PLC0415 - see above
+    from oneiric_lab.loadlab import run_apart  # noqa: PLC0415 - see above
+
+    total = max(1, round(plan.length))
+
+    def live(seen: Any) -> None:
+        rates = ", ".join(
+            f"{name} {sum(now.rates.values()):,.0f}/s" for name, now in seen.ops.items()
+        )
+        done(min(int(seen.at), total - 1), total, f"s  {rates}")
+
+    found = run_apart(plan, live=live, cancelled=stop)
+    done(total, total, "")
+    if out is not None:
+        write_atomic(Path(out), (found.to_json(indent=1) + "\n").encode())
+    return found
