@@ -69,7 +69,7 @@ lint: $(DEV)/.stamp  ## style, spelling, titles of tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
-	$(BIN)/interrogate -q --fail-under 100 --ignore-init-method --ignore-nested-functions --ignore-nested-classes --ignore-private --ignore-semiprivate --ignore-magic -e tests/golden -r '^(Test|main|listen|named|make|step|hold|work|sleeps|raises|block|coroutine|async_)' tests
+	$(BIN)/interrogate -q --fail-under 100 --ignore-init-method --ignore-nested-functions --ignore-nested-classes --ignore-private --ignore-semiprivate --ignore-magic -e tests/golden -r '^(Test|main|listen|named|make|step|hold|work|sleeps|raises|block|coroutine|async_|activate)' tests
 
 types: $(DEV)/.stamp  ## mypy strict over package and tests
 	$(BIN)/mypy oneiric_lab tests
