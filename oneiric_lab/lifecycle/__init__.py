@@ -4,12 +4,12 @@ One incarnation of a component is in force at a time. A swap builds and probes t
 moves one pointer, and closes the old one when its last lease ends.
 """
 
+from ._handle import LeaseHandle
 from ._incarnation import Incarnation, State
 from ._lifecycle import Lifecycle
 from ._limits import Limits
 from ._nursery import Nursery, nursery
 from ._reports import Outcome, Status, SwapReport
-from ._slot import LeaseHandle
 
 __all__ = [
     "Incarnation",

@@ -11,8 +11,10 @@ import anyio
 
 from oneiric_lab.errors import Fault, UsageError
 
+from ._handle import LeaseHandle
+from ._lease import AskingThreadLease, Lease, ThreadLease
 from ._limits import Limits
-from ._slot import AskingThreadLease, Lease, LeaseHandle, Slot, StepError, ThreadLease, Wish
+from ._slot import Slot, StepError, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping

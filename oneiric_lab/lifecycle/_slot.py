@@ -12,7 +12,6 @@ import inspect
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -78,62 +77,6 @@ def _refuse(stage: str, why: str | None, *, refused: bool = False) -> None:
         raise StepError(stage, why, refused=refused)
 
 
-class LeaseHandle:
-    """One component, asked for often.
-
-    Attributes:
-        current: The instance in force, for code that does not await while it uses it: a slot
-            that every swap writes. Before the first activation and while the component is
-            paused, reading it raises `NotActiveError` or `PausedError`.
-    """
-
-    __slots__ = ("__weakref__", "_need", "_slot", "current")
-
-    current: Any
-
-    def __init__(self, slot: Slot, need: frozenset[str]) -> None:
-        self._slot, self._need = slot, need
-        slot.handles.add(self)
-        slot.show(self)
-
-    def __repr__(self) -> str:
-        return f"<Handle: {self._slot.target}>"
-
-    @property
-    def need(self) -> frozenset[str]:
-        """Capabilities that what is in force must have."""
-        return self._need
-
-    def lease(self) -> Any:
-        """Return what `async with` makes a lease of; see `Lifecycle.lease`."""
-        found = self._slot.open
-        if found is not None and not self._need and found.owner == get_ident():
-            return found
-        return Lease(self._slot, self._need)
-
-    def lease_sync(self) -> Any:
-        """Return what `with` makes a lease of, from any thread."""
-        found = self._slot.open
-        if found is not None and not self._need:
-            return found if found.owner == get_ident() else ThreadLease(self._slot)
-        return AskingThreadLease(self._slot, self._need)
-
-
-class EmptyHandle(LeaseHandle):
-    """A handle while its slot is empty: who reads it is told why.
-
-    It is a class of its own since `__getattr__` makes every read of a slot three times as
-    slow, also where it is never reached.
-    """
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "current":
-            raise self._slot.closed_for()
-        raise AttributeError(name)
-
-
 class Slot:
     """What is in force for one key, and all that waits to be, or to end."""
 
@@ -145,7 +88,8 @@ class Slot:
         """What a lease gets at once: none while it is paused, traced or not there yet."""
         self.lock = anyio.Lock(fast_acquire=True)
         self.draining: list[Incarnation] = []
-        self.handles: WeakSet[LeaseHandle] = WeakSet()
+        self.handles: WeakSet[Any] = WeakSet()
+        """Who shows what is in force; each has a method `follow`."""
         self.paused: Paused | None = None
         self.previous: Candidate | None = None
         self.pin: str | None = None
@@ -161,30 +105,13 @@ class Slot:
 
     # --- leases -------------------------------------------------------------------------
 
-    def show(self, handle: LeaseHandle) -> None:
-        """Write what is in force into the slot of *handle*, or empty it."""
-        found = self.active
-        if (
-            found is not None
-            and self.paused is None
-            and handle.need <= found.candidate.capabilities
-        ):
-            handle.current = found.instance
-            handle.__class__ = LeaseHandle
-        elif handle.__class__ is not EmptyHandle:
-            if self._number:
-                # Nothing may read what is out of force; one that was just made holds nothing.
-                handle.current = None
-                del handle.current
-            handle.__class__ = EmptyHandle
-
     def show_all(self) -> None:
         """Write what is in force where leases and handles look."""
         found = self.active
         ready = found is not None and self.paused is None and not self.life.trace
         self.open = found if ready else None
         for handle in self.handles:
-            self.show(handle)
+            handle.follow()
 
     def closed_for(self) -> OneiricError:
         """Return why no lease begins now."""
@@ -649,122 +576,8 @@ class Slot:
         raise TimeoutError(f"took longer than {seconds:g} s")
 
 
-class Lease:
-    """A lease that must ask first: for an activation, a need, a trace or a new instance."""
-
-    __slots__ = ("_held", "_need", "_own", "_slot")
-
-    def __init__(self, slot: Slot, need: frozenset[str]) -> None:
-        self._slot, self._need = slot, need
-        self._held: Incarnation | None = None
-        self._own = False
-
-    async def __aenter__(self) -> Any:
-        slot = self._slot
-        slot.life.bind()
-        found = await slot.own(self._need)
-        self._own = found is not None
-        while found is None or found.retired:
-            found = await slot.ready(self._need)
-        instance = found.__enter__()
-        self._held = found
-        if slot.life.trace:
-            found.holders[self] = _place()
-        return instance
-
-    async def __aexit__(self, *_: object) -> None:
-        found, self._held = self._held, None
-        if found is None:
-            return
-        found.holders.pop(self, None)
-        found.__exit__()
-        if self._own:
-            await self._slot.close(found)
-
-
-class ThreadLease:
-    """A lease of another thread, of what is in force when it begins.
-
-    It is written first, and then looked whether the slot still shows the same: who retires
-    an incarnation changes the slot first, and then looks for its leases.
-    """
-
-    __slots__ = ("_held", "_slot")
-
-    def __init__(self, slot: Slot) -> None:
-        self._slot = slot
-
-    def __enter__(self) -> Any:
-        slot = self._slot
-        found = slot.open
-        if found is not None:
-            found.threads[self] = None
-            if slot.open is found:
-                self._held = found
-                return found.instance
-            found.let_go(self)
-        self._held = found = _in_force(slot, frozenset(), self)
-        return found.instance
-
-    def __exit__(self, kind: object = None, error: object = None, trace: object = None) -> None:
-        found = self._held
-        del found.threads[self]
-        if found.retired:
-            found.notice_soon()
-
-
-class AskingThreadLease:
-    """A lease of another thread that must ask first: for an activation, a need or a trace."""
-
-    __slots__ = ("_held", "_need", "_slot")
-
-    def __init__(self, slot: Slot, need: frozenset[str]) -> None:
-        self._slot, self._need = slot, need
-
-    def __enter__(self) -> Any:
-        self._held = found = _in_force(self._slot, self._need, self)
-        if self._slot.life.trace:
-            found.holders[self] = _place()
-        return found.instance
-
-    def __exit__(self, *_: object) -> None:
-        self._held.holders.pop(self, None)
-        self._held.let_go(self)
-
-
-def _in_force(slot: Slot, need: frozenset[str], token: object) -> Incarnation:
-    """Return what is in force, held by *token*, from any thread; activated where it is not."""
-    while True:
-        found = _asked(slot, need)
-        if found.hold(token):
-            if slot.paused is None:
-                return found
-            found.let_go(token)
-
-
-def _asked(slot: Slot, need: frozenset[str]) -> Incarnation:
-    if slot.paused is not None:
-        raise slot.closed_for()
-    found = slot.active
-    if found is not None and need <= found.candidate.capabilities:
-        return found
-    loop = slot.life.known_loop()
-    if loop is None or slot.life.owns_thread():
-        raise slot.closed_for()
-    return asyncio.run_coroutine_threadsafe(slot.ready(need), loop).result()
-
-
 def _name(call: Any) -> str:
     return str(getattr(call, "__qualname__", type(call).__name__))
-
-
-def _place() -> str:
-    import traceback  # noqa: PLC0415 - only traced leases pay
-
-    for frame in reversed(traceback.extract_stack(limit=12)):
-        if "/lifecycle/_" not in frame.filename.replace("\\", "/"):
-            return f"{frame.filename}:{frame.lineno} in {frame.name}"
-    return "?"
 
 
 def _quantiles(values: list[float]) -> tuple[float, float] | None:

@@ -1,0 +1,124 @@
+"""Leases: what pins an incarnation while somebody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._incarnation import Incarnation
+    from ._slot import Slot
+
+
+class Lease:
+    """A lease that must ask first: for an activation, a need, a trace or a new instance."""
+
+    __slots__ = ("_held", "_need", "_own", "_slot")
+
+    def __init__(self, slot: Slot, need: frozenset[str]) -> None:
+        self._slot, self._need = slot, need
+        self._held: Incarnation | None = None
+        self._own = False
+
+    async def __aenter__(self) -> Any:
+        slot = self._slot
+        slot.life.bind()
+        found = await slot.own(self._need)
+        self._own = found is not None
+        while found is None or found.retired:
+            found = await slot.ready(self._need)
+        instance = found.__enter__()
+        self._held = found
+        if slot.life.trace:
+            found.holders[self] = _place()
+        return instance
+
+    async def __aexit__(self, *_: object) -> None:
+        found, self._held = self._held, None
+        if found is None:
+            return
+        found.holders.pop(self, None)
+        found.__exit__()
+        if self._own:
+            await self._slot.close(found)
+
+
+class ThreadLease:
+    """A lease of another thread, of what is in force when it begins.
+
+    It is written first, and then looked whether the slot still shows the same: who retires
+    an incarnation changes the slot first, and then looks for its leases.
+    """
+
+    __slots__ = ("_held", "_slot")
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    def __enter__(self) -> Any:
+        slot = self._slot
+        found = slot.open
+        if found is not None:
+            found.threads[self] = None
+            if slot.open is found:
+                self._held = found
+                return found.instance
+            found.let_go(self)
+        self._held = found = _in_force(slot, frozenset(), self)
+        return found.instance
+
+    def __exit__(self, kind: object = None, error: object = None, trace: object = None) -> None:
+        found = self._held
+        del found.threads[self]
+        if found.retired:
+            found.notice_soon()
+
+
+class AskingThreadLease:
+    """A lease of another thread that must ask first: for an activation, a need or a trace."""
+
+    __slots__ = ("_held", "_need", "_slot")
+
+    def __init__(self, slot: Slot, need: frozenset[str]) -> None:
+        self._slot, self._need = slot, need
+
+    def __enter__(self) -> Any:
+        self._held = found = _in_force(self._slot, self._need, self)
+        if self._slot.life.trace:
+            found.holders[self] = _place()
+        return found.instance
+
+    def __exit__(self, *_: object) -> None:
+        self._held.holders.pop(self, None)
+        self._held.let_go(self)
+
+
+def _in_force(slot: Slot, need: frozenset[str], token: object) -> Incarnation:
+    """Return what is in force, held by *token*, from any thread; activated where it is not."""
+    while True:
+        found = _asked(slot, need)
+        if found.hold(token):
+            if slot.paused is None:
+                return found
+            found.let_go(token)
+
+
+def _asked(slot: Slot, need: frozenset[str]) -> Incarnation:
+    if slot.paused is not None:
+        raise slot.closed_for()
+    found = slot.active
+    if found is not None and need <= found.candidate.capabilities:
+        return found
+    loop = slot.life.known_loop()
+    if loop is None or slot.life.owns_thread():
+        raise slot.closed_for()
+    return asyncio.run_coroutine_threadsafe(slot.ready(need), loop).result()
+
+
+def _place() -> str:
+    import traceback  # noqa: PLC0415 - only traced leases pay
+
+    for frame in reversed(traceback.extract_stack(limit=12)):
+        if "/lifecycle/_" not in frame.filename.replace("\\", "/"):
+            return f"{frame.filename}:{frame.lineno} in {frame.name}"
+    return "?"
