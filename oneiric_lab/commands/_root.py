@@ -44,6 +44,13 @@ VERBS: dict[str, str] = {
     "plugins": "List installed plugins, or try to import what they offer.",
     "allow": "Let this workspace's code run.",
     "watch": "Follow the files: load each change, or say why not.",
+    "swap": "Choose who provides a component.",
+    "rollback": "Choose whom the last swap replaced.",
+    "pause": "Let no lease of a component begin.",
+    "resume": "Take a pause or a drain back.",
+    "drain": "Close a component when its last lease ends.",
+    "status": "Show what is wanted of components beside what is so.",
+    "activity": "Show what was done to components.",
     "doctor": "Say what this installation has and lacks.",
     "lab": "Open JupyterLab on the workspace.",
 }

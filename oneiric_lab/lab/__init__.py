@@ -9,19 +9,24 @@ from ._plan import Applied, Plan
 from ._quarantine import Probed
 from ._results import Check, History, Status, ValueDiff
 from ._sample import copy_sample, sample_source, tutorials
+from ._standing import Deed, Deeds, Standing, Wished
 
 __all__ = [
     "LOCK",
     "Applied",
     "Check",
+    "Deed",
+    "Deeds",
     "Frozen",
     "History",
     "Lab",
     "Plan",
     "Probed",
     "Reloaded",
+    "Standing",
     "Status",
     "ValueDiff",
+    "Wished",
     "allow",
     "code_modules",
     "copy_sample",

@@ -41,7 +41,7 @@ class TestVerbs:
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
 
-        assert "explain  Say why" in done.stdout
+        assert "explain   Say why" in done.stdout
         assert done.stdout.splitlines()[-1] == "[]"
 
     def test_version(self, capsys: pytest.CaptureFixture[str]) -> None:

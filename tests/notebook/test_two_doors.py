@@ -37,6 +37,20 @@ LINES: dict[str, list[str]] = {
     "allow": ["allow"],
     "watch": [],  # a stream in one, a job in the other: see their own tests
     "load": ["load", "load list"],
+    "swap": [
+        "swap adapter:cache sqlite --layer project",
+        "swap adapter:cache memory --dry-run --layer local",
+    ],
+    "rollback": [
+        "swap adapter:cache sqlite --layer project",
+        "rollback adapter:cache --layer project --dry-run",
+        "rollback adapter:cache --layer project",
+    ],
+    "pause": ["pause adapter:cache --why move", "pause adapter:cache --dry-run"],
+    "resume": ["pause adapter:cache", "resume adapter:cache"],
+    "drain": ["drain adapter:cache --why night"],
+    "status": ["status", "drain adapter:cache", "status adapter:cache"],
+    "activity": ["activity", "activity adapter:cache --limit 1"],
     "doctor": ["doctor"],
     "lab": ["lab --dry-run"],
 }

@@ -1,0 +1,397 @@
+"""The components of a workspace that run in this process.
+
+What is in force follows what is said: a swap writes a selection and acts on it, and takes
+the selection back where it fails. Who watches acts on what others say, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+import uuid
+from concurrent.futures import CancelledError
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+from anyio import to_thread
+
+from oneiric_lab.errors import Fault, JobCancelledError, NoCandidateError, StoreError, UsageError
+from oneiric_lab.lifecycle import Lifecycle, Limits, SwapReport
+from oneiric_lab.registry import TABLES
+from oneiric_lab.store import Journal, ProcessState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from oneiric_lab.config import Settings, Snapshot
+    from oneiric_lab.registry import Candidate, Registry
+    from oneiric_lab.store import Desired, DesiredState, Store
+
+    from ._plan import Plan
+    from ._standing import Wished
+
+EVERY = 0.5
+"""Seconds between two looks at what is wanted: others see it acted on within a second."""
+
+
+class Opened(Protocol):
+    """The lab, as what runs in it sees it."""
+
+    registry: Registry
+    store: Store
+    snapshot: Snapshot
+    settings: Settings
+    problems: tuple[Fault, ...]
+
+    @property
+    def plan(self) -> Callable[..., Plan]:
+        """What a change would do."""
+
+    @property
+    def plan_swap(self) -> Callable[..., Plan]:
+        """What choosing a provider would do."""
+
+    @property
+    def desire(self) -> Callable[..., Wished]:
+        """Write down what is wanted."""
+
+
+def settings_of(settings: Settings, candidate: Candidate) -> dict[str, Any]:
+    """Return what the configuration says to a candidate: its provider's, its key's above."""
+    table = TABLES.get(candidate.domain)
+    if table is None:
+        return {}
+    said = getattr(settings, table)
+    return {
+        **said.provider_settings.get(candidate.provider, {}),
+        **said.settings.get(candidate.key, {}),
+    }
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the time limits that `[lifecycle]` says."""
+    said = settings.lifecycle
+    return Limits(
+        build=said.activation_timeout,
+        health=said.health_timeout,
+        hook=said.hook_timeout,
+        cleanup=said.cleanup_timeout,
+        drain=said.drain_timeout,
+    )
+
+
+class Running:
+    """What runs of one lab in this process, and how it follows what is wanted.
+
+    Args:
+        lab: The lab.
+
+    Attributes:
+        life: Its lifecycle; its limits are those of the settings when it was made.
+        journal: What was done and is not written down yet.
+    """
+
+    def __init__(self, lab: Opened) -> None:
+        self.lab = lab
+        self.journal = Journal(lab.store)
+        self.life = Lifecycle(
+            lab.registry,
+            settings=lambda candidate: settings_of(lab.settings, candidate),
+            limits=limits_of(lab.settings),
+            tell=self.journal.add,
+        )
+        self._id, self._started = uuid.uuid4().hex, time.time()
+        self._locks: dict[str, anyio.Lock] = {}
+        # The number of the last wish that was acted on, and what was tried in vain.
+        self._acted: dict[str, int] = {}
+        self._refused: dict[str, tuple[Candidate, dict[str, Any]]] = {}
+
+    def process(self) -> ProcessState:
+        """Return what is so in this process."""
+        state = {"components": [status.as_dict() for status in self.life.statuses()]}
+        return ProcessState(self._id, os.getpid(), socket.gethostname(), self._started, state)
+
+    # --- what somebody asks for here ----------------------------------------------------
+
+    async def swap(
+        self, target: str, provider: str, *, verb: str = "swap", why: str = "", activate: bool
+    ) -> SwapReport:
+        """Write a session selection and bring it into force, or take it back."""
+        async with self._lock(target):
+            domain, _, key = target.partition(":")
+            plan = self.lab.plan_swap(target, provider)
+            path = f"{TABLES[domain]}.selections.{key}"
+            before, was = self._session(path), self._winner(target)
+            plan.apply()
+            slot = self.life.slot(domain, key)
+            settled = False
+            try:
+                if slot.active is None and slot.pin is None and not activate:
+                    old = "" if was is None else was.provider
+                    report = SwapReport(target, verb, "committed", provider=provider, before=old)
+                elif verb == "rollback" and self._winner(target) is slot.previous:
+                    report = await self.life.rollback(domain, key)
+                else:
+                    report = replace(await self.life.swap(domain, key), verb=verb)
+                settled = report.ok
+            finally:
+                # Cancelled, the old one or the new one is in force: the selection says which.
+                if not settled and (
+                    slot.active is None or slot.active.candidate is not self._winner(target)
+                ):
+                    self._take_back(path, provider, before)
+        if report.ok:
+            changes = [v.as_dict() for v in plan.proposal.values]
+            summary = f"{target}: {provider}" + (f", {why}" if why else "")
+            who = partial(self.lab.store.record, who=_user(), changes=changes)
+            await self._kept(partial(who, verb, "session", summary))
+        await self._kept(self.journal.flush)
+        return report
+
+    async def rollback(self, target: str) -> SwapReport:
+        """Choose whom the last swap replaced."""
+        slot = self.life.slot_of(target)
+        if slot.previous is None:
+            return await self.life.rollback(slot.domain, slot.key)
+        return await self.swap(target, slot.previous.provider, verb="rollback", activate=True)
+
+    async def want(self, target: str, state: DesiredState, why: str) -> Wished:
+        """Write down what is wanted, and act on it here."""
+        wished = await to_thread.run_sync(partial(self.lab.desire, target, state, why=why))
+        domain, _, key = target.partition(":")
+        self._acted[target] = wished.number or 0
+        if state == "running":
+            await self.life.resume(domain, key)
+        else:
+            # A drain goes on from here; it would wait for what is being built now.
+            await self.life.pause(domain, key, who=wished.who, why=why)
+        await self._kept(self.journal.flush)
+        return wished
+
+    async def drain(
+        self, target: str, why: str, *, drain_timeout: float | None = None
+    ) -> SwapReport:
+        """Write down that it shall be drained, and drain it here."""
+        wished = await self.want(target, "draining", why)
+        domain, _, key = target.partition(":")
+        report = await self.life.drain(
+            domain, key, who=wished.who, why=why, drain_timeout=drain_timeout
+        )
+        await self._kept(self.journal.flush)
+        return report
+
+    def mark(self, wished: Wished) -> None:
+        """Let leases meet a wish, where no loop has taken any."""
+        slot = self.life.slot_of(wished.target)
+        if wished.state == "running":
+            slot.resume()
+        else:
+            slot.pause(wished.who, wished.why, drained=wished.state == "draining")
+
+    # --- what is wanted elsewhere -------------------------------------------------------
+
+    async def reconcile(self) -> list[SwapReport]:
+        """Act once on what is wanted; return what was drained and swapped."""
+        return [*await self.obey(), *await self.follow()]
+
+    async def obey(self) -> list[SwapReport]:
+        """Pause, drain and resume what is wanted so."""
+        desired = await to_thread.run_sync(self.lab.store.desired)
+        known = set(self.lab.registry.current.keys())
+        reports: list[SwapReport] = []
+        async with anyio.create_task_group() as tasks:
+            for target, wish in desired.items():
+                if target not in known or self.life.is_closed:
+                    continue
+                slot = self.life.slot_of(target)
+                state, ends = slot.status().state, wish.state == "draining"
+                is_held = state in {"paused", "drained"}
+                if wish.state == "running":
+                    # Once: a program may pause its own component later on.
+                    if is_held and self._acted.get(target) != wish.number:
+                        slot.resume()
+                elif not is_held or (ends and state == "paused"):
+                    # Not by the lifecycle: it would take this loop for the components' own.
+                    slot.pause(wish.who, wish.why, drained=ends)
+                if ends and slot.active is not None and self.life.known_loop() is not None:
+                    tasks.start_soon(self._drain, wish, reports)
+                self._acted[target] = wish.number
+        return sorted(reports, key=lambda r: r.target)
+
+    async def _drain(self, wish: Desired, reports: list[SwapReport]) -> None:
+        domain, _, key = wish.target.partition(":")
+        # It begins here, and ends when the leases do; other wishes do not wait for that.
+        report = await self.life.drain(domain, key, who=wish.who, why=wish.why, drain_timeout=1e-9)
+        held = sum(leases for _, _, leases, _ in self.life.status(domain, key).draining)
+        warnings = (f"leases that are still held: {held}",) if held else ()
+        reports.append(replace(report, outcome="committed", stage="", why="", warnings=warnings))
+
+    async def follow(self) -> list[SwapReport]:
+        """Swap what is active to whom the configuration chooses.
+
+        What failed is tried again when another one is chosen, or its settings change.
+        """
+        reports: list[SwapReport] = []
+        if self.life.known_loop() is None:
+            return reports  # nothing runs, or its loop ended
+        async with anyio.create_task_group() as tasks:
+            for status in self.life.statuses():
+                if status.incarnation and not self.life.is_closed:
+                    tasks.start_soon(self._follow, status.target, reports)
+        return sorted(reports, key=lambda r: r.target)
+
+    async def _follow(self, target: str, reports: list[SwapReport]) -> None:
+        async with self._lock(target):
+            slot, winner = self.life.slot_of(target), self._winner(target)
+            if winner is None or slot.active is None or slot.pin is not None:
+                return
+            tried = winner, settings_of(self.lab.settings, winner)
+            if slot.active.candidate is winner or self._refused.get(target) == tried:
+                return
+            report = await self.life.swap(slot.domain, slot.key)
+            self._refused.pop(target, None)
+            if not report.ok:
+                self._refused[target] = tried
+            reports.append(report)
+
+    async def publish(self) -> None:
+        """Write down what is so here, and what was done."""
+        await to_thread.run_sync(self.lab.store.beat, self.process())
+        await to_thread.run_sync(self.journal.flush)
+
+    async def serve(self, every: float = EVERY) -> None:
+        """Follow what is wanted and publish what is so, until cancelled; then leave.
+
+        Each of the three goes on by itself: a swap that takes long holds up neither a pause
+        nor the beat.
+
+        Args:
+            every: Seconds between two looks.
+        """
+        try:
+            async with anyio.create_task_group() as tasks:
+                for do in (self.obey, self.follow, self.publish):
+                    tasks.start_soon(self._repeat, do, every)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.leave()
+
+    async def _repeat(self, do: Callable[[], Coroutine[Any, Any, object]], every: float) -> None:
+        while True:
+            try:
+                await self._at_home(do)
+            except StoreError as error:
+                self._tell(error)
+            await anyio.sleep(every)
+
+    async def _at_home(self, do: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Do it on the loop that the components belong to: a kernel's job has another one."""
+        loop = self.life.known_loop()
+        if loop is None or loop is asyncio.get_running_loop():
+            await do()
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(do(), loop))
+
+    async def leave(self) -> None:
+        """Write down what was done, and that this process listens no more."""
+        await self._kept(self.journal.flush)
+        await self._kept(partial(self.lab.store.leave, self._id))
+
+    # --- from another thread ------------------------------------------------------------
+
+    def call(self, work: Coroutine[Any, Any, Any], cancelled: Callable[[], bool]) -> Any:
+        """Do *work* on the loop of the lifecycle and wait for it in this thread.
+
+        Args:
+            work: What to do.
+            cancelled: Asked often; once true, the work is cancelled.
+
+        Raises:
+            UsageError: This is the loop's own thread, or no loop runs.
+        """
+        loop = self.life.known_loop()
+        if loop is None or self.life.owns_thread():
+            work.close()
+            raise UsageError(
+                Fault(
+                    "other-loop",
+                    "this thread cannot wait for the loop that the components belong to",
+                    fix="await it there: await lab.swap(...)",
+                )
+            )
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        while True:
+            try:
+                return future.result(timeout=0.05)
+            except TimeoutError:
+                if future.done():
+                    raise
+                if cancelled():
+                    future.cancel()
+            except CancelledError:
+                raise JobCancelledError("it was cancelled", fix="status tells what is so") from None
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _lock(self, target: str) -> anyio.Lock:
+        return self._locks.setdefault(target, anyio.Lock())
+
+    def _winner(self, target: str) -> Candidate | None:
+        domain, _, key = target.partition(":")
+        try:
+            return self.lab.registry.resolve(domain, key)
+        except NoCandidateError:
+            return None
+
+    def _session(self, path: str) -> object:
+        found = [v.value for v in self.lab.snapshot.inputs.session if v.path == path]
+        return found[0] if found else None
+
+    def _take_back(self, path: str, provider: str, before: object) -> None:
+        if self._session(path) != provider:
+            return  # somebody chose another one meanwhile
+        if before is None:
+            self.lab.plan(unset=[path]).apply()
+        else:
+            self.lab.plan({path: before}).apply()
+
+    async def _kept(self, write: Callable[[], object]) -> None:
+        """Write something down; what is in force does not depend on it."""
+        try:
+            await to_thread.run_sync(write)
+        except StoreError as error:
+            self._tell(error)
+
+    def _tell(self, error: StoreError) -> None:
+        known = {fault.code for fault in self.lab.problems}
+        fresh = [replace(f, severity="warning") for f in error.faults if f.code not in known]
+        self.lab.problems = (*self.lab.problems, *fresh)
+
+
+@asynccontextmanager
+async def serving(running: Running) -> AsyncIterator[None]:
+    """Serve for the time of the block, which a generator may stand in.
+
+    A task group must not be held over a `yield` of a generator: its scope would end in
+    another task than it began in. One task of our own is cancelled at the end instead.
+    """
+    task = asyncio.get_running_loop().create_task(running.serve(), name="oneiric serve")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+
+def _user() -> str:
+    from ._writing import _who  # noqa: PLC0415 - written down after a swap only
+
+    return _who()

@@ -1,0 +1,304 @@
+"""What is wanted of the components beside what is so, as results."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.views import Cell, Note, Result, Table, View
+
+from ._words import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from oneiric_lab.registry import Candidate
+    from oneiric_lab.store import Activity, Desired, DesiredState, ProcessState
+    from oneiric_lab.views import Block
+
+ALIVE = 3.0
+"""Seconds since its last beat for which a process counts as listening."""
+
+CellValue = Cell | str | int | float | bool | None
+
+SILENT = "no process is listening: one that runs lab.watch() acts when it starts"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Wished(Result):
+    """What is wanted of a component.
+
+    Attributes:
+        target: `domain:key`.
+        before: What was wanted: `running`, `paused` or `draining`.
+        state: What is wanted.
+        who: The user.
+        why: One line.
+        number: Of the wish, growing; None where it was only shown.
+        listening: Processes that will act on it.
+    """
+
+    target: str
+    before: DesiredState
+    state: DesiredState
+    who: str
+    why: str
+    number: int | None
+    listening: int
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "applied": self.number is not None,
+            "target": self.target,
+            "before": self.before,
+            "state": self.state,
+            "who": self.who,
+            "why": self.why,
+            "number": self.number,
+            "listening": self.listening,
+        }
+
+    def view(self) -> View:
+        """Return the wish, and who will act on it."""
+        blocks: list[Block] = [
+            Table(
+                ("component", "was", "wanted", "by", "why"),
+                (
+                    (
+                        self.target,
+                        Cell(self.before, "lost"),
+                        Cell(self.state, "ok"),
+                        self.who,
+                        self.why,
+                    ),
+                ),
+            )
+        ]
+        if self.number is not None:
+            told = f"{_processes(self.listening)} will act within a second"
+            told = told if self.listening else SILENT
+            blocks.append(Note(told, "info"))
+        title = f"{self.target}: {self.state} is wanted"
+        facts = ("nothing is applied yet",) if self.number is None else ()
+        return View("wished", title, tuple(blocks), facts=facts)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Standing(Result):
+    """What is wanted of components, and what processes say is so.
+
+    Attributes:
+        rows: For each component its name, the provider that the configuration chooses, the
+            wish if there ever was one, and what each process says, as `Status.as_dict()`
+            with its pid and host.
+        listening: Processes that were heard of within three seconds.
+    """
+
+    rows: tuple[tuple[str, str | None, Desired | None, tuple[Mapping[str, Any], ...]], ...]
+    listening: tuple[ProcessState, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a process differs from what is wanted."""
+        return 0 if all(_agrees(p, w, a) for _, p, w, said in self.rows for a in said) else 1
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "components": [
+                {
+                    "target": target,
+                    "desired": {
+                        "provider": provider,
+                        "state": "running" if wish is None else wish.state,
+                        "who": None if wish is None else wish.who,
+                        "why": None if wish is None else wish.why,
+                        "at": None if wish is None else wish.at,
+                    },
+                    "actual": [
+                        {**actual, "agrees": _agrees(provider, wish, actual)} for actual in said
+                    ],
+                }
+                for target, provider, wish, said in self.rows
+            ],
+            "listening": [
+                {"pid": p.pid, "host": p.host, "started": p.started} for p in self.listening
+            ],
+        }
+
+    def view(self) -> View:
+        """Return a row for each component and process."""
+        rows: list[tuple[CellValue, ...]] = []
+        notes: list[Block] = []
+        for target, provider, wish, said in self.rows:
+            wanted = "running" if wish is None else wish.state
+            if wish is not None and wish.state != "running":
+                notes.append(Note(f"{target}: {wish.state} by {_reason(wish)}", "warn"))
+            head: tuple[CellValue, ...] = (target, provider or "-", wanted)
+            if not said:
+                rows.append((*head, "-", "", "", ""))
+            for actual in said:
+                agrees = _agrees(provider, wish, actual)
+                rows.append(
+                    (
+                        *head,
+                        Cell(str(actual["state"]), "ok" if agrees else "warn"),
+                        f"{actual['provider'] or '-'} {actual['incarnation'] or ''}".strip(),
+                        actual["leases"],
+                        f"{actual['pid']} {actual['host']}",
+                    )
+                )
+                head = ("", "", "")
+                if actual["last_error"]:
+                    notes.append(Note(f"{target}: {actual['last_error']}", "bad"))
+        heads = ("component", "provider", "wanted", "is", "in force", "leases", "process")
+        if not self.listening:
+            notes.append(Note(SILENT, "info"))
+        return View(
+            "standing",
+            f"status: {count(len(self.rows), 'component')}",
+            (Table(heads, tuple(rows)), *notes),
+            facts=(f"{_processes(len(self.listening))} listening",),
+            tone="warn" if self.exit_code else "plain",
+        )
+
+
+def standing(
+    winners: Mapping[str, Candidate],
+    targets: Iterable[str],
+    desired: Mapping[str, Desired],
+    processes: Sequence[ProcessState],
+    own: ProcessState | None = None,
+) -> Standing:
+    """Put together what is wanted and what is so.
+
+    Args:
+        winners: Whom the configuration chooses.
+        targets: The components that are asked about.
+        desired: The wishes in force.
+        processes: Those that listen.
+        own: This process, where something runs in it.
+    """
+    others = [p for p in processes if own is None or p.id != own.id]
+    said: dict[str, list[Mapping[str, Any]]] = {}
+    for process in [own, *others] if own is not None else others:
+        for one in process.state.get("components", ()):
+            at = {"pid": process.pid, "host": process.host}
+            said.setdefault(one["target"], []).append({**one, **at})
+    rows = []
+    for target in targets:
+        winner = winners.get(target)
+        provider = None if winner is None else winner.provider
+        rows.append((target, provider, desired.get(target), tuple(said.get(target, ()))))
+    return Standing(tuple(rows), tuple(processes))
+
+
+def _agrees(provider: str | None, wish: Desired | None, actual: Mapping[str, Any]) -> bool:
+    """Tell whether a process is as it is wanted; a component that is not active yet may be."""
+    state = actual["state"]
+    wanted = "running" if wish is None else wish.state
+    if wanted == "paused":
+        return state in {"paused", "drained"}
+    if wanted == "draining":
+        return state == "drained" and not actual["draining"]
+    return state == "idle" or (state, actual["provider"]) == ("active", provider)
+
+
+def _processes(number: int) -> str:
+    return f"{number or 'no'} process{'es' * (number > 1)}"
+
+
+def _reason(wish: Desired) -> str:
+    return f"{wish.who}: {wish.why}" if wish.why else wish.who
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing that was done to a component, or wanted of it.
+
+    Attributes:
+        at: Seconds since 1970.
+        target: `domain:key`.
+        what: What was done, or `desired paused` and the like.
+        incarnation: Number of the instance, where there is one.
+        provider: Its provider, or empty.
+        detail: One line, or empty.
+        pid: The process that did it, None for a wish.
+        who: The user who wished it, or empty.
+    """
+
+    at: float
+    target: str
+    what: str
+    incarnation: int | None = None
+    provider: str = ""
+    detail: str = ""
+    pid: int | None = None
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Deeds(Result):
+    """What was done to components and wanted of them, the newest first."""
+
+    rows: tuple[Deed, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "rows": [
+                {
+                    "at": d.at,
+                    "target": d.target,
+                    "what": d.what,
+                    "incarnation": d.incarnation,
+                    "provider": d.provider or None,
+                    "detail": d.detail or None,
+                    "pid": d.pid,
+                    "who": d.who or None,
+                }
+                for d in self.rows
+            ]
+        }
+
+    def view(self) -> View:
+        """Return one row for each."""
+        rows = tuple(
+            (
+                dt.datetime.fromtimestamp(d.at, dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+                d.target,
+                d.what,
+                f"{d.provider} {d.incarnation or ''}".strip(),
+                d.who or str(d.pid),
+                d.detail,
+            )
+            for d in self.rows
+        )
+        if not rows:
+            note = Note("what processes do to components, and what is wanted of them, stands here")
+            return View("activity", "activity: nothing was done yet", (note,))
+        heads = ("at", "component", "what", "in force", "by", "detail")
+        return View("activity", f"activity: {count(len(rows), 'row')}", (Table(heads, rows),))
+
+
+def deeds(done: Sequence[Activity], wishes: Sequence[Desired], limit: int) -> Deeds:
+    """Put what was done and what was wanted into one order, the newest first."""
+    rows = [
+        Deed(a.at, a.target, a.what, a.incarnation or None, a.provider, a.detail, a.pid)
+        for a in done
+    ]
+    asked = [
+        Deed(w.at, w.target, f"desired {w.state}", detail=w.why, who=w.who)
+        for w in reversed(wishes)
+    ]
+    # A stable order: of one moment, what was done stands above what was wanted.
+    return Deeds(tuple(sorted([*rows, *asked], key=lambda d: -d.at)[:limit]))
+
+
+def wished(before: Desired | None, now: Desired, listening: int) -> Wished:
+    """Return a wish beside the one that it replaces."""
+    was: DesiredState = "running" if before is None else before.state
+    found = Wished(now.target, was, now.state, now.who, now.why, now.number, listening)
+    return found if now.number else replace(found, number=None)
