@@ -272,8 +272,8 @@ class TestActivity:
         found = ask("activity", CACHE)
 
         assert isinstance(found, Deeds)
-        whats = [row.what for row in found.rows]
-        assert whats == ["closed", "active", "desired paused"]
+        changes = [row.what for row in found.rows]
+        assert changes == ["closed", "active", "desired paused"]
         assert "memory 1" in str(found)
         rows: Any = found.as_dict()["rows"]
         assert [(row["incarnation"], row["pid"] is None) for row in rows] == [
