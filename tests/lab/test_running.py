@@ -83,6 +83,7 @@ def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """Run *work* in a loop, under a limit."""
 
     async def limited() -> Any:
+        """Run under a limit of time."""
         with anyio.fail_after(20):
             return await work()
 
