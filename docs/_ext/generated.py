@@ -49,22 +49,38 @@ def _rows(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
 
 def verbs() -> str:
     """Return a section for each verb, from the one definition that both doors use."""
+    import click
+
     from oneiric_lab.commands import VERBS, root
 
     ctx = root.make_context("oneiric-lab", [], resilient_parsing=True)
+    assert isinstance(root, click.Group)
     out = ["## Options of every verb\n", _options(root), str(root.epilog) + "\n"]
     for name in VERBS:
-        command = root.get_command(ctx, name)
-        assert command is not None, name
-        usage = " ".join(command.collect_usage_pieces(ctx))
-        out += [
-            f"(verb-{name})=",
-            f"## {name}\n",
-            f"```shell\noneiric-lab {name} {usage}\n```\n",
-            _paragraphs(command.help or VERBS[name]),
-            _options(command),
-        ]
+        out += _verb(root, ctx, name, "##")
     return "\n".join(out)
+
+
+def _verb(group: click.Group, above: click.Context, name: str, marks: str) -> Iterator[str]:
+    """Yield the section of one verb, then those of the verbs below it."""
+    import click
+
+    command = group.get_command(above, name)
+    assert command is not None, name
+    ctx = command.make_context(name, [], parent=above, resilient_parsing=True)
+    words = ctx.command_path
+    usage = " ".join(command.collect_usage_pieces(ctx))
+    path = words.partition(" ")[2]
+    yield from (
+        f"(verb-{path.replace(' ', '-')})=",
+        f"{marks} {path}\n",
+        f"```shell\n{words} {usage}\n```\n",
+        _paragraphs(command.help or ""),
+        _options(command),
+    )
+    if isinstance(command, click.Group):
+        for below in command.list_commands(ctx):
+            yield from _verb(command, ctx, below, marks + "#")
 
 
 def _paragraphs(text: str) -> str:

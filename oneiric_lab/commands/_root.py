@@ -6,15 +6,15 @@ table below and imports none.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
-from oneiric_lab.errors import Fault, UsageError, did_you_mean, nearest
+from oneiric_lab.errors import Fault, UsageError, nearest
 
 from . import _looks
 from ._context import Context, Interaction
+from ._group import Group
 from ._types import DirectoryType, FileType, ProfileType, SetType
 
 if TYPE_CHECKING:
@@ -67,42 +67,6 @@ def version() -> str:
         return "(from source)"
 
 
-class Verbs(click.Group):
-    """The group of verbs, imported one by one."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs, in the order of the table."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return one verb, its module imported now."""
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = import_module(f"._{cmd_name}", __package__).command
-        if not any(param.name == "json" for param in command.params):
-            command.params.append(_looks.options()[0])
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb; an unknown one is told with the nearest."""
-        if args[0] not in VERBS and not ctx.resilient_parsing:
-            raise UsageError(
-                Fault(
-                    "unknown-verb",
-                    f"unknown verb `{args[0]}`",
-                    fix=did_you_mean(args[0], VERBS, limit=len(VERBS)),
-                )
-            )
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of verbs without importing any."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         click.echo(f"oneiric-lab {version()}")
@@ -110,7 +74,9 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 
 @click.command(
-    cls=Verbs,
+    cls=Group,
+    package=__package__,
+    verbs=VERBS,
     name="oneiric-lab",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},

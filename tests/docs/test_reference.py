@@ -163,7 +163,8 @@ class TestGenerated:
         """
         text = generated.verbs()
 
-        assert list(VERBS) == re.findall(r"^## ([a-z]+)$", text, re.MULTILINE)
+        assert list(VERBS) == re.findall(r"^## ([a-z-]+)$", text, re.MULTILINE)
+        assert "load run" in re.findall(r"^### ([a-z -]+)$", text, re.MULTILINE)
         for option in ("--need", "--why-not", "--all-profiles", "--layer", "-C"):
             assert f"`{option}" in text
 

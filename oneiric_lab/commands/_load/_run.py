@@ -1,74 +1,23 @@
-"""`load run`, `load list`: drive a scenario, and say honestly what came of it."""
+"""`load run SCENARIO`: drive a scenario, and say honestly what came of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from oneiric_lab.commands._root import parts
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
-from oneiric_lab.views import Result, Table, View
-
-from ._root import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from oneiric_lab.loadlab import Plan, Run
+    from oneiric_lab.views import Result
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Scenarios(Result):
-    """The scenarios that come with us."""
-
-    rows: tuple[tuple[str, str, dict[str, Any], int], ...]
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the JSON shape."""
-        return {
-            "scenarios": [
-                {"name": name, "summary": summary, "params": params, "users": users}
-                for name, summary, params, users in self.rows
-            ]
-        }
-
-    def view(self) -> View:
-        """Return one row for each."""
-        rows = tuple(
-            (name, summary, str(users), " ".join(f"{k}={v}" for k, v in params.items()))
-            for name, summary, params, users in self.rows
-        )
-        title = f"{len(rows)} scenarios; load run NAME drives one"
-        return View("load-list", title, (Table(("scenario", "drives", "users", "params"), rows),))
-
-
-@click.group("load", invoke_without_command=True)
-@click.pass_context
-def command(ctx: click.Context) -> Scenarios | None:
-    """Drive a system at a stated rate, and report honestly."""
-    return _listed() if ctx.invoked_subcommand is None else None
-
-
-@command.command("list")
-def list_() -> Scenarios:
-    """List the scenarios that come with us, with their parameters."""
-    return _listed()
-
-
-def _listed() -> Scenarios:
-    from oneiric_lab.loadlab import BUILT_IN  # noqa: PLC0415 - `--help` needs none
-
-    return Scenarios(
-        tuple(
-            (name, kind.summary, dict(kind.defaults), usual["users"])
-            for name, (kind, usual) in BUILT_IN.items()
-        )
-    )
-
-
-@command.command("run")
+@click.command("run")
 @click.argument("scenario")
 @click.option("--users", type=int, help="Closed load: so many at a time.")
 @click.option("--rate", help="Open load: arrivals a second, such as 500/s.")
@@ -87,7 +36,7 @@ def _listed() -> Scenarios:
 )
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the run as JSON.")
 @click.pass_context
-def run_(
+def command(
     ctx: click.Context,
     /,
     scenario: str,

@@ -1,0 +1,63 @@
+"""A group of verbs, each in a module of its own that is imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from oneiric_lab.errors import Fault, UsageError, did_you_mean
+
+from . import _looks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Group(click.Group):
+    """Verbs by name, with their one line of help; `--help` and a Tab import none.
+
+    Args:
+        package: Where the modules stand: the verb `a-b` is `command` of `PACKAGE._a_b`.
+        verbs: Name to its one line of help, in the order of the help.
+        options: As click takes them.
+    """
+
+    def __init__(self, *, package: str, verbs: Mapping[str, str], **options: Any) -> None:
+        super().__init__(**options)
+        self._package, self.verbs = package, verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs, in the order of the table."""
+        return list(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one verb, its module imported now."""
+        if cmd_name not in self.verbs:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = import_module(f"._{name}", self._package).command
+        if not any(param.name == "json" for param in command.params):
+            command.params.append(_looks.options()[0])
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; an unknown one is told with the nearest."""
+        if args[0] not in self.verbs and not ctx.resilient_parsing:
+            above = ctx.command_path.partition(" ")[2]
+            raise UsageError(
+                Fault(
+                    "unknown-verb",
+                    f"unknown verb `{' '.join(filter(None, (above, args[0])))}`",
+                    fix=did_you_mean(args[0], self.verbs, limit=len(self.verbs)),
+                )
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of verbs without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(self.verbs.items()))
