@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,7 +21,8 @@ from ._root import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+_DEFAULTS = Path(__file__).resolve().parents[1] / "_jupyter"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,8 +49,6 @@ def arguments(
     display no browser is started; only root is told that it may run the server.
     """
     out = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
-    # Nobody is asked about news, and none are fetched.
-    out.append("--LabApp.news_url=None")
     if notebook is not None:
         out.append(f"--LabApp.default_url=/lab/tree/{notebook}")
     shows = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"
@@ -57,6 +57,16 @@ def arguments(
     if is_root:
         out.append("--allow-root")
     return tuple(out)
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the server: *environ*, and where our defaults of JupyterLab are.
+
+    They keep its question about news off the first screen; who wants news says so in
+    JupyterLab's own settings, which stand above.
+    """
+    paths = [environ.get("JUPYTER_CONFIG_PATH", ""), str(_DEFAULTS)]
+    return {**environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
 
 
 @click.command("lab")
@@ -85,5 +95,5 @@ def command(ctx: click.Context, *, dry_run: bool) -> Command | None:
     words = arguments(folder, tours[0].name if tours else None, os.environ, is_root=is_root)
     if dry_run or not context.interaction.takes_over:
         return Command(words)
-    code = subprocess.call(words)  # noqa: S603 - our own interpreter, its own module
+    code = subprocess.call(words, env=environment(os.environ))  # noqa: S603 - our own interpreter, its own module
     raise SystemExit(code)

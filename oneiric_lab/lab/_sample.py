@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
+import stat
 import tempfile
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.errors import Fault, FileAccessError, UsageError
+from oneiric_lab.files import lock
 
 _HERE = Path(__file__).resolve().parent.parent
+_PREFIX = "oneiric-sample-"
+_MINUTE = 60.0
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".oneiric", ".ipynb_checkpoints")
 
 
@@ -37,10 +44,31 @@ def tutorials() -> list[Path]:
 
 
 def copy_sample(target: Path | None = None) -> Path:
-    """Return a copy of the sample workspace: in *target*, or in a folder that goes at exit."""
+    """Return a copy of the sample workspace: in *target*, or in a folder that goes at exit.
+
+    What a process left that was killed goes at the next copy.
+    """
     if target is None:
-        folder = tempfile.mkdtemp(prefix="oneiric-sample-")
+        _sweep()
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        held = ExitStack()
+        held.enter_context(lock(folder / ".lock"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        target = Path(folder) / "shop"
+        atexit.register(held.close)
+        target = folder / "shop"
     shutil.copytree(sample_source(), target, ignore=_LEFT_OUT, dirs_exist_ok=True)
     return target
+
+
+def _sweep() -> None:
+    """Remove copies whose process has ended: each holds the lock of its own for its life."""
+    own = getattr(os, "getuid", lambda: None)()
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError, FileAccessError):
+            facts = folder.lstat()
+            # Another user's folder may hold a link of that name, which must not be opened;
+            # one that was made just now may not be locked yet.
+            is_ours = stat.S_ISDIR(facts.st_mode) and own in {None, facts.st_uid}
+            if is_ours and time.time() - facts.st_mtime > _MINUTE:
+                with lock(folder / ".lock", timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -625,6 +625,25 @@ class TestLab:
 
         assert options == {w for w in words if w in {"--no-browser", "--allow-root"}}
 
+    def test_nobody_is_asked_about_news(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The server finds our defaults behind those that somebody named, and reads them.
+        """
+        import os
+
+        from jupyter_server.services.config import ConfigManager
+
+        from oneiric_lab.commands._lab import environment
+
+        found = environment({"JUPYTER_CONFIG_PATH": "/theirs", "A": "b"})
+        theirs, ours = found["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+        monkeypatch.setenv("JUPYTER_CONFIG_PATH", ours)
+        # As jupyterlab_server reads it.
+        said = ConfigManager(config_dir_name="labconfig").get("default_setting_overrides")  # type: ignore[no-untyped-call]  # has no types
+
+        assert (theirs, found["A"]) == ("/theirs", "b")
+        assert said["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
     def test_without_jupyterlab_the_extra_is_named(
         self, ask: Ask, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,6 @@ from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CODE = """
 from oneiric_lab import component
@@ -323,3 +323,46 @@ class TestSample:
         """What the machine exports does not change the tutorials."""
         monkeypatch.setitem(os.environ, "SHOP_SERVER__PORT", "1")
         assert Lab.sample().value("server.port") == 8080
+
+    def test_copies_of_killed_processes_go(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        The next copy removes them; one that is in use stays, and so does what is no folder of ours.
+        """
+        import signal
+        import subprocess
+        import sys
+
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        code = (
+            "from oneiric_lab import Lab; lab = Lab.sample()\n"
+            "print(lab.root.parent, flush=True); input()"
+        )
+
+        def start() -> tuple[subprocess.Popen[str], Path]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert process.stdout is not None
+            return process, Path(process.stdout.readline().strip())
+
+        (killed, left), (living, used) = start(), start()
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        (tmp_path / "oneiric-sample-link").symlink_to(left)
+        for folder in (left, used):
+            os.utime(folder, (0, 0))
+
+        Lab.sample()
+
+        assert not left.exists()
+        assert (used / "shop" / "oneiric.toml").exists()
+        assert (tmp_path / "oneiric-sample-link").is_symlink()
+        living.communicate("\n")
+        assert living.returncode == 0
+        assert not used.exists()
