@@ -83,7 +83,10 @@ def _workspace(ctx: click.Context) -> tuple[tuple[bool, str], ...]:
         return ((False, f"the workspace does not open: {many}, `check` tells"),)
     schema = lab.snapshot.inputs.schema
     out = [(True, f"workspace {lab.root.name} opens")]
-    out += [(False, f"{notice.message}; {notice.fix}") for notice in lab.store.notices()]
+    out += [
+        (False, "; ".join(filter(None, (notice.message, notice.why, notice.fix))))
+        for notice in lab.store.notices()
+    ]
     if schema is not None and not schema.model_config.get("frozen"):
         text = f"{schema.__name__} is not frozen: lab.config can be changed by accident"
         out.append((False, f"{text}; give it model_config = ConfigDict(frozen=True)"))

@@ -12,19 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, NotAllowedError, Origin, RegistryError
 from oneiric_lab.files import write_atomic
+from oneiric_lab.store import state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-
-def state_dir(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the user's own state."""
-    given = environ.get("ONEIRIC_STATE_DIR")
-    if given:
-        return Path(given)
-    from platformdirs import user_state_path  # noqa: PLC0415 - only who asks pays
-
-    return user_state_path("oneiric-lab")
 
 
 def code_digest(root: Path, modules: Sequence[str]) -> str:

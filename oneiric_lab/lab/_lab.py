@@ -20,9 +20,10 @@ from oneiric_lab.errors import (
 from oneiric_lab.files import digest, read
 from oneiric_lab.plugins import TIMEOUT
 from oneiric_lab.registry import DOMAINS, TABLES, Registry, candidate_of
-from oneiric_lab.store import Desired, Store
+from oneiric_lab.store import Desired
 
 from . import _allow
+from ._choosing import outranked, unknown_provider
 from ._code import code_modules, import_schema
 from ._following import Reloaded, followed
 from ._gather import gather, package_defaults
@@ -42,7 +43,7 @@ from ._rules import rules_of
 from ._sides import side
 from ._standing import ALIVE, deeds, standing, wished
 from ._where import placed
-from ._writing import _who, take_back, write
+from ._writing import _who, store_of, take_back, write
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -105,7 +106,7 @@ class Lab(Generic[T]):
         self.root = snapshot.inputs.root
         self.registry = registry
         self.problems = problems
-        self.store = Store(self.root / ".oneiric")
+        self.store = store_of(snapshot.inputs)
         self._trusted = trusted
         self._running: Running | None = None
         self._publish(snapshot)
@@ -172,7 +173,7 @@ class Lab(Generic[T]):
         if modules and not trusted and not _allow.is_allowed(folder, modules, own):
             raise _allow.refuse(folder, modules, snapshot.origin("plugins"))
         candidates, warnings = gather(snapshot)
-        quarantined, damage = remembered(Store(folder / ".oneiric"))
+        quarantined, damage = remembered(store_of(inputs))
         registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
         registry.add(*candidates)
         return cls(snapshot, registry, (*warnings, *damage), trusted=True)
@@ -209,13 +210,14 @@ class Lab(Generic[T]):
         """
         file = Path(path).expanduser().resolve()
         own = dict(os.environ if environ is None else environ)
-        locked = read_lock(file, lock_inputs(file.parent, own), schema=schema, trusted=trusted)
+        inputs = lock_inputs(file.parent, own)
+        locked = read_lock(file, inputs, schema=schema, trusted=trusted)
         snapshot = locked.snapshot
         modules = code_modules(snapshot)
         if modules and not trusted and not _allow.is_allowed(file.parent, modules, own):
             raise _allow.refuse(file.parent, modules, snapshot.origin("plugins"))
         candidates, warnings = gather(snapshot)
-        quarantined, damage = remembered(Store(file.parent / ".oneiric"))
+        quarantined, damage = remembered(store_of(inputs))
         registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
         registry.add(*candidates)
         refuse_other_winners(locked, winners(registry.current), file.name)
@@ -596,23 +598,28 @@ class Lab(Generic[T]):
             layer: As `plan` takes it.
 
         Raises:
-            NoCandidateError: No component has this name, or another one would win all the
-                same.
+            NoCandidateError: No component has this name, or a higher layer chooses another
+                one all the same.
+            SelectionError: No candidate has this provider, and a higher layer chooses
+                another one; where this choice is the one that counts, the plan says so.
         """
-        plan = self.plan({self._selection(target): provider}, layer=layer, name="swap")
-        if not plan.ok or plan.generation is None:
+        path = self._selection(target)
+        plan = self.plan({path: provider}, layer=layer, name="swap")
+        after, generation = plan.proposal.next, plan.generation
+        if not plan.ok or after is None or generation is None:
             return plan
-        winner = plan.generation.winners().get(target)
-        if winner is None or winner.provider != provider:
-            who = "nobody" if winner is None else winner.provider
-            raise NoCandidateError(
-                Fault(
-                    "not-chosen",
-                    f"{target} would be provided by {who}, though {layer} chooses {provider}",
-                    fix=f"explain {target} --why-not {provider}",
-                )
-            )
-        return plan
+        winner = generation.winners().get(target)
+        if winner is not None and winner.provider == provider:
+            return plan
+        domain, _, key = target.partition(":")
+        known = {c.provider for c in generation.candidates(domain, key)}
+        if provider not in known:
+            raise unknown_provider(target, provider, known)
+
+        def wins(above: str) -> bool:
+            return above != layer and self.plan_swap(target, provider, layer=above).ok
+
+        raise outranked(after, target, provider, path, layer, wins)
 
     def plan_rollback(self, target: str, *, layer: str | None = None) -> Plan:
         """Return what choosing the former provider again would do; nothing is applied.
@@ -803,7 +810,9 @@ class Lab(Generic[T]):
         targets = generation.keys() if target is None else [self._known(target)]
         own = run.process() if run is not None and self.is_running() else None
         processes = self.store.processes(ALIVE)
-        return standing(generation.winners(), targets, self.store.desired(), processes, own)
+        wishes = self.store.desired()
+        elsewhere = self.store.elsewhere
+        return standing(generation.winners(), targets, wishes, processes, own, elsewhere)
 
     def activity(self, target: str | None = None, *, limit: int = 50) -> Deeds:
         """Return what was done to components and wanted of them, the newest first.

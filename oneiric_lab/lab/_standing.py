@@ -94,10 +94,12 @@ class Standing(Result):
             wish if there ever was one, and what each process says, as `Status.as_dict()`
             with its pid and host.
         listening: Processes that were heard of within three seconds.
+        store: Where wishes are kept when not beside the workspace, or None.
     """
 
     rows: tuple[tuple[str, str | None, Desired | None, tuple[Mapping[str, Any], ...]], ...]
     listening: tuple[ProcessState, ...]
+    store: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -126,6 +128,7 @@ class Standing(Result):
             "listening": [
                 {"pid": p.pid, "host": p.host, "started": p.started} for p in self.listening
             ],
+            "store": self.store,
         }
 
     def view(self) -> View:
@@ -156,6 +159,8 @@ class Standing(Result):
         heads = ("component", "provider", "wanted", "is", "in force", "leases", "process")
         if not self.listening:
             notes.append(Note(SILENT, "info"))
+        if self.store is not None:
+            notes.append(Note(f"wishes are kept in {self.store}: doctor says why", "info"))
         return View(
             "standing",
             f"status: {count(len(self.rows), 'component')}",
@@ -171,6 +176,7 @@ def standing(
     desired: Mapping[str, Desired],
     processes: Sequence[ProcessState],
     own: ProcessState | None = None,
+    store: str | None = None,
 ) -> Standing:
     """Put together what is wanted and what is so.
 
@@ -180,6 +186,7 @@ def standing(
         desired: The wishes in force.
         processes: Those that listen.
         own: This process, where something runs in it.
+        store: Where wishes are kept when not beside the workspace.
     """
     others = [p for p in processes if own is None or p.id != own.id]
     said: dict[str, list[Mapping[str, Any]]] = {}
@@ -192,7 +199,7 @@ def standing(
         winner = winners.get(target)
         provider = None if winner is None else winner.provider
         rows.append((target, provider, desired.get(target), tuple(said.get(target, ()))))
-    return Standing(tuple(rows), tuple(processes))
+    return Standing(tuple(rows), tuple(processes), store)
 
 
 def _agrees(provider: str | None, wish: Desired | None, actual: Mapping[str, Any]) -> bool:

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import getpass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, OneiricError, Origin, StaleFileError, UsageError
 from oneiric_lab.files import lock, write_atomic
-from oneiric_lab.store import FileChange
+from oneiric_lab.store import FOLDER, FileChange, Store, is_writable, make_folder, place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from oneiric_lab.config import FileEdit, Proposal
-    from oneiric_lab.store import Entry, Store
+    from oneiric_lab.config import FileEdit, Inputs, Proposal
+    from oneiric_lab.store import Entry
+
+
+def store_of(inputs: Inputs) -> Store:
+    """Return the store of a workspace, wherever it lies; nothing is made or written."""
+    return Store(place(inputs.root, inputs.environ), root=inputs.root)
+
+
+@contextmanager
+def _alone(store: Store, root: Path) -> Iterator[None]:
+    """Hold what everybody holds who saves in this workspace."""
+    folder = root / FOLDER
+    if not is_writable(folder):
+        # Its files cannot be saved, but those of the user that it reads can.
+        folder = store.path.parent
+    with lock(folder / "lock"):
+        make_folder(folder)
+        yield
 
 
 def write(store: Store, root: Path, proposal: Proposal, verb: str) -> int:
@@ -24,8 +43,7 @@ def write(store: Store, root: Path, proposal: Proposal, verb: str) -> int:
         StoreError: The history cannot be written; the files are as they were.
     """
     done: list[FileEdit] = []
-    with lock(root / ".oneiric" / "lock"):
-        _ignore_state(root)
+    with _alone(store, root):
         try:
             for file in proposal.files:
                 write_atomic(file.path, file.after, expect=file.expect, shown=file.shown)
@@ -54,7 +72,7 @@ def take_back(store: Store, root: Path) -> tuple[Entry, int, list[str]]:
         UsageError: There is nothing to take back.
         StaleFileError: A file changed since; all are left as they are.
     """
-    with lock(root / ".oneiric" / "lock"):
+    with _alone(store, root):
         entry = store.undoable()
         if entry is None:
             raise UsageError("there is no change to take back", fix="history shows what was done")
@@ -81,12 +99,6 @@ def take_back(store: Store, root: Path) -> tuple[Entry, int, list[str]]:
             undoes=entry.id,
         )
     return entry, number, [file.path.name for file in files]
-
-
-def _ignore_state(root: Path) -> None:
-    ignore = root / ".oneiric" / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
 
 
 def _restore(path: Path, before: bytes | None) -> None:

@@ -24,6 +24,7 @@ from oneiric_lab.errors import (
     NotActiveError,
     OneiricError,
     PausedError,
+    did_you_mean,
 )
 
 from ._build import build
@@ -281,8 +282,9 @@ class Slot:
             if out.candidate.provider == provider:
                 why = f"{provider} {out.refusals[0].reason}"
                 raise StepError("choose", why, refused=True)
-        known = ", ".join(sorted({r.candidate.provider for r in answer.ranking})) or "nobody"
-        why = f"no candidate {provider}; {self.target} is provided by {known}"
+        known = {r.candidate.provider for r in answer.ranking}
+        near = did_you_mean(provider, known) or "nobody provides it"
+        why = f"unknown provider `{provider}` of {self.target}; {near}"
         raise StepError("choose", why, refused=True)
 
     async def prepare(

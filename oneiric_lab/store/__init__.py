@@ -7,7 +7,7 @@ question with nothing.
 """
 
 from ._journal import Journal
-from ._place import place
+from ._place import FOLDER, is_writable, make_folder, place, state_dir
 from ._records import (
     Activity,
     Desired,
@@ -20,6 +20,7 @@ from ._records import (
 from ._store import Store
 
 __all__ = [
+    "FOLDER",
     "Activity",
     "Desired",
     "DesiredState",
@@ -29,5 +30,8 @@ __all__ = [
     "ProcessState",
     "Quarantined",
     "Store",
+    "is_writable",
+    "make_folder",
     "place",
+    "state_dir",
 ]

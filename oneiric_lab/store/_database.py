@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.errors import Fault, Origin, StoreError
 
-from ._place import FOLDER, is_network
+from ._place import FOLDER, is_network, make_folder
 
 if TYPE_CHECKING:
     import sqlite3
@@ -255,11 +255,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _prepare(path: Path) -> None:
-    folder = path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
+    make_folder(path.parent)
     # It holds former bytes of files, which may hold what others must not read.
     path.touch(mode=0o600)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -287,13 +283,14 @@ def _is_damaged(error: BaseException) -> bool:
     return _code(error) in {_CORRUPT, _NOT_A_DATABASE}
 
 
-def _shown(folder: Path) -> str:
+def shown(folder: Path) -> str:
+    """Return how people are told of the store's folder."""
     # The workspace's own folder is known by its name; one in the user's state is not.
     return folder.name if folder.name == FOLDER else str(folder)
 
 
 def _origin(path: Path) -> Origin:
-    return Origin("", file=f"{_shown(path.parent)}/{path.name}")
+    return Origin("", file=f"{shown(path.parent)}/{path.name}")
 
 
 def _fault_of(error: Exception, path: Path) -> StoreError:
@@ -304,7 +301,7 @@ def _fault_of(error: Exception, path: Path) -> StoreError:
             "store",
             f"the workspace's history cannot be used: {error}",
             _origin(path),
-            fix=f"make {_shown(path.parent)}/ writable and its disk roomy, then try again",
+            fix=f"make {shown(path.parent)}/ writable and its disk roomy, then try again",
         )
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FOLDER: Final = ".oneiric"
+FILE: Final = "state.db"
 MOUNTINFO: Final = Path("/proc/self/mountinfo")
 """What is mounted where, as proc_pid_mountinfo(5) describes it; Linux only."""
 
@@ -69,13 +70,13 @@ def place(
 ) -> Path:
     """Return the folder for the store of a workspace; nothing is made or written.
 
-    It is the workspace's `.oneiric`. Where that is on a network file system or cannot be
-    written, it is `stores/DIGEST` in the user's state directory, DIGEST being the first 32
-    hex digits of the SHA-256 of the workspace's path. Where that directory is on a network
-    file system too, as with a home on NFS, it is the same in the session's
-    `XDG_RUNTIME_DIR`, which the system forgets at the end of the session; without one it
-    stays in the state directory. `ONEIRIC_STATE_DIR` names a lasting local one and is never
-    doubted.
+    It is the workspace's `.oneiric`. Where that is on a network file system, or cannot be
+    written and holds no store that could be read, it is `stores/DIGEST` in the user's state
+    directory, DIGEST being the first 32 hex digits of the SHA-256 of the workspace's path.
+    Where that directory is on a network file system too, as with a home on NFS, it is the
+    same in the session's `XDG_RUNTIME_DIR`, which the system forgets at the end of the
+    session; without one it stays in the state directory. `ONEIRIC_STATE_DIR` names a lasting
+    local one and is never doubted.
 
     Args:
         folder: The workspace's own folder.
@@ -83,7 +84,8 @@ def place(
         is_network: Whether a path is on a network file system.
     """
     own = folder / FOLDER
-    if _writable(own) and not is_network(own):
+    # One that others wrote still tells its readers what was done and is wanted.
+    if not is_network(own) and (is_writable(own) or os.access(own / FILE, os.R_OK)):
         return own
     digest = hashlib.sha256(os.fsencode(_real(folder))).hexdigest()[:32]
     return _state(environ, is_network) / "stores" / digest
@@ -99,21 +101,37 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
     return bytes([int(match[1], 8) & 0xFF])
 
 
-def _writable(folder: Path) -> bool:
+def is_writable(folder: Path) -> bool:
+    """Return whether something may be made in *folder*, or it in what is there above it."""
     # What stands in a folder that may not be searched does not count as there.
     above = (folder, *folder.absolute().parents)
     there = next((one for one in above if os.access(one, os.F_OK)), folder)
     return os.access(there, os.W_OK | os.X_OK)
 
 
-def _state(environ: Mapping[str, str], is_network: Callable[[Path], bool]) -> Path:
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the user's own state: what is remembered of all workspaces."""
     given = environ.get("ONEIRIC_STATE_DIR")
     if given:
         return Path(given)
     from platformdirs import user_state_path  # noqa: PLC0415 - only who asks pays
 
-    state = user_state_path("oneiric-lab")
-    session = environ.get("XDG_RUNTIME_DIR")
-    if session and is_network(state) and not is_network(Path(session)):
+    return user_state_path("oneiric-lab")
+
+
+def _state(environ: Mapping[str, str], is_network: Callable[[Path], bool]) -> Path:
+    state, session = state_dir(environ), environ.get("XDG_RUNTIME_DIR")
+    if environ.get("ONEIRIC_STATE_DIR") or not session:
+        return state
+    if is_network(state) and not is_network(Path(session)):
         return Path(session) / "oneiric-lab"
     return state
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of ours where there is none, and keep it out of version control."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    # An empty one is of a process that ended as it wrote it.
+    if not ignore.exists() or not ignore.stat().st_size:
+        ignore.write_text("*\n")

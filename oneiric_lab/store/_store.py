@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from oneiric_lab.errors import Fault, Origin, StoreError, UsageError, did_you_mean
 
-from ._database import damaged, damaged_copies, printable, reading, writing
+from ._database import damaged, damaged_copies, printable, reading, shown, writing
+from ._place import FILE, FOLDER, is_network
 from ._records import (
     Activity,
     Desired,
@@ -55,7 +56,7 @@ class Store:
         elapsed: Callable[[], float] = time.monotonic,
         root: Path | None = None,
     ) -> None:
-        self.path = folder / "state.db"
+        self.path = folder / FILE
         self._root = root or folder.parent
         self._clock = clock
         self._elapsed = elapsed
@@ -352,12 +353,34 @@ class Store:
 
     # --- health -------------------------------------------------------------------------
 
+    @property
+    def elsewhere(self) -> str | None:
+        """Where it lies when not in the workspace's own folder, as people are told; or None."""
+        folder = self.path.parent
+        return None if folder == self._root / FOLDER else shown(folder)
+
     def notices(self) -> tuple[Fault, ...]:
-        """Return what people should know of the store: that it is damaged, or was.
+        """Return what people should know of the store: where it lies when not beside the
+        workspace, that it is damaged, or was.
 
         A notice about a file that was set aside stays for as long as that file does.
         """
         found: list[Fault] = []
+        if self.elsewhere is not None:
+            is_network_ = is_network(self._root)
+            found.append(
+                Fault(
+                    "store-elsewhere",
+                    f"history and wishes of this workspace are kept in {self.elsewhere}",
+                    why="the workspace is on a network file system, which breaks databases"
+                    if is_network_
+                    else "the workspace cannot be written",
+                    fix="other machines do not see them: name another place, ONEIRIC_STATE_DIR=DIR"
+                    if is_network_
+                    else f"to share them with others, make {FOLDER}/ writable",
+                    severity="warning",
+                )
+            )
         try:
             for row in self._rows("PRAGMA quick_check(1)"):
                 if row != ("ok",):
@@ -367,12 +390,12 @@ class Store:
         found += [
             Fault(
                 "store-set-aside",
-                f"the workspace's history was damaged and began anew; the old one is {shown}",
-                Origin("", file=shown),
-                fix=f"look into it, then: rm {shown}*",
+                f"the workspace's history was damaged and began anew; the old one is {aside}",
+                Origin("", file=aside),
+                fix=f"look into it, then: rm {aside}*",
                 severity="warning",
             )
-            for shown in map(self._inside, damaged_copies(self.path))
+            for aside in map(self._inside, damaged_copies(self.path))
         ]
         return tuple(found)
 

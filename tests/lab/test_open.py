@@ -152,7 +152,7 @@ class TestWhoseCodeRuns:
 
     def test_the_state_of_the_user(self, tmp_path: Path) -> None:
         """Without a variable, permissions stand where the platform keeps state."""
-        from oneiric_lab.lab._allow import state_dir
+        from oneiric_lab.store import state_dir
 
         assert state_dir({"ONEIRIC_STATE_DIR": str(tmp_path)}) == tmp_path
         assert state_dir({}).name == "oneiric-lab"

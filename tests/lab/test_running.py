@@ -15,6 +15,7 @@ from oneiric_lab.errors import (
     JobCancelledError,
     NoCandidateError,
     PausedError,
+    SelectionError,
     UsageError,
 )
 from oneiric_lab.lab import Lab, Plan
@@ -297,11 +298,56 @@ class TestSwap:
         for wrong in ("shelf", "adaptr:shelf", "adapter:", "flag:on"):
             with pytest.raises(UsageError):
                 lab.plan_swap(wrong, "two")
+        assert not lab.snapshot.inputs.session
+
+    def test_a_higher_layer_is_named_with_what_helps(
+        self, lab: Lab[Any], workspace: Workspace
+    ) -> None:
+        """
+        A choice that would not count says which layer stands above, where, and what to do.
+        """
         workspace.file("oneiric.local.toml", '[adapters.selections]\nshelf = "two"\n')
         lab.reload()
-        with pytest.raises(NoCandidateError, match="would be provided by two"):
+        with pytest.raises(NoCandidateError) as local:
             lab.plan_swap(TARGET, "one", layer="project")
-        assert not lab.snapshot.inputs.session
+        (fault,) = local.value.faults
+        assert fault.message == (
+            "adapter:shelf would stay with two: layer local stands above project"
+        )
+        assert str(fault.origin) == "oneiric.local.toml:2:9"
+        assert fault.fix == "choose it there: swap adapter:shelf one --layer local"
+        assert lab.plan_swap(TARGET, "one", layer="local").ok
+        with pytest.raises(SelectionError, match="did you mean `two`"):
+            lab.plan_swap(TARGET, "tow", layer="project")
+
+    @pytest.mark.parametrize(
+        ("options", "fix"),
+        [
+            ({"set": [f"{SHELF}=two"]}, f"leave out: --set {SHELF}"),
+            (
+                {"environ": {"ONEIRIC_ADAPTERS__SELECTIONS__SHELF": "two"}},
+                "take it out of the environment: unset ONEIRIC_ADAPTERS__SELECTIONS__SHELF",
+            ),
+            ({"config": ["more.json"]}, "change it there: more.json:1:39"),
+        ],
+    )
+    def test_a_layer_that_no_plan_writes(
+        self, workspace: Workspace, options: dict[str, Any], fix: str
+    ) -> None:
+        """
+        What stands in the environment, in a line of options or in a file that is no TOML is
+        named, with what takes it away.
+        """
+        workspace.file("more.json", '{"adapters": {"selections": {"shelf": "two"}}}')
+        if "config" in options:
+            options = {"config": [workspace.path / "more.json"]}
+        lab = workspace.open(**options)
+        for name in ("one", "two"):
+            lab.component(TARGET, provider=name)(dict)
+        with pytest.raises(NoCandidateError) as refused:
+            lab.plan_swap(TARGET, "one", layer="project")
+
+        assert refused.value.faults[0].fix == fix
 
     def test_without_a_store_it_works_and_says_so(
         self, lab: Lab[Any], workspace: Workspace

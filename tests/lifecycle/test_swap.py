@@ -313,8 +313,11 @@ class TestSwaps:
         async def main() -> None:
             life = world.life()
             life.registry.add(Candidate("adapter", "cache", "far", dict, python_version=">=99"))
-            unknown = await life.swap(*KEY, provider="nobody")
-            assert "no candidate nobody" in unknown.why
+            unknown = await life.swap(*KEY, provider="fin")
+            assert "unknown provider `fin` of adapter:cache; did you mean `fine`" in unknown.why
+            nobody = await life.swap("adapter", "nothing", provider="fine")
+            assert (nobody.outcome, nobody.stage) == ("refused", "choose")
+            assert "nobody provides it" in nobody.why
             assert "python" in (await life.swap(*KEY, provider="far")).why.lower()
             assert "nothing was in force" in (await life.rollback(*KEY)).why
             await life.aclose()

@@ -165,6 +165,21 @@ class TestPlace:
 
         assert [path.parent for path in found] == [root / "state" / "stores"] * 4
 
+    def test_to_be_read_only(
+        self, root: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """
+        A store that others wrote is read where it is, though we may not write to it.
+        """
+        Store(root / ".oneiric").desire("adapter:cache", "paused", who="ada", why="")
+        (root / ".oneiric" / "state.db").chmod(0o644)
+        (root / ".oneiric").chmod(0o555)
+        with unprivileged():
+            found = place(root, {}, is_network=here)
+            assert [wish.who for wish in Store(found).desired().values()] == ["ada"]
+
+        assert found == root / ".oneiric"
+
     def test_links_that_go_round(self, root: Path) -> None:
         """
         A link to itself in place of the folder is no error here: the store will say it.
@@ -207,10 +222,14 @@ class TestPlace:
         store.record("set", "project", "", files=[change])
         store.path.write_bytes(b"hello" * 1000)
 
-        assert f"--> {folder}/state.db" in str(StoreError(*store.notices()))
+        elsewhere, damage = store.notices()
+        assert store.elsewhere == str(folder)
+        assert str(folder) in elsewhere.message
+        assert elsewhere.severity == "warning"
+        assert f"--> {folder}/state.db" in str(StoreError(damage))
         with pytest.raises(StoreError):
             store.history()
         number = store.record("set", "project", "", files=[change])
         moved = Store(folder, root=root / "copy")
         assert [one.path for one in moved.files(number)] == [root / "copy" / "a.toml"]
-        assert f"rm {folder}/state.db.damaged-1*" in (store.notices()[0].fix or "")
+        assert f"rm {folder}/state.db.damaged-1*" in (store.notices()[1].fix or "")

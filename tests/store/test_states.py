@@ -342,7 +342,7 @@ from functools import partial
 class Stepped(sqlite3.Connection):
     # Asks before every statement whether it may go on.
     def execute(self, statement, *values):
-        print(statement[:40], flush=True)
+        print(*statement.split()[:4], flush=True)  # in one line: the parent counts them
         sys.stdin.readline()
         return super().execute(statement, *values)
 
