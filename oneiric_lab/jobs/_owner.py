@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from oneiric_lab.errors import UsageError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 T = TypeVar("T")
+J = TypeVar("J", bound=Job[Any])
 
 
 class Owner:
@@ -48,12 +49,33 @@ class Owner:
         """Those that run, in the order in which they were submitted."""
         return tuple(self._jobs)
 
-    def submit(self, work: Callable[[Context], Awaitable[T]], *, name: str | None = None) -> Job[T]:
+    @overload
+    def submit(
+        self, work: Callable[[Context], Awaitable[T]], *, name: str | None = None
+    ) -> Job[T]: ...
+
+    @overload
+    def submit(
+        self,
+        work: Callable[[Context], Awaitable[Any]],
+        *,
+        name: str | None = None,
+        make: Callable[[str, asyncio.AbstractEventLoop, Callable[[], float]], J],
+    ) -> J: ...
+
+    def submit(
+        self,
+        work: Callable[[Context], Awaitable[Any]],
+        *,
+        name: str | None = None,
+        make: Callable[[str, asyncio.AbstractEventLoop, Callable[[], float]], Job[Any]] = Job,
+    ) -> Job[Any]:
         """Run *work* on the owner's loop and return its job at once.
 
         Args:
             work: `async def work(ctx)`, which may call `ctx.progress(done, total, note)`.
             name: What people call it; by default the function's own name.
+            make: Makes the job, for work that shows more of itself than a plain one does.
 
         Raises:
             UsageError: The owner was closed.
@@ -64,7 +86,7 @@ class Owner:
                     "jobs were closed; nothing more is started", fix="open the lab anew"
                 )
             loop = self._started()
-            job: Job[T] = Job(name or _name(work), loop, self._clock)
+            job = make(name or _name(work), loop, self._clock)
             loop.call_soon_threadsafe(self._start, job, work)
         return job
 

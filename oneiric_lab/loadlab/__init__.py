@@ -4,6 +4,7 @@ A `Scenario` is a class with operations and what must hold; a `Plan` adds load s
 objectives and seed; `run` gives what was measured and a verdict; `compare` tells runs apart.
 """
 
+from ._course import Course
 from ._objectives import Judged, Objective, parse_objective
 from ._plan import Plan
 from ._run import Run, run
@@ -16,6 +17,7 @@ from ._worker import run_apart
 __all__ = [
     "BUILT_IN",
     "Comparison",
+    "Course",
     "Judged",
     "Noise",
     "Objective",

@@ -81,8 +81,10 @@ class Drive:
         self._timeout = int(plan.timeout * 1e9)
         self._flight: dict[asyncio.Task[Any], int] = {}
         self._overdue: set[asyncio.Task[Any]] = set()
+        # What is in flight, as each source of load counts it: never at an operation's cost.
+        self._gauges: list[Callable[[], int]] = []
         self._stopping = False
-        self._t0 = self._end = 0
+        self._users = self._t0 = self._end = 0
         self.driven = Driven()
 
     async def run(self) -> Driven:
@@ -121,6 +123,8 @@ class Drive:
         if not shared:
             return
         if isinstance(load, Closed):
+            self._users = load.users
+            self._gauges.append(lambda: self._users)
             await self._group([self._user(load, n) for n in range(load.users)])
         else:
             await self._open(None, load)
@@ -163,7 +167,9 @@ class Drive:
                     record((start, start, now))
             turn += 1
             if thinks:
+                self._users -= 1
                 await asyncio.sleep(_drawn(load, rng))
+                self._users += 1
                 now = clock()
             elif turn >= _TURN:
                 self.driven.offered += turn
@@ -172,6 +178,7 @@ class Drive:
                 now = clock()
                 if self._stopping:
                     break
+        self._users -= 1
         self.driven.offered += turn
 
     async def _one(self, operation: Operation, intended: int, rng: Random) -> None:
@@ -252,6 +259,8 @@ class Drive:
                 idle.append(waiter)
                 await waiter
 
+        self._gauges.append(lambda: busy)
+
         def wake() -> None:
             missing = min(len(due), 2)
             while missing and idle:
@@ -318,7 +327,7 @@ class Drive:
                 self._stopping = self.driven.cancelled = True
             if self._live is not None and now - told >= 250_000_000:  # noqa: PLR2004 - 4 Hz
                 told = flushed = now
-                self._live(self._recorder.snapshot())
+                self._live(self._recorder.snapshot(sum(gauge() for gauge in self._gauges)))
             elif now - flushed >= _FLUSH_NS or self._waiting() > _BATCH:
                 flushed = now
                 self._recorder.flush()

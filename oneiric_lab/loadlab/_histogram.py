@@ -281,6 +281,13 @@ class Histogram:
         indices = np.flatnonzero(self._counts).astype(np.int64)
         return indices, self._counts[indices]
 
+    def drain(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the slots in use in rising order and the count of each, and be empty."""
+        slots, counts = self.nonzero()
+        self._counts[slots] = 0
+        self.clamped = 0
+        return slots, counts
+
     # --- data model ---------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:

@@ -149,6 +149,24 @@ class TestResult:
         assert owner.jobs == ()
 
 
+class TestKind:
+    """Jobs that show more of themselves."""
+
+    def test_is_made_by_who_submits(self, owner: Owner) -> None:
+        """
+        The job that comes back is the one that was made, and runs like any other.
+        """
+
+        class Told(Job[int]):
+            """A job with a colour."""
+
+            color = "red"
+
+        job = owner.submit(seven, make=Told)
+
+        assert (job.result(LIMIT), job.name, job.color) == (7, "seven", "red")
+
+
 class TestAwait:
     """Waiting on another loop, as a kernel's."""
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from oneiric_lab.errors import UsageError
 from oneiric_lab.loadlab._histogram import HIGHEST, Histogram
 from oneiric_lab.loadlab._recorder import (
+    BANDS,
     FIFTH,
     KINDS,
     OTHER,
@@ -630,6 +631,32 @@ class TestSnapshot:
 
         assert (at_once.rates, at_once.max, at_once.total) == ({}, 10, 1)
         assert (later.rates, later.max, later.p50, later.total) == ({}, None, None, 1)
+
+    def test_each_metric_and_where_it_lies(self) -> None:
+        """
+        Lag, service and response are told apart, in quantiles and in bands of a decade's sixth.
+        """
+        recorder, clock = new()
+        # Begun 1 ms late, served in 10 ms; one that took 200 s lies in the last band.
+        play(recorder, clock, [Done("read", "ok", 0, 1_000_000, 10_000_000)] * 50)
+        play(recorder, clock, [Done("read", "ok", 0, 0, 200 * SECOND)])
+        seen = recorder.snapshot(in_flight=7)
+        live = seen.ops["read"]
+
+        assert seen.in_flight == 7
+        assert live.lag[0] == pytest.approx(1_000_000, rel=0.001)
+        assert live.service[0] == pytest.approx(10_000_000, rel=0.001)
+        assert live.p50 == pytest.approx(11_000_000, rel=0.001)
+        assert {metric: sum(bands) for metric, bands in live.bands.items()} == {
+            "lag": 51,
+            "service": 51,
+            "response": 51,
+        }
+        assert live.bands["lag"][18] == 50
+        assert live.bands["service"][24] == 50
+        assert live.bands["response"][BANDS - 1] == 1
+        again = recorder.snapshot().ops["read"]
+        assert not any(any(bands) for bands in again.bands.values())
 
     def test_result_is_of_the_whole_run(self) -> None:
         """

@@ -394,3 +394,23 @@ class TestBuiltIn:
         found = drive(Plan(kind, {"swap_rate": 200}, closed(100, duration=0.3)))
         assert found.exit_code == 4
         assert "uses after close" in str(found)
+
+
+class TestInFlight:
+    @pytest.mark.parametrize(
+        ("load", "few", "many"),
+        [
+            (closed(5, duration=0.6), 5, 5),
+            (closed(5, think=0.7, duration=0.6), 0, 0),
+            # A hundred a second that take a fifth of a second each.
+            (constant(100, 0.6), 15, 25),
+        ],
+    )
+    def test_is_told_while_it_runs(self, load: Any, few: int, many: int) -> None:
+        """
+        Users who think have nothing in flight; arrivals have what has begun and not ended.
+        """
+        seen: list[Any] = []
+        drive(Plan(Only, {"hold": 0.2}, load, grace=0.1), live=seen.append)
+
+        assert few <= seen[-1].in_flight <= many, [s.in_flight for s in seen]
