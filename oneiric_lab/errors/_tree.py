@@ -24,6 +24,17 @@
     │   ├── NotActiveError        it was not activated yet (also a LookupError)
     │   ├── PausedError           nobody may begin a lease now
     │   └── ActivationError       it could not be built, or is not healthy
+    ├── TrustError                something about keys, roots, policies and signatures
+    │   ├── KeyRefusedError       a key that must not be trusted or used (also a ValueError)
+    │   ├── PassphraseError       a private key that could not be opened or locked
+    │   ├── DocumentRefusedError  a signed document that is not what its format demands
+    │   ├── PolicyError           a policy that contradicts its root, or loosens it
+    │   └── UntrustedError        a release that was not verified
+    │       ├── InvalidSignatureError a signature that is not by its key
+    │       ├── UnknownKeyError   a signature by a key that nobody named
+    │       ├── ThresholdError    too few distinct signers
+    │       ├── RevokedKeyError   a signature that a revocation took back
+    │       └── StaleError        nothing wrong but its age
     ├── LoadError                 a load test that could not be driven
     ├── PluginError               an installed plugin that does not do what it should
     │   └── DescriptorError       a descriptor that cannot be read
@@ -234,6 +245,74 @@ class ActivationError(LifecycleError):
     """A component that could not be built, or is not healthy."""
 
     default_code = "activation-failed"
+
+
+class TrustError(OneiricError):
+    """Something about keys, roots, policies and signatures."""
+
+    default_code = "trust"
+
+
+class KeyRefusedError(TrustError, ValueError):
+    """A key that must not be trusted, or that cannot be used."""
+
+    default_code = "key-refused"
+
+
+class PassphraseError(TrustError):
+    """A private key could not be opened or locked by what was given as passphrase."""
+
+    default_code = "passphrase"
+
+
+class DocumentRefusedError(TrustError):
+    """A signed document that is not what its format demands."""
+
+    default_code = "document-refused"
+
+
+class PolicyError(TrustError):
+    """A local policy that contradicts the root, or asks for less than it does."""
+
+    default_code = "policy"
+
+
+class UntrustedError(TrustError):
+    """A release that was not verified; the faults are the checks that failed."""
+
+    default_code = "untrusted"
+    exit_code = 1
+
+
+class InvalidSignatureError(UntrustedError):
+    """A signature that is not by its key, or not of these bytes."""
+
+    default_code = "invalid-signature"
+
+
+class UnknownKeyError(UntrustedError):
+    """A signature by a key that the root does not name for this role."""
+
+    default_code = "unknown-key"
+
+
+class ThresholdError(UntrustedError):
+    """Fewer distinct signers than the threshold asks for."""
+
+    default_code = "threshold"
+
+
+class RevokedKeyError(UntrustedError):
+    """A signature by a key that was revoked, without proof that it is older."""
+
+    default_code = "revoked-key"
+
+
+class StaleError(UntrustedError):
+    """Nothing is wrong with it but its age: something expired or was not renewed."""
+
+    default_code = "stale"
+    exit_code = 3
 
 
 class LoadError(OneiricError):
