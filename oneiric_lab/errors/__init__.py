@@ -11,6 +11,7 @@ from ._origin import Excerpt, Origin
 from ._tree import (
     ActivationError,
     AmbiguousError,
+    CanonicalError,
     ConfigError,
     DescriptorError,
     DocumentRefusedError,
@@ -57,6 +58,7 @@ __all__ = [
     "ActivationError",
     "AmbiguousError",
     "Because",
+    "CanonicalError",
     "ConfigError",
     "DescriptorError",
     "DocumentRefusedError",

@@ -36,6 +36,7 @@
     │       ├── RevokedKeyError   a signature that a revocation took back
     │       └── StaleError        nothing wrong but its age
     ├── LoadError                 a load test that could not be driven
+    ├── CanonicalError            bytes or values that are not what is signed (also a ValueError)
     ├── PluginError               an installed plugin that does not do what it should
     │   └── DescriptorError       a descriptor that cannot be read
     ├── FileAccessError           a file that cannot be read or written (also an OSError)
@@ -320,6 +321,12 @@ class LoadError(OneiricError):
 
     default_code = "load"
     exit_code = 3
+
+
+class CanonicalError(OneiricError, ValueError):
+    """Bytes that are not the one form that is signed, or a value that has none."""
+
+    default_code = "not-canonical"
 
 
 class PluginError(OneiricError):
