@@ -11,6 +11,7 @@ from oneiric_lab.errors import Fault, UsageError, did_you_mean
 from ._shapes import per_second
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Mapping
     from random import Random
 
@@ -106,6 +107,13 @@ class Scenario:
 
     async def teardown(self) -> None:
         """End it; called once, whatever ended the run."""
+
+    @classmethod
+    def new_loop(cls) -> AbstractEventLoop:
+        """Return the loop that a worker process drives this on; here asyncio's own."""
+        import asyncio  # noqa: PLC0415 - only a worker makes one
+
+        return asyncio.new_event_loop()
 
     @classmethod
     def operations(cls) -> tuple[Operation, ...]:

@@ -122,7 +122,8 @@ def _serve(pipe: Connection, parent: int) -> None:  # pragma: no cover - in anot
 
     answer: tuple[str, Any]
     try:
-        found = asyncio.run(run(plan, live=live if wants_live else None, cancelled=cancelled))
+        with asyncio.Runner(loop_factory=plan.scenario.new_loop) as runner:
+            found = runner.run(run(plan, live=live if wants_live else None, cancelled=cancelled))
         answer = (
             "done",
             (

@@ -1,5 +1,5 @@
 """Simulators to test with: a jail for files and environment, a clock that stands still,
-and a workspace built file by file.
+a workspace built file by file, and a server that answers what it was told.
 
 They are public: what we test with, users test with. `oneiric_lab.testing.pytest_plugin`
 brings the fixtures `lab` and `override` to pytest.
@@ -7,6 +7,7 @@ brings the fixtures `lab` and `override` to pytest.
 
 from ._clock import FakeClock
 from ._jail import Jail
+from ._server import Answer, LoopbackServer
 from ._workspace import Workspace
 
-__all__ = ["FakeClock", "Jail", "Workspace"]
+__all__ = ["Answer", "FakeClock", "Jail", "LoopbackServer", "Workspace"]

@@ -24,6 +24,7 @@ from oneiric_lab.loadlab import (
 )
 from oneiric_lab.loadlab import _run as judging
 from oneiric_lab.loadlab._drive import Driven
+from oneiric_lab.testing import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -368,7 +369,9 @@ class TestBuiltIn:
         """
         kind, usual = scenario_named(name)
         users = min(usual["users"], 200)
-        found = drive(Plan(kind, load=closed(users, duration=0.3)))
+        with LoopbackServer() as server:
+            given = {"url": server.url} if "url" in kind.defaults else {}
+            found = drive(Plan(kind, given, load=closed(users, duration=0.3)))
         assert found.broken == ()
         assert sum(r.measured.statuses.get("ok", 0) for r in found.recorded.ops.values()) > 20
         assert not any(r.measured.errors for r in found.recorded.ops.values())
