@@ -27,7 +27,7 @@ from oneiric_lab.errors import UsageError
 from ._histogram import ENOUGH, SLOTS, Histogram, highest_in, rank_of, slots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -112,12 +112,7 @@ class Sparse:
 
     def plus(self, other: Sparse) -> Sparse:
         """Return the sum of both."""
-        slots, counts = self.arrays()
-        more, more_counts = other.arrays()
-        used, inverse = np.unique(np.concatenate((slots, more)), return_inverse=True)
-        sums = np.zeros(len(used), np.int64)
-        np.add.at(sums, inverse, np.concatenate((counts, more_counts)))
-        return Sparse.of(used, sums, self.clamped + other.clamped)
+        return Sparse.of(*_joined([self.arrays(), other.arrays()]), self.clamped + other.clamped)
 
     def pour(self, into: Histogram) -> None:
         """Add all to a histogram."""
@@ -275,6 +270,14 @@ class Rows(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A stretch of a run in which nothing was begun, in nanoseconds since its start."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """What a run, or a worker's share of it, did: plain data that pickles.
 
@@ -285,6 +288,7 @@ class Recorded:
         raw_limit: Up to how many rows were wanted.
         t0_ns: The start of the run by the recorder's clock; says nothing elsewhere, and is
             not compared.
+        pauses: When somebody paused it, in their order, no two of them at once.
     """
 
     ops: Mapping[str, OpResult]
@@ -292,6 +296,7 @@ class Recorded:
     raw_complete: bool
     raw_limit: int
     t0_ns: int = field(default=0, compare=False)
+    pauses: tuple[Pause, ...] = ()
 
     def rows(self) -> Rows:
         """Return rows for frames, times in nanoseconds.
@@ -305,7 +310,7 @@ class Recorded:
                 for phase, part in op.phases.items()
                 if part.statuses
             ],
-            [row for op in self.ops.values() for row in _series_rows(op)],
+            [row for op in self.ops.values() for row in _series_rows(op, self.pauses)],
         )
 
     def warm_until(self, second: int) -> Recorded:
@@ -359,6 +364,7 @@ class Snapshot:
         phase: The phase that is on.
         ops: By name.
         in_flight: Operations that have begun and not ended; 0 where nobody says.
+        paused: Whether the run is paused now.
     """
 
     at: float
@@ -366,6 +372,33 @@ class Snapshot:
     phase: Phase
     ops: Mapping[str, Live]
     in_flight: int = 0
+    paused: bool = False
+
+
+class New(NamedTuple):
+    """What one operation did since it was asked before: counts, which add up exactly.
+
+    Attributes:
+        counts: By metric, the slots in use in rising order and the count of each.
+        statuses: How many ended how.
+        total: How many ended since the start of the run.
+    """
+
+    counts: Mapping[str, tuple[Ints, Ints]]
+    statuses: Mapping[Status, int]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What one recorder saw since it was asked before; `snapshot_of` makes figures of it."""
+
+    at: float
+    window: float
+    phase: Phase
+    ops: Mapping[str, New]
+    in_flight: int
+    paused: bool
 
 
 # --- counting ---------------------------------------------------------------------------
@@ -516,6 +549,15 @@ class _Op:
         self.phases[phase].errors[kind] += 1
         self.second(at_ns // SECOND).errors[kind] += 1
 
+    def since(self) -> New:
+        statuses: Counter[Status] = Counter()
+        for phase in self.phases.values():
+            statuses.update(phase.statuses)
+        new = statuses - self.seen_statuses
+        self.seen_statuses = statuses
+        counts = {metric: held.drain() for metric, held in self.recent.items()}
+        return New(counts, new, statuses.total())
+
     def absorb(self, part: OpResult) -> None:
         for phase, held in part.phases.items():
             self.phases[phase].absorb(held)
@@ -640,6 +682,8 @@ class Recorder:
         self._recorders: dict[str, OpRecorder] = {}
         self._ops: dict[str, _Op] = {}
         self._t0 = self._last = clock()
+        self._pauses: list[Pause] = []
+        self._paused_at: int | None = None
         self._rows = 0
         self._chunks: list[tuple[str, Phase, Status, Ints, Ints, Ints]] = []
 
@@ -707,8 +751,18 @@ class Recorder:
         else:
             self._chunks.append((name, self._phase, status, intended, start, end))
 
-    def snapshot(self, in_flight: int = 0) -> Snapshot:
-        """Return what happened since the snapshot before; flushes first.
+    def pause(self, at: int) -> None:
+        """Note that nothing is begun from *at*, by the recorder's clock, until `resume`."""
+        self._paused_at = at
+
+    def resume(self, at: int) -> None:
+        """Note that a pause ended."""
+        if self._paused_at is not None:
+            self._pauses.append(Pause(self._paused_at - self._t0, at - self._t0))
+            self._paused_at = None
+
+    def since(self, in_flight: int = 0) -> Since:
+        """Return what happened since this was asked before; flushes first.
 
         About 0.3 ms for each operation's name, however much happened.
 
@@ -719,13 +773,18 @@ class Recorder:
         now = self._clock()
         window = (now - self._last) / SECOND
         self._last = now
-        return Snapshot(
+        return Since(
             (now - self._t0) / SECOND,
             window,
             self._phase,
-            {name: _live(op, window) for name, op in self._ops.items()},
+            {name: op.since() for name, op in self._ops.items()},
             in_flight,
+            self._paused_at is not None,
         )
+
+    def snapshot(self, in_flight: int = 0) -> Snapshot:
+        """Return the figures of `since`."""
+        return snapshot_of([self.since(in_flight)])
 
     def result(self) -> Recorded:
         """Return all that was recorded, as a copy; flushes first."""
@@ -738,7 +797,40 @@ class Recorder:
             complete,
             self._limit,
             self._t0,
+            tuple(self._pauses),
         )
+
+
+def in_a_row(parts: Sequence[Since]) -> Since:
+    """Return what one recorder saw in several stretches of time, each behind the other."""
+    last = parts[-1]
+    return replace(
+        last,
+        window=sum(part.window for part in parts),
+        ops={
+            name: _summed([part.ops[name] for part in parts if name in part.ops])._replace(
+                total=new.total
+            )
+            for name, new in last.ops.items()
+        },
+    )
+
+
+def snapshot_of(parts: Sequence[Since]) -> Snapshot:
+    """Return the figures of what several recorders saw in the same stretch of time."""
+    window = max(part.window for part in parts)
+    return Snapshot(
+        max(part.at for part in parts),
+        window,
+        # Until the last worker measures, what is shown is not of the measured part.
+        "warmup" if any(part.phase == "warmup" for part in parts) else "measured",
+        {
+            name: _live(_summed([part.ops[name] for part in parts if name in part.ops]), window)
+            for name in dict.fromkeys(name for part in parts for name in part.ops)
+        },
+        sum(part.in_flight for part in parts),
+        any(part.paused for part in parts),
+    )
 
 
 def merge(parts: Iterable[Recorded]) -> Recorded:
@@ -773,14 +865,15 @@ def merge(parts: Iterable[Recorded]) -> Recorded:
         complete,
         limit,
         held[0].t0_ns,
+        _union(pause for part in held for pause in part.pauses),
     )
 
 
 # --- parts of the above -----------------------------------------------------------------
 
 
-def _ordered(statuses: Counter[Status]) -> dict[Status, int]:
-    return {status: statuses[status] for status in STATUSES if statuses[status]}
+def _ordered(statuses: Mapping[Status, int]) -> dict[Status, int]:
+    return {status: statuses[status] for status in STATUSES if statuses.get(status)}
 
 
 def _split(times: Ints, step: int) -> Iterator[tuple[int, slice | Ints]]:
@@ -799,9 +892,30 @@ def _shown(held: Histogram, q: float) -> int | None:
     return held.quantile(q) if held.enough_for(q) else None
 
 
-def _since(held: Histogram, qs: Iterable[float]) -> tuple[list[int | None], tuple[int, ...]]:
-    """Return quantiles, each None with fewer than ten samples beyond it, and bands; empty it."""
-    slots, counts = held.drain()
+def _summed(parts: Sequence[New]) -> New:
+    if len(parts) == 1:
+        return parts[0]
+    statuses: Counter[Status] = Counter()
+    for part in parts:
+        statuses.update(part.statuses)
+    counts = {
+        metric: _joined([part.counts[metric] for part in parts]) for metric in parts[0].counts
+    }
+    return New(counts, statuses, sum(part.total for part in parts))
+
+
+def _joined(parts: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+    """Return slots in rising order and their counts, each slot once."""
+    slots, inverse = np.unique(np.concatenate([slots for slots, _ in parts]), return_inverse=True)
+    sums = np.zeros(len(slots), np.int64)
+    np.add.at(sums, inverse, np.concatenate([counts for _, counts in parts]))
+    return slots, sums
+
+
+def _figures(
+    slots: Ints, counts: Ints, qs: Iterable[float]
+) -> tuple[list[int | None], tuple[int, ...]]:
+    """Return quantiles, each None with fewer than ten samples beyond it, and bands."""
     below = np.cumsum(counts)
     total = int(below[-1]) if len(below) else 0
     found: list[int | None] = []
@@ -813,26 +927,33 @@ def _since(held: Histogram, qs: Iterable[float]) -> tuple[list[int | None], tupl
     return found, tuple(bands.astype(np.int64).tolist())
 
 
-def _live(op: _Op, window: float) -> Live:
-    statuses: Counter[Status] = Counter()
-    for phase in op.phases.values():
-        statuses.update(phase.statuses)
-    new = statuses - op.seen_statuses
-    op.seen_statuses = statuses
-    found = {metric: _since(held, _SEEN[metric]) for metric, held in op.recent.items()}
+def _live(new: New, window: float) -> Live:
+    found = {metric: _figures(*new.counts[metric], qs) for metric, qs in _SEEN.items()}
     p50, p90, p99, p999, most = found["response"][0]
+    rates = {s: many / window for s, many in _ordered(new.statuses).items()} if window > 0 else {}
     return Live(
-        {status: many / window for status, many in _ordered(new).items()} if window > 0 else {},
+        rates,
         p50,
         p90,
         p99,
         p999,
         most,
-        total=statuses.total(),
+        total=new.total,
         service=tuple(found["service"][0]),
         lag=tuple(found["lag"][0]),
         bands={metric: bands for metric, (_, bands) in found.items()},
     )
+
+
+def _union(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
+    """Return pauses of several workers as one line of time."""
+    out: list[Pause] = []
+    for pause in sorted(pauses, key=lambda p: (p.begin, p.end)):
+        if out and pause.begin <= out[-1].end:
+            out[-1] = Pause(out[-1].begin, max(out[-1].end, pause.end))
+        else:
+            out.append(pause)
+    return tuple(out)
 
 
 def _recut(op: OpResult, second: int) -> OpResult:
@@ -863,7 +984,7 @@ def _op_row(name: str, phase: Phase, part: PhaseResult) -> dict[str, object]:
     return row
 
 
-def _series_rows(op: OpResult) -> Iterator[dict[str, object]]:
+def _series_rows(op: OpResult, pauses: Sequence[Pause]) -> Iterator[dict[str, object]]:
     in_flight = 0
     for at, second in op.seconds.items():
         counts = {status: second.statuses.get(status, 0) for status in STATUSES}
@@ -880,12 +1001,17 @@ def _series_rows(op: OpResult) -> Iterator[dict[str, object]]:
             "cancelled": counts["cancelled"],
             "dropped": counts["dropped"],
             "in_flight": in_flight,
+            "paused_ms": _paused_ms(pauses, at * SECOND, (at + 1) * SECOND),
         }
         row |= {f"response_{label}_ns": _shown(response, q) for label, q in QUANTILES.items()}
         row["response_max_ns"] = response.max
         row["service_p50_ns"] = _shown(second.service.histogram(), 0.5)
         row["lag_p99_ns"] = _shown(second.lag.histogram(), 0.99)
         yield row
+
+
+def _paused_ms(pauses: Sequence[Pause], begin: int, end: int) -> int:
+    return sum(max(0, min(p.end, end) - max(p.begin, begin)) for p in pauses) // 1_000_000
 
 
 def _raw(names: tuple[str, ...], chunks: list[tuple[str, Phase, Status, Ints, Ints, Ints]]) -> Raw:

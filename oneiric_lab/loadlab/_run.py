@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
-from ._drive import Drive
-from ._objectives import Window
-from ._plan import Plan
-from ._scenario import Scenario, op
-from ._shapes import closed, need_numpy
+from ._drive import total
+from ._part import part_of
+from ._shapes import need_numpy
+from ._verdict import Figures, limit_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,16 +19,10 @@ if TYPE_CHECKING:
 
     from ._drive import Driven
     from ._objectives import Judged
+    from ._part import Part
+    from ._plan import Plan
     from ._recorder import PhaseResult, Recorded, Snapshot
-
-LimitedBy = Literal["none", "generator_cpu", "generator_timer", "in_flight_cap", "target"]
-"""What kept the run from more: nothing, the generator's own CPU or timers, the cap on what
-is in flight, or what was driven. The generator's limits make a run invalid."""
-
-_BUSY = 0.85
-_SHORT = 0.99
-_LATE_NS = 2_000_000
-_CALIBRATION = 0.1
+    from ._verdict import LimitedBy
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -47,6 +37,7 @@ class Run(Result):
         judged: Each objective with its figure.
         broken: Invariants that do not hold, with what is wrong.
         machine: Where it ran.
+        workers: What the generator of each worker saw of itself; `driven` is their sum.
     """
 
     plan: Plan
@@ -56,6 +47,7 @@ class Run(Result):
     judged: tuple[Judged, ...]
     broken: tuple[tuple[str, str], ...]
     machine: dict[str, str]
+    workers: tuple[Driven, ...] = ()
 
     @property
     def is_valid(self) -> bool:
@@ -85,6 +77,9 @@ class Run(Result):
             "limited_by": self.limited_by,
             "valid": self.is_valid,
             "partial": self.driven.cancelled,
+            "paused_s": self.driven.paused,
+            "pauses": [[p.begin / 1e9, p.end / 1e9] for p in self.recorded.pauses],
+            "workers": [_worker(driven) for driven in self.workers],
             "operations": [dict(row) for row in self.recorded.rows().ops],
             "objectives": [judged.as_dict() for judged in self.judged],
             "invariants": [{"name": name, "wrong": wrong} for name, wrong in self.broken],
@@ -97,7 +92,7 @@ class Run(Result):
         for name, result in self.recorded.ops.items():
             part = result.measured
             bad = sum(part.errors.values())
-            seconds = max(self.driven.wall - self.plan.warmup, 1e-9)
+            seconds = max(self.driven.wall - self.driven.paused - self.plan.warmup, 1e-9)
             rows.append(
                 (
                     name,
@@ -118,105 +113,14 @@ class Run(Result):
             )
         elif self.limited_by != "none":
             blocks.append(Note(f"limited by {self.limited_by}", "warn"))
+        if self.recorded.pauses:
+            many = len(self.recorded.pauses)
+            shown = f"paused {self.driven.paused:.1f} s"
+            blocks.append(Note(shown if many == 1 else f"{shown} in {many} pauses", "info"))
         name = self.plan.scenario.__name__
         state = {0: "passed", 1: "objectives missed", 3: "invalid", 4: "invariant broken"}
         title = f"load {name}: {state.get(self.exit_code, 'cancelled, partial')}"
         return View("load-run", title, tuple(blocks), tone="ok" if not self.exit_code else "bad")
-
-
-class _Figures:
-    """A run, as objectives ask for its figures."""
-
-    def __init__(self, plan: Plan, recorded: Recorded, driven: Driven) -> None:
-        self._plan, self._recorded, self._driven = plan, recorded, driven
-        self._length = max(plan.length - plan.warmup, 1e-9)
-
-    @property
-    def operations(self) -> Sequence[str]:
-        return tuple(self._recorded.ops)
-
-    def windows(self, length: float) -> Sequence[Window]:
-        count = int(self._length // length)
-        return [Window(n * length, (n + 1) * length) for n in range(count)]
-
-    def value(
-        self, op: str | None, histogram: str | None, statistic: str, window: Window | None
-    ) -> float | None:
-        parts = [r for n, r in self._recorded.ops.items() if op in (None, n)]
-        if histogram is None:
-            return self._scalar([p.measured for p in parts], statistic, window, parts)
-        if window is None:
-            found = [getattr(p.measured, histogram) for p in parts]
-        elif histogram == "response":
-            first, last = self._seconds(window)
-            found = [p.response_in(first, last) for p in parts]
-        else:
-            first, last = self._seconds(window)
-            found = [
-                getattr(second, histogram).histogram()
-                for p in parts
-                for at, second in p.seconds.items()
-                if first <= at < last
-            ]
-        if not found:
-            return None
-        total = found[0].copy()
-        for more in found[1:]:
-            total.add(more)
-        return _statistic(total, statistic) if total.count else None
-
-    def _seconds(self, window: Window) -> tuple[int, int]:
-        first = int(self._plan.warmup + window.start)
-        return first, max(first + 1, int(self._plan.warmup + window.end))
-
-    def _scalar(
-        self, parts: list[PhaseResult], statistic: str, window: Window | None, ops: list[Any]
-    ) -> float | None:
-        statuses: dict[str, int] = {}
-        seconds = self._length
-        if window is None:
-            sources = [p.statuses for p in parts]
-        else:
-            first, last = self._seconds(window)
-            seconds = last - first
-            sources = [
-                second.statuses
-                for o in ops
-                for at, second in o.seconds.items()
-                if first <= at < last
-            ]
-        for source in sources:
-            for status, count in source.items():
-                statuses[status] = statuses.get(status, 0) + count
-        ended = sum(statuses.values())
-        if statistic == "rate":
-            return statuses.get("ok", 0) / seconds
-        if statistic == "error_rate":
-            return 1 - statuses.get("ok", 0) / ended if ended else None
-        offered = self._plan.offered
-        if offered is None or window is not None:
-            return None
-        total = sum(r.whole.statuses.get("ok", 0) for r in ops)
-        return total / offered if offered else None
-
-
-def _statistic(total: Any, statistic: str) -> float | None:
-    if statistic in {"max", "min", "mean"}:
-        value = getattr(total, statistic)
-        return None if value is None else value / 1e9
-    quantile = float(statistic[1:]) / 100
-    if not total.enough_for(quantile):
-        return None
-    found = total.quantile(quantile)
-    return None if found is None else found / 1e9
-
-
-class _Null(Scenario):
-    """What the generator itself costs."""
-
-    @op()
-    async def nothing(self, rng: Any) -> None:
-        """Do nothing."""
 
 
 async def run(
@@ -224,6 +128,7 @@ async def run(
     *,
     live: Callable[[Snapshot], object] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    paused: Callable[[], bool] | None = None,
 ) -> Run:
     """Drive *plan* in this process, on the running loop, and judge it.
 
@@ -231,86 +136,59 @@ async def run(
         plan: What is asked.
         live: Told four times a second of what happened since.
         cancelled: Asked a hundred times a second; once true, the run ends as partial.
+        paused: Asked a hundred times a second. While it is true nothing is begun, and what
+            is in flight ends; the schedule stands still, so that the pause is no lag.
 
     Raises:
         MissingExtraError: Without numpy, of the extra `load`.
         Exception: Whatever the scenario's `setup` raised.
     """
     need_numpy()
-    from ._recorder import Recorder  # noqa: PLC0415 - brings numpy
+    from ._recorder import snapshot_of  # noqa: PLC0415 - brings numpy
 
-    floor = await _floor()
-    scenario = plan.scenario(**plan.params)
-    recorder = Recorder(raw_limit=plan.raw_limit)
-    await scenario.setup()
-    drive = Drive(plan, scenario, recorder, live=live, cancelled=cancelled)
-    try:
-        driven = await drive.run()
-    finally:
-        await scenario.teardown()
-    driven.floor_ns = floor
-    recorded = recorder.result()
-    figures = _Figures(plan, recorded, driven)
+    told = None if live is None else lambda since: live(snapshot_of([since]))
+    return judged(plan, [await part_of(plan, live=told, cancelled=cancelled, paused=paused)])
+
+
+def judged(plan: Plan, parts: Sequence[Part]) -> Run:
+    """Return the run that *parts* make, each the share of one worker."""
+    from ._recorder import merge  # noqa: PLC0415 - brings numpy
+
+    driven = total([part.driven for part in parts])
+    recorded = merge(part.recorded for part in parts) if len(parts) > 1 else parts[0].recorded
+    figures = Figures(plan, recorded, driven, plan.warmup)
+    several = len(parts) > 1
+    each = [(part.recorded, part.driven) for part in parts]
     return Run(
         plan,
         recorded,
         driven,
-        _limit(plan, recorded, driven),
+        limit_of_all(plan, each, recorded, driven),
         tuple(objective.judge(figures) for objective in plan.objectives),  # type: ignore[union-attr]  # parsed by the plan
-        _broken(scenario),
-        machine(),
+        tuple(
+            (f"{name} (worker {number})" if several else name, wrong)
+            for number, part in enumerate(parts, 1)
+            for name, wrong in part.broken
+        ),
+        parts[0].machine,
+        tuple(part.driven for part in parts),
     )
 
 
-async def _floor() -> float:
-    """Return what an operation that does nothing takes, in nanoseconds of CPU."""
-    from ._recorder import Recorder  # noqa: PLC0415 - brings numpy
-
-    plan = Plan(_Null, load=closed(1, duration=_CALIBRATION))
-    recorder = Recorder()
-    driven = await Drive(plan, _Null(), recorder).run()
-    return driven.cpu / max(driven.offered, 1) * 1e9
-
-
-def _limit(plan: Plan, recorded: Recorded, driven: Driven) -> LimitedBy:
-    ended = sum(r.whole.ended for r in recorded.ops.values())
-    busy = driven.cpu / max(driven.wall, 1e-9)
-    if plan.offered is None:
-        own = driven.floor_ns * ended / 1e9
-        return "generator_cpu" if busy > _BUSY and own > driven.cpu / 2 else "none"
-    if driven.capped > driven.offered / 100:
-        return "in_flight_cap"
-    done = sum(r.whole.statuses.get("ok", 0) for r in recorded.ops.values())
-    late = max((r.measured.lag.quantile(0.99) or 0 for r in recorded.ops.values()), default=0)
-    usual = max((r.measured.response.quantile(0.5) or 0 for r in recorded.ops.values()), default=0)
-    if late > max(_LATE_NS, usual / 10):
-        return "generator_cpu" if busy > _BUSY else "generator_timer"
-    return "target" if done < plan.offered * _SHORT else "none"
-
-
-def _broken(scenario: Scenario) -> tuple[tuple[str, str], ...]:
-    out = []
-    for name in scenario.invariants():
-        try:
-            said = getattr(scenario, name)()
-        except Exception as error:  # noqa: BLE001 - a check that raises does not hold
-            said = f"{type(error).__name__}: {error}"
-        if said is not True:
-            out.append((name, said if isinstance(said, str) else "does not hold"))
-    return tuple(out)
-
-
-def machine() -> dict[str, str]:
-    """Return what a figure depends on: processor, cores, Python."""
-    import os  # noqa: PLC0415 - asked once a run
-
+def _worker(driven: Driven) -> dict[str, object]:
+    used = driven.used
     return {
-        "python": platform.python_version(),
-        "implementation": sys.implementation.name,
-        "system": platform.system(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": str(os.cpu_count()),
-        "clock_resolution_ns": str(int(time.get_clock_info("perf_counter").resolution * 1e9)),
+        "offered": driven.offered,
+        "wall_s": driven.wall,
+        "cpu_s": driven.cpu,
+        "cpu_share": driven.busy,
+        "floor_ns": driven.floor_ns,
+        "rss_start_bytes": used.rss_start_bytes,
+        "rss_end_bytes": used.rss_end_bytes,
+        "switched_out": used.switched_out,
+        "gc_pauses": used.collections,
+        "gc_ns": used.collected_ns,
+        "gc_longest_ns": used.collected_longest_ns,
     }
 
 

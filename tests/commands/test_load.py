@@ -55,6 +55,14 @@ class TestLoad:
         found = ask("run", "swap-1k", "--rate", "100/s", *SHORT)
         assert found.driven.offered == 30
 
+    def test_several_workers(self) -> None:
+        """
+        They share the load, and say so.
+        """
+        found = ask("run", "swap-1k", "--rate", "100/s", "--workers", "2", *SHORT)
+        assert found.driven.offered == 30
+        assert len(found.as_dict()["workers"]) == 2
+
     def test_a_kernel_gets_a_job(self) -> None:
         """
         The door decides how long work is done.

@@ -22,8 +22,9 @@ from oneiric_lab.loadlab import (
     scenario_named,
     think,
 )
-from oneiric_lab.loadlab import _run as judging
-from oneiric_lab.loadlab._drive import Driven
+from oneiric_lab.loadlab._drive import Driven, total
+from oneiric_lab.loadlab._recorder import Recorder, merge
+from oneiric_lab.loadlab._verdict import limit_of, limit_of_all
 from oneiric_lab.testing import LoopbackServer
 
 if TYPE_CHECKING:
@@ -276,16 +277,40 @@ class TestRun:
         Limits of the generator make a run invalid; those of the target do not.
         """
         plan = Plan(Only, load=constant(100, 0.1))
-        recorded = drive(plan).recorded
+        on_time, late = Recorder(clock=lambda: 0), Recorder(clock=lambda: 0)
+        for begun in range(10):
+            on_time.op("read").record((begun, begun, begun + 1_000_000))
+            late.op("read").record((begun, begun + 9_000_000, begun + 10_000_000))
 
         def limit(plan: Plan, **driven: Any) -> str:
-            return judging._limit(plan, recorded, Driven(**{"wall": 1.0, **driven}))
+            recorded = (late if driven.pop("late", False) else on_time).result()
+            return limit_of(plan, recorded, Driven(**{"wall": 1.0, **driven}))
 
         assert limit(plan, offered=10, capped=5) == "in_flight_cap"
-        assert limit(plan.but(load=constant(1000, 0.1)), cpu=0.1) == "target"
+        assert limit(plan, offered=100, cpu=0.1) == "target"
+        assert limit(plan, offered=10, cpu=0.1) == "none"
+        assert limit(plan, offered=10, cpu=0.1, late=True) == "generator_timer"
+        assert limit(plan, offered=10, cpu=0.9, late=True) == "generator_cpu"
         users = plan.but(load=closed(1))
         assert limit(users, cpu=0.99, floor_ns=1e8) == "generator_cpu"
         assert limit(users, cpu=0.99, floor_ns=1) == "none"
+
+    def test_one_worker_that_was_late_is_not_made_up_for(self) -> None:
+        """
+        What limits any of them limits the run; the target is judged by the sum.
+        """
+        plan = Plan(Only, load=constant(100, 0.1))
+        on_time, late, idle = (Recorder(clock=lambda: 0) for _ in range(3))
+        on_time.op("read").record((0, 0, 1_000_000))
+        late.op("read").record((0, 9_000_000, 10_000_000))
+        good, bad, none = on_time.result(), late.result(), idle.result()
+        one = Driven(offered=1, wall=1.0)
+
+        assert limit_of_all(plan, [(good, one)], good, one) == "none"
+        parts = [(good, one), (bad, one)]
+        assert limit_of_all(plan, parts, merge([good, bad]), total([one, one])) == "generator_timer"
+        parts = [(good, one), (none, one)]
+        assert limit_of_all(plan, parts, merge([good, none]), total([one, one])) == "target"
 
     def test_windows(self) -> None:
         """

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="Such as 'read.response.p99 < 20ms'.",
 )
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that share it.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the run as JSON.")
 @click.pass_context
 def command(
@@ -43,15 +44,18 @@ def command(
     *,
     out: str | None,
     params: tuple[str, ...],
+    workers: int,
     **options: Any,
 ) -> Result:
-    """Drive SCENARIO in a process of its own; Ctrl-C ends it and keeps what there is.
+    """Drive SCENARIO in processes of its own; Ctrl-C ends it and keeps what there is.
 
     Exit 0 passed, 1 an objective is missed, 3 the measurement is invalid, 4 an invariant is
     broken, 130 it was cancelled.
     """
     plan = _plan(scenario, _values(scenario, params), **options)
-    return parts(ctx).interaction.work("load", lambda done, stop: _drive(plan, out, done, stop))
+    return parts(ctx).interaction.work(
+        "load", lambda done, stop: _drive(plan, out, workers, done, stop)
+    )
 
 
 def _plan(scenario: str, params: Mapping[str, Any], **options: Any) -> Plan:
@@ -101,7 +105,11 @@ def _values(scenario: str, params: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _drive(
-    plan: Plan, out: str | None, done: Callable[[int, int, str], None], stop: Callable[[], bool]
+    plan: Plan,
+    out: str | None,
+    workers: int,
+    done: Callable[[int, int, str], None],
+    stop: Callable[[], bool],
 ) -> Run:
     from oneiric_lab.files import write_atomic  # noqa: PLC0415 - see above
     from oneiric_lab.loadlab import run_apart  # noqa: PLC0415 - see above
@@ -112,9 +120,9 @@ def _drive(
         rates = ", ".join(
             f"{name} {sum(now.rates.values()):,.0f}/s" for name, now in seen.ops.items()
         )
-        done(min(int(seen.at), total - 1), total, f"s  {rates}")
+        done(min(int(seen.at), total - 1), total, "s  paused" if seen.paused else f"s  {rates}")
 
-    found = run_apart(plan, live=live, cancelled=stop)
+    found = run_apart(plan, live=live, cancelled=stop, workers=workers)
     done(total, total, "")
     if out is not None:
         write_atomic(Path(out), (found.to_json(indent=1) + "\n").encode())
