@@ -29,6 +29,7 @@ from oneiric_lab.loadlab._statistics import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from random import Random
 
 # Few distinct values make ties likely.
 SMALL = st.lists(st.integers(0, 4).map(float), min_size=1, max_size=4)
@@ -409,6 +410,19 @@ class TestCompare:
         assert found["errors"].verdict == "slower"
         assert json.loads(found.to_json())["metrics"][0]["ratio"] == "inf"
 
+    def test_a_metric_may_have_its_own_band(self) -> None:
+        """
+        What identical runs differ by in one metric says nothing of another.
+        """
+        base = {"p50": runs_of(1.0), "p99": runs_of(1.0)}
+        other = {"p50": runs_of(1.1), "p99": runs_of(1.1)}
+        found = compare(base, other, bands={"p99": 0.2})
+
+        assert (found["p50"].verdict, found["p50"].band) == ("slower", 0.03)
+        assert (found["p99"].verdict, found["p99"].band) == ("same", 0.2)
+        with pytest.raises(UsageError, match="band"):
+            compare(base, other, bands={"p99": math.inf})
+
     def test_wrong_words_are_refused(self) -> None:
         """
         A metric or a direction that is not known is named with the nearest.
@@ -438,6 +452,83 @@ class TestCompare:
         assert shape["metrics"][1]["interval"] is None
         assert repr(Comparison((), 0.03, 0)) == "<Comparison: comparison: no metric>"
         assert compare({"x": [1.0]}, {}).view().tone == "warn"
+
+
+# No two of these are in the ratio of the band, so that rounding never decides.
+RUN_VALUES = st.lists(st.integers(900, 1300), min_size=4, max_size=7)
+ODD_BAND = 0.030_123_456_7
+
+
+def judged(a: Sequence[float], b: Sequence[float]) -> Comparison:
+    """Compare two sides of one metric and of another, that Holm has something to do."""
+    return compare({"x": a, "y": a}, {"x": b, "y": b}, band=ODD_BAND, seed=5)
+
+
+class TestWhatMustNotCount:
+    @given(RUN_VALUES, RUN_VALUES)
+    @settings(max_examples=60, deadline=None)
+    def test_the_sides_may_be_exchanged(self, a: list[int], b: list[int]) -> None:
+        """
+        What is faster one way is slower the other way; same and inconclusive stay so.
+        """
+        turned = {"faster": "slower", "slower": "faster"}
+        one, two = judged(a, b)["x"], judged(b, a)["x"]
+
+        assert turned.get(one.verdict, one.verdict) == two.verdict
+        assert one.p == two.p
+        assert one.interval is not None
+        # Equal sides are one question, not two.
+        equal = sorted(a) == sorted(b)
+        reciprocal = 1 / one.interval[1], 1 / one.interval[0]
+        assert two.interval == pytest.approx(one.interval if equal else reciprocal)
+
+    @given(RUN_VALUES, RUN_VALUES, st.integers(-40, 40))
+    @settings(max_examples=40, deadline=None)
+    def test_the_unit_does_not_count(self, a: list[int], b: list[int], power: int) -> None:
+        """
+        Nanoseconds or hours: ratio, interval, p and verdict are the same.
+        """
+        scale = 2.0**power
+        one = judged(a, b)["x"]
+        two = judged([x * scale for x in a], [x * scale for x in b])["x"]
+
+        assert (one.verdict, one.ratio, one.interval, one.p, one.delta, one.reason) == (
+            two.verdict,
+            two.ratio,
+            two.interval,
+            two.p,
+            two.delta,
+            two.reason,
+        )
+
+    @given(RUN_VALUES, RUN_VALUES, st.randoms(use_true_random=False))
+    @settings(max_examples=40, deadline=None)
+    def test_the_order_of_runs_does_not_count(
+        self, a: list[int], b: list[int], random: Random
+    ) -> None:
+        """
+        A set of runs is a set: shuffled, nothing of the row changes.
+        """
+        mixed = random.sample(a, len(a)), random.sample(b, len(b))
+
+        assert judged(a, b) == judged(*mixed)
+
+    @given(RUN_VALUES, RUN_VALUES)
+    @settings(max_examples=40, deadline=None)
+    def test_a_metric_that_is_always_equal_does_not_count(self, a: list[int], b: list[int]) -> None:
+        """
+        An error rate of 0 in all runs is the same, and no test that others must pay for.
+        """
+        alone = compare({"x": a}, {"x": b})["x"]
+        zeros = (
+            {f"e{n}": [0.0] * len(a) for n in range(9)},
+            {f"e{n}": [0.0] * len(b) for n in range(9)},
+        )
+        beside = compare({"x": a, **zeros[0]}, {"x": b, **zeros[1]})
+
+        assert beside["x"] == alone
+        assert beside["e1"].verdict == "same"
+        assert beside["e1"].adjusted == 1.0
 
 
 class TestNoise:
