@@ -1,12 +1,16 @@
 """Drives a system at a stated rate and reports honestly.
 
 A `Scenario` is a class with operations and what must hold; a `Plan` adds load shape, limits,
-objectives and seed; `run` gives what was measured and a verdict; `compare` tells runs apart.
+objectives and seed; `run` gives what was measured and a verdict. `repeat` drives plans in
+turn, `compare_runs` tells two sets of runs apart, `aa` measures what identical runs differ by.
 """
 
+from ._compare import Compared, compare_runs
 from ._course import Course
+from ._floor import Floor, aa, floor_of
 from ._objectives import Judged, Objective, parse_objective
 from ._plan import Plan
+from ._repeat import Repeated, Turn, repeat
 from ._run import Run, run
 from ._scenario import Scenario, invariant, op
 from ._scenarios import BUILT_IN, scenario_named
@@ -16,23 +20,31 @@ from ._worker import run_apart
 
 __all__ = [
     "BUILT_IN",
+    "Compared",
     "Comparison",
     "Course",
+    "Floor",
     "Judged",
     "Noise",
     "Objective",
     "Plan",
+    "Repeated",
     "Run",
     "Scenario",
+    "Turn",
+    "aa",
     "closed",
     "compare",
+    "compare_runs",
     "constant",
+    "floor_of",
     "invariant",
     "noise",
     "op",
     "parse_objective",
     "poisson",
     "ramp",
+    "repeat",
     "run",
     "run_apart",
     "scenario_named",

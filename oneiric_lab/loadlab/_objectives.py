@@ -213,12 +213,12 @@ class Objective:
     def _shown(self, value: float) -> str:
         # A figure that misses by little must not be shown as the threshold itself.
         if value == self.threshold:
-            return _rounded(value, self.kind, 3)
-        limit = _rounded(self.threshold, self.kind, digits := 3)
+            return rounded(value, self.kind, 3)
+        limit = rounded(self.threshold, self.kind, digits := 3)
         # Neighbouring floats may be one number in milliseconds: 17 digits are the end.
-        while _rounded(value, self.kind, digits) == limit and digits < 17:  # noqa: PLR2004 - said above
-            limit = _rounded(self.threshold, self.kind, digits := digits + 1)
-        return _rounded(value, self.kind, digits)
+        while rounded(value, self.kind, digits) == limit and digits < 17:  # noqa: PLR2004 - said above
+            limit = rounded(self.threshold, self.kind, digits := digits + 1)
+        return rounded(value, self.kind, digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,7 +519,7 @@ def _written(value: float, kind: Kind) -> str:
     return f"{_plain(number.scaleb(9))}ns"
 
 
-def _rounded(value: float, kind: Kind, digits: int) -> str:
+def rounded(value: float, kind: Kind, digits: int) -> str:
     """Write a figure for people, with about so many digits."""
     if kind == "ratio":
         return f"{value * 100:.{digits}g} %"
