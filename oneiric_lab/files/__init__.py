@@ -2,6 +2,7 @@
 
 from ._lock import lock
 from ._read import MAX_BYTES, FileData, digest, read, stat_key
+from ._temporary import tidy
 from ._watch import watch
 from ._write import ABSENT, check, write_atomic
 
@@ -14,6 +15,7 @@ __all__ = [
     "lock",
     "read",
     "stat_key",
+    "tidy",
     "watch",
     "write_atomic",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
+import sys
 from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.errors import FileAccessError
 
 from ._read import digest, fault, read, reason
+from ._temporary import make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,8 @@ def write_atomic(
     renamed over it; a symbolic link is followed, so that the file it names is replaced
     and the link stays. Permissions of an existing file are kept, and its owner where
     the system lets us. What *expect* says is checked last, right before the rename; who
-    saves together holds `lock`.
+    saves together holds `lock`. What a killed writer left in the folder is removed, once
+    in the life of a process; `tidy` does so at any time.
 
     Args:
         path: The file; its folder must exist.
@@ -47,6 +49,7 @@ def write_atomic(
     """
     name = shown or str(path)
     temporary: Path | None = None
+    handle: int | None = None
     try:
         target = path.resolve()
         try:
@@ -58,18 +61,16 @@ def write_atomic(
             raise FileAccessError(  # noqa: TRY301 - the cleaning up is the same
                 fault("file-unwritable", f"not allowed to write {name}", path, shown, fix)
             )
-        temporary = target.parent / f".oneiric-{secrets.token_hex(8)}.tmp"
         wanted = mode if before is None else before.st_mode & 0o7777
         # Former bytes may be private: nobody else reads the new ones before the rename.
-        handle = os.open(
-            temporary,
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0),
-            0o666 if wanted is None else 0o600,
-        )
-        with os.fdopen(handle, "wb") as stream:
+        temporary, handle = make(target.parent, 0o666 if wanted is None else 0o600)
+        with os.fdopen(handle, "wb", closefd=False) as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            os.fsync(handle)
+        if sys.platform == "win32":  # pragma: no cover - there an open file is not renamed
+            os.close(handle)
+            handle = None
         if before is not None:
             # Only root may; a save by sudo must not take the file from its owner.
             with contextlib.suppress(PermissionError, AttributeError):
@@ -98,6 +99,9 @@ def write_atomic(
         if temporary is not None:
             with contextlib.suppress(OSError, ValueError):
                 temporary.unlink()
+        if handle is not None:
+            # Not before: the lock on it tells that its writer lives.
+            os.close(handle)
 
 
 def check(path: Path, expect: str, *, shown: str | None = None) -> None:

@@ -43,7 +43,7 @@ from ._rules import rules_of
 from ._sides import side
 from ._standing import ALIVE, deeds, standing, wished
 from ._where import placed
-from ._writing import _who, store_of, take_back, write
+from ._writing import _who, settled, store_of, take_back, write
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -407,7 +407,7 @@ class Lab(Generic[T]):
 
     def history(self, limit: int = 50) -> History:
         """Return what was changed, the newest first."""
-        return History(tuple(self.store.history(limit)))
+        return History(tuple(settled(self.store, limit)))
 
     async def watch(
         self, *, interval: float = 0.5, stop: anyio.Event | None = None
@@ -633,7 +633,7 @@ class Lab(Generic[T]):
             UsageError: The history tells of no choice.
         """
         path = self._selection(target)
-        for entry in self.store.history(1000):
+        for entry in settled(self.store, 1000):
             if entry.undone_by or (entry.layer == "session" if layer is None else False):
                 continue
             for change in entry.changes:

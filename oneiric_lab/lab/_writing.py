@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import getpass
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oneiric_lab.errors import Fault, OneiricError, Origin, StaleFileError, UsageError
-from oneiric_lab.files import lock, write_atomic
+from oneiric_lab.errors import (
+    Fault,
+    FileAccessError,
+    OneiricError,
+    Origin,
+    StaleFileError,
+    StoreError,
+    UsageError,
+)
+from oneiric_lab.files import check, lock, tidy, write_atomic
 from oneiric_lab.store import FOLDER, FileChange, Store, is_writable, make_folder, place
 
 if TYPE_CHECKING:
@@ -32,34 +41,47 @@ def _alone(store: Store, root: Path) -> Iterator[None]:
         folder = store.path.parent
     with lock(folder / "lock"):
         make_folder(folder)
+        for entry in store.pending():
+            _settle(store, entry)
         yield
 
 
 def write(store: Store, root: Path, proposal: Proposal, verb: str) -> int:
     """Write all files of *proposal* and return the number of its entry in the history.
 
+    The entry stands in the history before the first file is written, and is pending until
+    the last one is: who is killed between leaves what `settled` tells from the bytes.
+
     Raises:
         FileAccessError: A file changed since the plan, or cannot be written; none was.
         StoreError: The history cannot be written; the files are as they were.
     """
-    done: list[FileEdit] = []
     with _alone(store, root):
+        for file in proposal.files:
+            tidy(file.path.parent)
+            check(file.path, file.expect, shown=file.shown)
+        number = store.record(
+            verb,
+            proposal.layer,
+            ", ".join(v.path for v in proposal.values) or "no effective value",
+            who=_who(),
+            changes=[v.as_dict() for v in proposal.values],
+            files=[FileChange(f.path, f.before, f.after) for f in proposal.files],
+            pending=True,
+        )
+        done: list[FileEdit] = []
         try:
             for file in proposal.files:
                 write_atomic(file.path, file.after, expect=file.expect, shown=file.shown)
                 done.append(file)
-            return store.record(
-                verb,
-                proposal.layer,
-                ", ".join(v.path for v in proposal.values) or "no effective value",
-                who=_who(),
-                changes=[v.as_dict() for v in proposal.values],
-                files=[FileChange(f.path, f.before, f.after) for f in proposal.files],
-            )
+            store.settle(number, done=True)
         except OneiricError:
             for file in done:
                 _restore(file.path, file.before)
+            with suppress(StoreError):  # it is pending, and the bytes tell that it was not done
+                store.settle(number, done=False)
             raise
+    return number
 
 
 def take_back(store: Store, root: Path) -> tuple[Entry, int, list[str]]:
@@ -71,6 +93,7 @@ def take_back(store: Store, root: Path) -> tuple[Entry, int, list[str]]:
     Raises:
         UsageError: There is nothing to take back.
         StaleFileError: A file changed since; all are left as they are.
+        FileAccessError: A file cannot be written; all are left as they are.
     """
     with _alone(store, root):
         entry = store.undoable()
@@ -78,8 +101,8 @@ def take_back(store: Store, root: Path) -> tuple[Entry, int, list[str]]:
             raise UsageError("there is no change to take back", fix="history shows what was done")
         files = store.files(entry.id)
         for file in files:
-            now = file.path.read_bytes() if file.path.exists() else None
-            if now != file.after:
+            tidy(file.path.parent)
+            if _bytes(file.path) != file.after:
                 raise StaleFileError(
                     Fault(
                         "stale-file",
@@ -88,8 +111,6 @@ def take_back(store: Store, root: Path) -> tuple[Entry, int, list[str]]:
                         fix="take the later change back first, by hand or from version control",
                     )
                 )
-        for file in files:
-            _restore(file.path, file.before)
         number = store.record(
             "undo",
             entry.layer,
@@ -97,15 +118,72 @@ def take_back(store: Store, root: Path) -> tuple[Entry, int, list[str]]:
             who=_who(),
             files=[FileChange(f.path, f.after, f.before) for f in files],
             undoes=entry.id,
+            pending=True,
         )
+        done: list[FileChange] = []
+        try:
+            for file in files:
+                _restore(file.path, file.before)
+                done.append(file)
+            store.settle(number, done=True)
+        except OneiricError:
+            for file in done:
+                _restore(file.path, file.after)
+            with suppress(StoreError):  # see write
+                store.settle(number, done=False)
+            raise
     return entry, number, [file.path.name for file in files]
 
 
+def settled(store: Store, limit: int) -> list[Entry]:
+    """Return the latest entries as the files bear them out, the newest first.
+
+    An entry whose writer was killed counts where its files hold what it says.
+    """
+    # Asked before the entries: one that is settled meanwhile counts as done.
+    not_done = {entry for entry in store.pending() if not _is_done(store, entry)}
+    entries = store.history(limit + len(not_done))
+    return [
+        replace(one, undone_by=None) if one.undone_by in not_done else one
+        for one in entries
+        if one.id not in not_done
+    ][:limit]
+
+
+def _settle(store: Store, entry: int) -> None:
+    """Bring a change to its end whose writer was killed: all of it, or nothing."""
+    done = _is_done(store, entry)
+    if not done:
+        for file in store.files(entry):
+            # A file that somebody edited since is theirs.
+            if _bytes(file.path) == file.after:
+                _restore(file.path, file.before)
+    store.settle(entry, done=done)
+
+
+def _is_done(store: Store, entry: int) -> bool:
+    return all(_bytes(file.path) == file.after for file in store.files(entry))
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
 def _restore(path: Path, before: bytes | None) -> None:
-    if before is None:
-        path.unlink(missing_ok=True)
-    else:
+    if before is not None:
         write_atomic(path, before)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileAccessError(
+            Fault(
+                "file-unwritable",
+                f"cannot remove {path.name}: {error.strerror}",
+                Origin("", path.name),
+                fix="the files are as they were; grant the right, and try again",
+            )
+        ) from error
 
 
 def _who() -> str:

@@ -55,6 +55,9 @@ MIGRATIONS: Final = (
         host TEXT NOT NULL, started REAL NOT NULL, beat REAL NOT NULL, state TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE pending (entry INTEGER PRIMARY KEY REFERENCES entry(id)) STRICT;
+    """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""
 

@@ -32,6 +32,7 @@ KEPT = 100
 PROCESSES_KEPT = 256
 """Processes that are remembered: those that were heard of last, by the number of their beat."""
 
+_PENDING = "SELECT entry FROM pending ORDER BY entry DESC"
 _OLDEST_KEPT = "SELECT DISTINCT entry FROM file ORDER BY entry DESC LIMIT 1 OFFSET ?"
 
 
@@ -76,8 +77,20 @@ class Store:
         changes: Sequence[dict[str, Any]] = (),
         files: Sequence[FileChange] = (),
         undoes: int | None = None,
+        pending: bool = False,
     ) -> int:
         """Keep one change; return its number.
+
+        Args:
+            verb: What is done.
+            layer: Where.
+            summary: One line.
+            who: The user.
+            changes: As `ValueChange.as_dict()`.
+            files: Former and later bytes of the files.
+            undoes: The entry that is taken back.
+            pending: Whether the files are still to be written; `settle` says what came of
+                it, and `pending` names those of which nobody said.
 
         Raises:
             StoreError: The store cannot be written, or with code `already-undone` when
@@ -103,6 +116,8 @@ class Store:
                 # Asked apart: where there is none, sqlite 3.40 takes `<= (SELECT ...)` as true.
                 if old is not None:
                     connection.execute("DELETE FROM file WHERE entry < ?", old)
+            if pending:
+                connection.execute("INSERT INTO pending VALUES (?)", (number,))
             if undoes is not None:
                 marked = connection.execute(
                     "UPDATE entry SET undone_by = ? WHERE id = ? AND undone_by IS NULL",
@@ -117,6 +132,28 @@ class Store:
                         )
                     )
         return number
+
+    def settle(self, entry: int, *, done: bool) -> None:
+        """Say whether the files of a pending entry were written; if not, it never was.
+
+        Raises:
+            StoreError: The store cannot be written. The entry is pending still.
+        """
+        with writing(self.path) as connection:
+            connection.execute("DELETE FROM pending WHERE entry = ?", (entry,))
+            if not done:
+                connection.execute(
+                    "UPDATE entry SET undone_by = NULL WHERE undone_by = ?", (entry,)
+                )
+                connection.execute("DELETE FROM file WHERE entry = ?", (entry,))
+                connection.execute("DELETE FROM entry WHERE id = ?", (entry,))
+
+    def pending(self) -> list[int]:
+        """Return the entries whose writer did not say what came of it, the newest first.
+
+        It writes at this moment, or was killed: the bytes of the files tell.
+        """
+        return [number for (number,) in self._rows(_PENDING, since=4)]
 
     def history(self, limit: int = 50) -> list[Entry]:
         """Return the latest entries, the newest first."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oneiric_lab.errors import FileAccessError
-from oneiric_lab.files import ABSENT, check, digest, write_atomic
+from oneiric_lab.files import ABSENT, _temporary, check, digest, tidy, write_atomic
+from oneiric_lab.files._temporary import make
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,3 +276,99 @@ class TestWriteAtomic:
         reader.join()
 
         assert seen <= set(kinds)
+
+
+class TestTidy:
+    """What killed writers leave."""
+
+    def leave(self, folder: Path) -> Path:
+        """Let a writer be killed before its rename; return what it left."""
+        program = (
+            "import os, signal, sys; from pathlib import Path; from oneiric_lab.files import *\n"
+            "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "write_atomic(Path(sys.argv[1]) / 'a', b'new')"
+        )
+        assert run(program, folder).returncode == -signal.SIGKILL
+        (left,) = folder.glob(".oneiric-*.tmp")
+        return left
+
+    def test_a_leftover_goes(self, tmp_path: Path) -> None:
+        """
+        Nobody writes it any more, so the next process that writes there removes it.
+        """
+        left = self.leave(tmp_path)
+        assert left.read_bytes() == b"new"
+        program = (
+            "import sys; from pathlib import Path; from oneiric_lab.files import *\n"
+            "write_atomic(Path(sys.argv[1]) / 'b', b'later')"
+        )
+        assert run(program, tmp_path).returncode == 0
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["b"]
+        self.leave(tmp_path)
+
+        assert tidy(tmp_path) == 1
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["b"]
+
+    def test_what_is_being_written_and_what_is_not_ours_stay(self, tmp_path: Path) -> None:
+        """
+        A live writer's file is left alone, and so is whatever has another name or is a link.
+        """
+        others = [".oneiric-x.tmp", ".oneiric-0123456789abcdef.tmpx", "a.tmp"]
+        for name in others:
+            (tmp_path / name).touch()
+        link = tmp_path / ".oneiric-0123456789abcdef.tmp"
+        link.symlink_to("a.tmp")
+        path, handle = make(tmp_path, 0o600)
+        try:
+            assert tidy(tmp_path) == 0
+            assert path.exists()
+        finally:
+            os.close(handle)
+
+        assert tidy(tmp_path) == 1
+        assert {p.name for p in tmp_path.iterdir()} == {*others, link.name}
+        assert tidy(tmp_path / "missing") == 0
+
+    def test_writers_and_tidiers_at_once(self, tmp_path: Path) -> None:
+        """
+        However they interleave, no write fails and nothing is left.
+        """
+        stop = threading.Event()
+
+        def clean() -> None:
+            while not stop.is_set():
+                tidy(tmp_path)
+
+        tidiers = [threading.Thread(target=clean) for _ in range(2)]
+        for thread in tidiers:
+            thread.start()
+        try:
+            for turn in range(100):
+                write_atomic(tmp_path / "a", b"%d" % turn)
+        finally:
+            stop.set()
+            for thread in tidiers:
+                thread.join()
+
+        assert [p.name for p in tmp_path.iterdir()] == ["a"]
+        assert (tmp_path / "a").read_bytes() == b"99"
+
+    def test_one_that_was_tidied_up_before_its_lock(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A file that goes between its making and its lock is made again.
+        """
+        lock = _temporary._lock
+        gone: list[int] = []
+
+        def late(handle: int) -> None:
+            if not gone:
+                gone.append(tidy(tmp_path))
+            lock(handle)
+
+        monkeypatch.setattr(_temporary, "_lock", late)
+        write_atomic(tmp_path / "a", b"x")
+
+        assert gone == [1]
+        assert [p.name for p in tmp_path.iterdir()] == ["a"]

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +18,18 @@ from oneiric_lab.errors import (
     NoCandidateError,
     OneiricError,
     StaleFileError,
+    StoreError,
     UsageError,
 )
+from oneiric_lab.files import write_atomic
+from oneiric_lab.lab import _writing
 from oneiric_lab.registry import Candidate
+from oneiric_lab.store import FileChange
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     from oneiric_lab.lab import Lab
@@ -184,6 +191,84 @@ class TestApplyAndUndo:
         with pytest.raises(OneiricError):
             lab.save({"server.port": 9})
         assert text(lab) == TEXT
+
+    @pytest.mark.parametrize("verb", ["apply", "undo"])
+    @pytest.mark.parametrize("settles", [True, False])
+    def test_a_disk_that_fills_up_between_two_files(
+        self, lab: Lab[Any], monkeypatch: pytest.MonkeyPatch, verb: str, *, settles: bool
+    ) -> None:
+        """
+        All files keep what they had, and the history tells nothing of it; where the store is
+        full too, the bytes tell that it was not done, and the next writer takes it out.
+        """
+        local = lab.root / "oneiric.local.toml"
+        local.write_text("[server]\nport = 7\n")
+        lab.reload()
+        proposals = [
+            lab.plan({"server.port": n}, layer=layer).proposal
+            for n, layer in ((1, "project"), (2, "local"))
+        ]
+        files = tuple(file for proposal in proposals for file in proposal.files)
+        both = replace(proposals[0], files=files)
+        if verb == "undo":
+            _writing.write(lab.store, lab.root, both, "apply")
+        before = text(lab), local.read_text(), len(lab.history().entries)
+
+        def full(path: Path, data: bytes, **options: Any) -> None:
+            if path == local:
+                raise FileAccessError("no room")
+            write_atomic(path, data, **options)
+
+        def broken(*_: object, **__: object) -> None:
+            raise StoreError("no room")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_writing, "write_atomic", full)
+            if not settles:
+                patch.setattr(type(lab.store), "settle", broken)
+            save = partial(_writing.write, lab.store, lab.root, both, "apply")
+            with pytest.raises(FileAccessError, match="no room"):
+                (lab.undo if verb == "undo" else save)()
+        assert (text(lab), local.read_text(), len(lab.history().entries)) == before
+        assert not any(entry.undone_by for entry in lab.history().entries)
+        lab.reload()
+        lab.save({"server.host": "b"})
+        assert lab.store.pending() == []
+        assert len(lab.history().entries) == before[2] + 1
+
+    def test_a_file_that_somebody_edited_after_a_kill_is_theirs(self, lab: Lab[Any]) -> None:
+        """
+        The interrupted change is taken out of the history, and the edit stays.
+        """
+        file = lab.root / "oneiric.toml"
+        change = FileChange(file, file.read_bytes(), b"never written")
+        lab.store.record("apply", "project", "killed", files=[change], pending=True)
+        assert lab.history().entries == ()
+        file.write_text(TEXT + "# mine\n")
+        lab.reload()
+        lab.save({"server.host": "b"})
+
+        assert text(lab).endswith("# mine\n")
+        assert [e.summary for e in lab.history().entries] == ["server.host"]
+
+    def test_a_file_that_cannot_be_removed(self, lab: Lab[Any]) -> None:
+        """
+        Undo says so and leaves all as it is.
+        """
+        lab.save({"server.port": 9}, layer="local")
+        local = lab.root / "oneiric.local.toml"
+
+        def refuse(self: Path, **_: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(local), "unlink", refuse)
+            with pytest.raises(FileAccessError, match=r"cannot remove oneiric\.local\.toml"):
+                lab.undo()
+        assert local.exists()
+        assert lab.store.pending() == []
+        lab.undo()
+        assert not local.exists()
 
     def test_two_savers_at_once(self, workspace: Workspace) -> None:
         """Of two that write at once one wins, the other is told; nothing is mixed."""

@@ -184,6 +184,45 @@ class TestUndoable:
         assert len(store.history()) == 2
 
 
+class TestPending:
+    """Changes whose files are still to be written."""
+
+    def test_done(self, root: Path) -> None:
+        """
+        Once it is said to be done it is an entry as any other.
+        """
+        store = store_in(root)
+        assert store.pending() == []
+        change = FileChange(root / "a", b"1", b"2")
+        first, second = (
+            store.record("set", "project", "", files=[change], pending=True) for _ in range(2)
+        )
+        assert store.pending() == [second, first]
+        store.settle(first, done=True)
+
+        assert store.pending() == [second]
+        assert [entry.id for entry in store.history()] == [second, first]
+        assert store.files(first) == [change]
+
+    def test_not_done(self, root: Path) -> None:
+        """
+        What was not done never was: neither the entry nor what it took back.
+        """
+        store = store_in(root)
+        change = FileChange(root / "a", b"1", b"2")
+        first = store.record("set", "project", "", files=[change])
+        undo = store.record("undo", "project", "", files=[change], undoes=first, pending=True)
+        assert store.undoable() is None
+        store.settle(undo, done=False)
+
+        found = store.undoable()
+        assert found is not None
+        assert (found.id, found.undone_by) == (first, None)
+        assert store.pending() == []
+        assert store.files(undo) == []
+        assert [entry.id for entry in store.history()] == [first]
+
+
 class TestQuarantine:
     """What failed when it was tried."""
 
@@ -264,7 +303,7 @@ class TestFile:
 
         assert "store-newer" == reading.value.code == writing.value.code
         assert str(reading.value) == (
-            "error: expected a store of version 3 or less, got 99\n"
+            "error: expected a store of version 4 or less, got 99\n"
             "  --> .oneiric/state.db\n"
             "  why: a newer Oneiric Lab wrote it\n"
             "  help: pip install --upgrade oneiric-lab"
