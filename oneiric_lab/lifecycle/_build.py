@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -159,19 +160,19 @@ async def _of_async_generator(made: Any) -> Built:
 
 
 async def _in_thread(call: Callable[[], Any]) -> Any:
-    from anyio import to_thread  # noqa: PLC0415 - few factories block
+    from anyio import CancelScope, to_thread  # noqa: PLC0415 - few factories block
 
     lock, abandoned = Lock(), False
+    left: list[Any] = []
 
     def run() -> Any:
         made = call()
         with lock:
             if not abandoned:
+                left.append(made)
                 return made
         # Nobody waits for it any more: who made it ends it.
-        end = getattr(made, "abort", None) or getattr(made, "close", None)
-        if end is not None:
-            end()
+        _give_up(made)
         return None
 
     try:
@@ -179,4 +180,17 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
     except BaseException:
         with lock:
             abandoned = True
+        for made in left:
+            # It was made, and its taker was cancelled before it could take it.
+            with CancelScope(shield=True):
+                await to_thread.run_sync(_give_up, made)
         raise
+
+
+def _give_up(made: Any) -> None:
+    """End, in a worker thread, what nobody will ever take."""
+    end = getattr(made, "abort", None) or getattr(made, "close", None)
+    if end is not None:
+        # Its swap was given up already, and tells why.
+        with suppress(Exception):
+            end()

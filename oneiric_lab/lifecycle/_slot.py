@@ -412,12 +412,23 @@ class Slot:
             return False
         old.state = State.closing
         try:
-            if hasattr(built.close(), "__await__"):
-                raise TypeError("a plain function returned an awaitable")  # noqa: TRY301 - told as any other
+            rest = built.close()
         except Exception as error:  # noqa: BLE001 - told by the status
             self._cleanup_failed(error)
-        self._closed(old)
+            rest = None
+        if hasattr(rest, "__await__"):
+            # A plain function that leaves something to await.
+            self.draining.append(old)
+            self.life.spawn(self._ended_later(old, rest), f"close {self.target} {old.number}")
+        else:
+            self._closed(old)
         return True
+
+    async def _ended_later(self, old: Incarnation, rest: Any) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._quietly(lambda: rest)
+        self._closed(old)
+        self.draining.remove(old)
 
     async def _reap(self, old: Incarnation) -> None:
         limits = self.life.limits

@@ -188,6 +188,7 @@ class Pool:
 
     Attributes:
         opened: Connections that were made.
+        answered: Answers that came whole, on connections that were ended.
         retried: Calls that were sent again, since the server had ended their connection.
         mixed: Calls that went over a connection whose last answer had not come.
         unasked: Connections on which something came that nobody had asked for.
@@ -207,7 +208,7 @@ class Pool:
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
         self._hosts = target.hosts
-        self.opened = self.retried = self.mixed = self.unasked = 0
+        self.opened = self.answered = self.retried = self.mixed = self.unasked = 0
 
     async def call(self) -> int:
         """Send the target's call, and return the status of its answer.
@@ -288,6 +289,7 @@ class Pool:
         return Connection(self._parser, self._limit, has_body=self._target.has_body)
 
     def _forget(self, connection: Connection) -> None:
-        self.unasked += connection.unasked
-        connection.unasked = False
-        self._all.discard(connection)
+        if connection in self._all:
+            self._all.remove(connection)
+            self.unasked += connection.unasked
+            self.answered += connection.ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -261,3 +262,62 @@ class TestBlocking:
 
         asyncio.run(main())
         assert ended == [threading.get_ident()]
+
+    def test_one_that_was_made_and_not_taken_is_ended(self) -> None:
+        """
+        Its swap is cancelled in the moment in which the thread has made it; it does not leak,
+        and an end that fails is not told in place of the cancellation.
+        """
+        go, made, ended = threading.Event(), threading.Event(), threading.Event()
+
+        class Made:
+            def __init__(self) -> None:
+                go.wait(10)
+                made.set()
+
+            def close(self) -> None:
+                ended.set()
+                raise RuntimeError("cannot end")
+
+        async def main() -> None:
+            async with lifecycle(Made, blocking=True) as life:
+                task = asyncio.ensure_future(life.swap(*KEY))
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                # The loop does not turn: what the thread gives waits to be taken.
+                go.set()
+                assert made.wait(10)
+                time.sleep(0.05)  # noqa: ASYNC251 - see above
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert ended.is_set()
+
+        asyncio.run(main())
+
+
+class TestEnds:
+    def test_a_plain_function_that_leaves_something_to_await(self) -> None:
+        """
+        It is awaited, whether somebody held the instance at its end or nobody.
+        """
+        ended: list[str] = []
+
+        class Thing:
+            def close(self) -> Any:
+                async def rest() -> None:
+                    await asyncio.sleep(0)
+                    ended.append("whole")
+
+                return rest()
+
+        async def main() -> None:
+            async with lifecycle(Thing) as life:
+                await life.activate(*KEY)
+                await life.swap(*KEY, force=True, drain_timeout=5)
+                assert ended == ["whole"]
+                async with life.lease(*KEY):
+                    await life.swap(*KEY, force=True)
+            assert ended == ["whole"] * 3
+
+        asyncio.run(main())

@@ -11,7 +11,6 @@ import pytest
 
 from oneiric_lab.errors import UsageError
 from oneiric_lab.loadlab import Plan, Run, closed, constant, run, run_apart, scenario_named
-from oneiric_lab.loadlab._wire import Connection, Pool
 from oneiric_lab.testing import Answer, LoopbackServer
 
 HTTP = scenario_named("http")[0]
@@ -110,57 +109,3 @@ class TestHttp:
         loop = HTTP.new_loop()
         loop.close()
         assert type(loop).__module__.startswith("asyncio")
-
-
-class TestInvariants:
-    def test_a_driver_that_keeps_the_connection_of_a_late_answer(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """
-        It is found out: calls go over a connection that still owes an answer.
-        """
-        ending: list[bool] = []
-        drop, close = Connection.drop, Pool.close
-
-        def kept(self: Pool, connection: Connection) -> None:
-            if connection.is_open:
-                self._idle.append(connection)
-
-        async def end(self: Pool) -> None:
-            ending.append(True)
-            await close(self)
-
-        monkeypatch.setattr(Connection, "drop", lambda self: drop(self) if ending else None)
-        monkeypatch.setattr(Pool, "close", end)
-        monkeypatch.setattr(Pool, "_forget", kept)
-        found = drive(Answer(delay=0.3), closed(2, duration=0.4), timeout=0.02)
-        assert "no_answer_is_taken_for_another" in dict(found.broken)
-
-    def test_a_server_that_answers_twice(self) -> None:
-        """
-        It is found out, and the run does not pass.
-        """
-        found = drive(Answer(copies=2))
-        assert [name for name, _ in found.broken] == ["no_answer_comes_unasked"]
-        assert found.exit_code == 4
-
-    def test_an_outcome_that_is_lost(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        A call whose failure is counted twice is found out.
-        """
-        real = Pool.call
-
-        async def twice(self: Pool) -> int:
-            found[0].failed += 1
-            return await real(self)
-
-        found: list[Any] = []
-        setup = HTTP.setup
-
-        async def keep(self: Any) -> None:
-            await setup(self)
-            found.append(self)
-
-        monkeypatch.setattr(HTTP, "setup", keep)
-        monkeypatch.setattr(Pool, "call", twice)
-        assert [name for name, _ in drive(Answer()).broken] == ["every_call_has_one_outcome"]

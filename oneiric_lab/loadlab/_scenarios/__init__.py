@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
 
+from ._activity_contention import ActivityContention
+from ._config_reload_storm import ConfigReloadStorm
+from ._fault_mix import FaultMix
 from ._http import Http
 from ._pause_drain import PauseDrain
 from ._resolve_storm import ResolveStorm
@@ -23,6 +26,9 @@ BUILT_IN: Mapping[str, tuple[type[Scenario], Mapping[str, Any]]] = {
     "swap-under-readers": (SwapUnderReaders, {"users": 1000}),
     "resolve-storm": (ResolveStorm, {"users": 50}),
     "pause-drain": (PauseDrain, {"users": 100}),
+    "config-reload-storm": (ConfigReloadStorm, {"users": 50}),
+    "activity-contention": (ActivityContention, {"users": 20}),
+    "fault-mix": (FaultMix, {"users": 100}),
     "http": (Http, {"users": 50}),
 }
 """Name to the class, and how many users drive it where nobody says."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from oneiric_lab.errors import OneiricError
 from oneiric_lab.loadlab._scenario import invariant, op
 
-from ._counting import WithWorld
+from ._counting import WithLeases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
 
-class PauseDrain(WithWorld):
+class PauseDrain(WithLeases):
     """Leases while a component is paused, drained and resumed."""
 
     summary = "pause, drain and resume among leases"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from oneiric_lab.loadlab._scenario import invariant, op
 
-from ._counting import WithWorld
+from ._counting import WithLeases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
 
-class SwapUnderReaders(WithWorld):
+class SwapUnderReaders(WithLeases):
     """Leases all the time, and swaps among them."""
 
     summary = "leases, held a while, with swaps going on"
