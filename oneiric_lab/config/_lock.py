@@ -6,7 +6,6 @@ are references, in the values and in what the digests are made of.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, InvalidConfigError, LockMismatchError, Origin
+from oneiric_lab.files import digest, is_sealed, seal
 
 from ._formats import parse
 from ._layers import PROJECT, Layer
@@ -42,12 +42,8 @@ _PARTS: dict[str, type] = {
     "components": dict,
     "digest": str,
 }
-# The digest is the last member, and covers the bytes of all others: to read them in order
-# again, as a canonical form would need, takes longer than all the rest of a load.
-_TAIL = re.compile(rb',\n "digest": "(sha256:[0-9a-f]{64})"\n}\s*\Z')
 _PLACE = re.compile(r"(?P<file>.+):(?P<line>\d+):(?P<column>\d+)")
 _AT = " @ "
-_END = b"\n}"
 _REFERENCE = "${secret:"
 
 
@@ -85,16 +81,14 @@ def freeze(snapshot: Snapshot, components: Mapping[str, Mapping[str, str]]) -> b
         "layers": [list(row) for row in layer_digests(snapshot)],
         "components": {target: dict(facts) for target, facts in sorted(components.items())},
     }
-    # A variable may hold bytes that are no UTF-8, which JSON can spell: \\udcff.
-    text = json.dumps(content, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    return text[: -len(_END)] + f',\n "digest": "{_digest(text)}"\n}}\n'.encode()
+    return seal(content)
 
 
 def layer_digests(snapshot: Snapshot) -> tuple[tuple[str, str | None, str], ...]:
     """Return each layer with its file and the digest of what it says, secrets by reference."""
     infos = _infos(snapshot.inputs)
     return tuple(
-        (layer.name, layer.file, _digest(_canonical(_masked(_hidden(layer, infos)))))
+        (layer.name, layer.file, digest(_canonical(_masked(_hidden(layer, infos)))))
         for layer in snapshot.layers
     )
 
@@ -290,10 +284,6 @@ def _canonical(value: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _digest(text: bytes) -> str:
-    return "sha256:" + hashlib.sha256(text).hexdigest()
-
-
 def _check(tree: dict[str, Any], data: bytes, name: str) -> None:
     """Refuse what is no lock file of ours, or was changed by hand."""
     origin = Origin("lock", name, 1, 1)
@@ -306,13 +296,10 @@ def _check(tree: dict[str, Any], data: bytes, name: str) -> None:
                 fix="write it anew: freeze",
             )
         )
-    # A checkout may have turned the ends of lines.
-    text = data.replace(b"\r\n", b"\n") if b"\r" in data else data
-    tail = _TAIL.match(text, max(text.rfind(b","), 0))
     whole = tree.keys() == _PARTS.keys() and all(
         isinstance(tree[part], kind) for part, kind in _PARTS.items()
     )
-    if not whole or tail is None or _digest(text[: tail.start()] + _END) != tail[1].decode():
+    if not whole or not is_sealed(data):
         raise LockMismatchError(
             Fault(
                 "lock-altered",

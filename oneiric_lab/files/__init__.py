@@ -2,6 +2,7 @@
 
 from ._lock import lock
 from ._read import MAX_BYTES, FileData, digest, read, stat_key
+from ._seal import is_sealed, seal
 from ._temporary import tidy
 from ._watch import watch
 from ._write import ABSENT, check, write_atomic
@@ -12,8 +13,10 @@ __all__ = [
     "FileData",
     "check",
     "digest",
+    "is_sealed",
     "lock",
     "read",
+    "seal",
     "stat_key",
     "tidy",
     "watch",

@@ -1,10 +1,12 @@
 """Drives a system at a stated rate and reports honestly.
 
 A `Scenario` is a class with operations and what must hold; a `Plan` adds load shape, limits,
-objectives and seed; `run` gives what was measured and a verdict. `repeat` drives plans in
-turn, `compare_runs` tells two sets of runs apart, `aa` measures what identical runs differ by.
+objectives and seed; `run` gives what was measured and a verdict, `Runs` keeps it. `repeat`
+drives plans in turn, `compare_runs` tells two sets of runs apart, `aa` measures what identical
+runs differ by.
 """
 
+from ._about import About
 from ._compare import Compared, compare_runs
 from ._course import Course
 from ._floor import Floor, aa, floor_of
@@ -12,7 +14,8 @@ from ._objectives import Judged, Objective, parse_objective
 from ._plan import Plan
 from ._repeat import Repeated, Turn, repeat
 from ._run import Run, run
-from ._scenario import Scenario, invariant, op
+from ._runs import Kept, Runs
+from ._scenario import Described, Scenario, invariant, op
 from ._scenarios import BUILT_IN, scenario_named
 from ._shapes import closed, constant, poisson, ramp, stages, think
 from ._statistics import Comparison, Noise, compare, noise
@@ -20,16 +23,20 @@ from ._worker import run_apart
 
 __all__ = [
     "BUILT_IN",
+    "About",
     "Compared",
     "Comparison",
     "Course",
+    "Described",
     "Floor",
     "Judged",
+    "Kept",
     "Noise",
     "Objective",
     "Plan",
     "Repeated",
     "Run",
+    "Runs",
     "Scenario",
     "Turn",
     "aa",

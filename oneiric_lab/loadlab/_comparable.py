@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What may differ between two plans: what is under test, what is drawn, what is only judged
 # or kept.
-_FREE = frozenset({"params", "seed", "objectives", "raw_limit"})
+_FREE = frozenset({"params", "defaults", "seed", "objectives", "raw_limit"})
 _MOMENTARY = frozenset({"loadavg_1m"})
 
 

@@ -83,7 +83,7 @@ class Course(Result):
             for tick in self.ticks
             for row in _rows(tick)
         )
-        title = f"course of {self.plan.scenario.__name__}"
+        title = f"course of {self.plan.name}"
         return View("load-course", title, (Table(heads, rows),))
 
 

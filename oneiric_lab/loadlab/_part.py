@@ -73,7 +73,7 @@ async def part_of(
     from ._recorder import Recorder  # noqa: PLC0415 - brings numpy
 
     floor = await _floor()
-    scenario = plan.scenario(**plan.params)
+    scenario = plan.make()
     recorder = Recorder(raw_limit=plan.raw_limit)
     await scenario.setup()
     try:

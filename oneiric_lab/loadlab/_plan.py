@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import Fault, UsageError
 
 from ._objectives import Objective, parse_objective
-from ._scenario import Scenario
-from ._shapes import Closed, closed, expected, seconds
+from ._scenario import Described, Operation, Scenario
+from ._shapes import Closed, closed, expected, seconds, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from ._shapes import Shape
 
 
+_LEAST: Final[Mapping[str, int]] = {"max_in_flight": 1, "seed": 0, "raw_limit": 0}
+
+
 @dataclass(frozen=True)
 class Plan:
     """One run, in full: the same plan and seed offer the same load.
 
     Attributes:
-        scenario: The class that is driven.
+        scenario: The class that is driven; of a saved run what the run tells of it.
         params: Its parameters.
         load: A shape; `closed(1)` by default.
         duration: Seconds of a closed load that names none, and of operations with a rate of
@@ -37,7 +40,7 @@ class Plan:
         objectives: Such as `read.response.p99 < 20ms`.
     """
 
-    scenario: type[Scenario]
+    scenario: type[Scenario] | Described
     params: Mapping[str, Any] = field(default_factory=dict)
     load: Shape = field(default_factory=lambda: closed(1))
     duration: float = 10.0
@@ -57,17 +60,25 @@ class Plan:
                 an operation that the scenario does not have.
         """
         given: object = self.scenario
-        if not (isinstance(given, type) and issubclass(given, Scenario)):
+        is_described = isinstance(given, Described)
+        if not (is_described or (isinstance(given, type) and issubclass(given, Scenario))):
             raise UsageError(
                 Fault("usage", f"{self.scenario!r} is no scenario", fix="derive it from Scenario")
             )
         for name in ("duration", "warmup", "timeout", "grace"):
             object.__setattr__(self, name, seconds(getattr(self, name), name))
-        if self.max_in_flight < 1:
-            raise UsageError(
-                Fault("usage", f"max_in_flight {self.max_in_flight!r}", fix="max_in_flight=1000")
-            )
-        self.scenario(**self.params)
+        for name, least in _LEAST.items():
+            number = getattr(self, name)
+            if not isinstance(number, int) or isinstance(number, bool) or number < least:
+                raise UsageError(
+                    Fault(
+                        "usage",
+                        f"{name}: expected a whole number from {least}, found {number!r}",
+                        fix=f"{name}={max(least, 1000)}",
+                    )
+                )
+        if not is_described:
+            self.make()
         names = [o.name for o in self.scenario.operations()]
         parsed = tuple(parse_objective(o) if isinstance(o, str) else o for o in self.objectives)
         for objective in parsed:
@@ -81,6 +92,35 @@ class Plan:
                     fix="a shorter warm-up, or a longer load",
                 )
             )
+
+    @property
+    def name(self) -> str:
+        """What people call the scenario: the name of its class."""
+        return self.reference.rpartition(":")[2].rpartition(".")[2]
+
+    @property
+    def reference(self) -> str:
+        """Module and name of the scenario's class, with a colon in between."""
+        if isinstance(self.scenario, Described):
+            return self.scenario.reference
+        return f"{self.scenario.__module__}:{self.scenario.__qualname__}"
+
+    def make(self) -> Scenario:
+        """Return a scenario with the parameters, to be driven.
+
+        Raises:
+            UsageError: A parameter is unknown, or the plan is that of a saved run, which
+                brings no code.
+        """
+        if isinstance(self.scenario, Described):
+            raise UsageError(
+                Fault(
+                    "no-scenario",
+                    f"the plan of a saved run does not bring its scenario {self.reference}",
+                    fix="give it the class: plan.but(scenario=Mine)",
+                )
+            )
+        return self.scenario(**self.params)
 
     @property
     def length(self) -> float:
@@ -104,8 +144,14 @@ class Plan:
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
         return {
-            "scenario": f"{self.scenario.__module__}:{self.scenario.__qualname__}",
+            "scenario": self.reference,
+            "operations": [
+                {"name": o.name, "weight": o.weight, "rate": o.rate}
+                for o in self.scenario.operations()
+            ],
+            "invariants": list(self.scenario.invariants()),
             "params": dict(self.params),
+            "defaults": dict(self.scenario.defaults),
             "load": self.load.as_dict(),
             "duration": self.duration,
             "warmup": self.warmup,
@@ -116,3 +162,37 @@ class Plan:
             "raw_limit": self.raw_limit,
             "objectives": [str(objective) for objective in self.objectives],
         }
+
+
+def plan_of(data: Mapping[str, Any]) -> Plan:
+    """Return the plan that `as_dict()` gave, checked as if it were written anew.
+
+    Nothing is imported: its scenario is a description.
+
+    Raises:
+        UsageError: A part is missing or cannot be.
+    """
+    try:
+        own = {f.name: data[f.name] for f in fields(Plan) if f.name in data}
+        operations = tuple(
+            Operation(str(o["name"]), str(o["name"]), float(o["weight"]), o["rate"])
+            for o in data["operations"]
+        )
+        checks = tuple(str(name) for name in data["invariants"])
+        own |= {
+            "scenario": Described(
+                str(data["scenario"]), operations, checks, dict(data["defaults"])
+            ),
+            "params": dict(data["params"]),
+            "load": shape_of(data["load"]),
+            "objectives": tuple(str(text) for text in data["objectives"]),
+        }
+        return Plan(**own)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UsageError(
+            Fault(
+                "bad-plan",
+                f"a plan cannot be read: {type(error).__name__}: {error}",
+                fix="write what as_dict() of the plan gives",
+            )
+        ) from error

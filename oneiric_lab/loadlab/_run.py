@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
 
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
+from ._about import About
 from ._drive import total
 from ._part import part_of
 from ._shapes import need_numpy
@@ -38,6 +41,8 @@ class Run(Result):
         broken: Invariants that do not hold, with what is wrong.
         machine: Where it ran.
         workers: What the generator of each worker saw of itself; `driven` is their sum.
+        about: Its name, when it began, and what it was made with.
+        path: The folder that holds it, where it was saved or read; not compared.
     """
 
     plan: Plan
@@ -48,6 +53,71 @@ class Run(Result):
     broken: tuple[tuple[str, str], ...]
     machine: dict[str, str]
     workers: tuple[Driven, ...] = ()
+    about: About = field(default_factory=About.now)
+    path: Path | None = None
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Return the run that was saved in folder *path*; nothing of it is imported.
+
+        Its plan tells of the scenario without bringing its class.
+
+        Raises:
+            FileAccessError: There is none, or it cannot be read.
+            ParseError: It is damaged, was altered, or is of another version.
+            MissingExtraError: Without the extra `load`.
+        """
+        from ._saved import read_parts  # noqa: PLC0415 - brings pydantic
+
+        folder = Path(path)
+        parts = read_parts(folder)
+        return cls(
+            parts.plan,
+            parts.recorded,
+            parts.driven,
+            cast("LimitedBy", parts.limited_by),
+            parts.judged,
+            parts.broken,
+            parts.machine,
+            parts.workers,
+            parts.about,
+            folder,
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the run to a folder of its own below *folder*, and return that one.
+
+        It is named by the run's `id`, so that saving twice gives one folder. It holds
+        `run.json` and `run.npz`, and is whole or not there.
+
+        Raises:
+            UsageError: It is larger than what is read back.
+            FileAccessError: It cannot be written.
+        """
+        from ._saved import write  # noqa: PLC0415 - brings pydantic
+
+        shape = json.loads(self.to_json(indent=None))
+        return write(Path(folder), self.id, shape, self.recorded, (self.driven, *self.workers))
+
+    @property
+    def id(self) -> str:
+        """The run's name, unique, in the order of time."""
+        return self.about.id
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all that is saved of both is equal."""
+        if not isinstance(other, Run):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    __hash__ = None  # type: ignore[assignment]  # histograms are no key
+
+    def _compared(self) -> tuple[object, ...]:
+        # Parameters as JSON knows them: a file gives a list where a tuple was.
+        asked = json.loads(json.dumps(self.plan.as_dict(), default=str))
+        counted = (self.recorded, self.driven, self.workers)
+        said = (self.limited_by, self.judged, self.broken)
+        return asked, *counted, *said, self.machine, self.about
 
     @property
     def is_valid(self) -> bool:
@@ -65,9 +135,19 @@ class Run(Result):
             return 3
         return 0 if all(judged.met for judged in self.judged) else 1
 
+    def invariants(self) -> list[tuple[str, str | None]]:
+        """Return each invariant with what is wrong, None where it holds; by worker if broken."""
+        out: list[tuple[str, str | None]] = []
+        for name in self.plan.scenario.invariants():
+            wrong = [pair for pair in self.broken if pair[0].partition(" (worker ")[0] == name]
+            out += wrong or [(name, None)]
+        return out
+
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape; times in nanoseconds."""
         return {
+            **self.about.as_dict(),
+            "saved": None if self.path is None else str(self.path),
             "plan": self.plan.as_dict(),
             "machine": dict(self.machine),
             "offered": self.driven.offered,
@@ -82,7 +162,7 @@ class Run(Result):
             "workers": [_worker(driven) for driven in self.workers],
             "operations": [dict(row) for row in self.recorded.rows().ops],
             "objectives": [judged.as_dict() for judged in self.judged],
-            "invariants": [{"name": name, "wrong": wrong} for name, wrong in self.broken],
+            "invariants": [{"name": name, "wrong": wrong} for name, wrong in self.invariants()],
             "exit_code": self.exit_code,
         }
 
@@ -117,9 +197,8 @@ class Run(Result):
             many = len(self.recorded.pauses)
             shown = f"paused {self.driven.paused:.1f} s"
             blocks.append(Note(shown if many == 1 else f"{shown} in {many} pauses", "info"))
-        name = self.plan.scenario.__name__
         state = {0: "passed", 1: "objectives missed", 3: "invalid", 4: "invariant broken"}
-        title = f"load {name}: {state.get(self.exit_code, 'cancelled, partial')}"
+        title = f"load {self.plan.name}: {state.get(self.exit_code, 'cancelled, partial')}"
         return View("load-run", title, tuple(blocks), tone="ok" if not self.exit_code else "bad")
 
 
@@ -146,11 +225,13 @@ async def run(
     need_numpy()
     from ._recorder import snapshot_of  # noqa: PLC0415 - brings numpy
 
+    about = About.now()
     told = None if live is None else lambda since: live(snapshot_of([since]))
-    return judged(plan, [await part_of(plan, live=told, cancelled=cancelled, paused=paused)])
+    part = await part_of(plan, live=told, cancelled=cancelled, paused=paused)
+    return judged(plan, [part], about)
 
 
-def judged(plan: Plan, parts: Sequence[Part]) -> Run:
+def judged(plan: Plan, parts: Sequence[Part], about: About) -> Run:
     """Return the run that *parts* make, each the share of one worker."""
     from ._recorder import merge  # noqa: PLC0415 - brings numpy
 
@@ -172,6 +253,7 @@ def judged(plan: Plan, parts: Sequence[Part]) -> Run:
         ),
         parts[0].machine,
         tuple(part.driven for part in parts),
+        about,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -156,6 +156,34 @@ class Scenario:
             return lambda: only
         weights = [o.weight for o in shared]
         return lambda: rng.choices(shared, weights)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A scenario as a saved run tells of it: what there was, and none of its code.
+
+    A run is read without importing anything. To drive its plan again, give it the class:
+    `plan.but(scenario=Mine)`.
+
+    Attributes:
+        reference: Module and name of its class, with a colon in between.
+        listed: Its operations.
+        checks: Names of what had to hold.
+        defaults: Its parameters, as they are where a plan does not say.
+    """
+
+    reference: str
+    listed: tuple[Operation, ...]
+    checks: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the operations, in the order of the class."""
+        return self.listed
+
+    def invariants(self) -> tuple[str, ...]:
+        """Return the names of the methods that had to hold."""
+        return self.checks
 
 
 def _names(cls: type) -> list[str]:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, LoadError, MissingExtraError, UsageError
 
+from ._about import About
 from ._part import Part, part_of
 from ._run import Run, judged
 from ._shapes import Closed, need_numpy
@@ -69,10 +70,13 @@ def run_apart(
     Raises:
         MissingExtraError: Without the extra `load`.
         LoadError: A process ended by itself, or the scenario's `setup` raised.
-        UsageError: There are more workers than users, or their number is none.
+        UsageError: There are more workers than users, or their number is none; or the plan
+            is that of a saved run, which brings no scenario.
     """
     need_numpy()
     check_workers(plan, workers)
+    plan.make()
+    about = About.now()
     try:
         import cloudpickle  # noqa: PLC0415 - of the extra `load`
     except ImportError:
@@ -97,7 +101,7 @@ def run_apart(
             if hand.process.is_alive():
                 hand.process.kill()
                 hand.process.join(5)
-    return judged(plan, parts)
+    return judged(plan, parts, about)
 
 
 def check_workers(plan: Plan, workers: int) -> None:

@@ -1,0 +1,150 @@
+"""The runs that were kept in a folder; nothing deletes one but its user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from oneiric_lab.errors import Fault, OneiricError, UsageError, did_you_mean
+from oneiric_lab.store import FOLDER, make_folder
+
+from ._about import ID
+from ._run import Run
+from ._saved import JSON, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+LATEST: Final = "latest"
+"""What names the newest run of a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One run of a folder, as a list tells of it.
+
+    Attributes:
+        id: Its name.
+        path: Its own folder.
+        started: When it began, in UTC; None where it is damaged, as all below.
+        scenario: What was driven.
+        exit_code: As of `Run`.
+        objectives: How many were met, and how many there were.
+        wrong: Why it cannot be read; empty where it can.
+    """
+
+    id: str
+    path: Path
+    started: datetime | None = None
+    scenario: str = ""
+    exit_code: int | None = None
+    objectives: tuple[int, int] | None = None
+    wrong: str = ""
+
+
+class Runs:
+    """The runs in *folder*, the newest first; it need not exist yet.
+
+    Example:
+        >>> runs = Runs("runs")
+        >>> [kept.id for kept in runs]
+        []
+    """
+
+    __slots__ = ("folder",)
+
+    def __init__(self, folder: str | Path = "runs") -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def of(cls, workspace: str | Path) -> Runs:
+        """Return those of a workspace: its `.oneiric/runs`."""
+        return cls(Path(workspace) / FOLDER / "runs")
+
+    def ids(self) -> list[str]:
+        """Return the names of all, the newest first; no file is opened."""
+        try:
+            found = [p.name for p in self.folder.iterdir() if ID.fullmatch(p.name)]
+        except OSError:
+            return []
+        # A folder without it was not written to its end.
+        return sorted((i for i in found if (self.folder / i / JSON).exists()), reverse=True)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.ids())
+
+    def __iter__(self) -> Iterator[Kept]:
+        """Yield what a list tells of each, the newest first; counts are not read."""
+        for name in self.ids():
+            yield self._kept(name)
+
+    def find(self, name: str | Path = LATEST) -> Path:
+        """Return the folder of one run.
+
+        Args:
+            name: `latest`, the beginning of a name that no other begins with, its last
+                part or a beginning of it (`1f2e`), or a path of a run's folder or its
+                `run.json`, seen from here or from this folder.
+
+        Raises:
+            UsageError: There is none of this name, or more than one.
+        """
+        path = Path(name)
+        if path.name == JSON:
+            path = path.parent
+        for folder in (path, self.folder / path):
+            if (folder / JSON).is_file():
+                return folder
+        ids, text = self.ids(), str(name)
+        if text == LATEST and ids:
+            return self.folder / ids[0]
+        found = [i for i in ids if i.startswith(text) or i.rpartition("-")[2].startswith(text)]
+        if len(found) == 1 and text:
+            return self.folder / found[0]
+        if len(found) > 1:
+            raise UsageError(
+                Fault(
+                    "ambiguous-run",
+                    f"{len(found)} runs in {self.folder} have the name {text!r}",
+                    fix=f"say more of it: {', '.join(found[:3])}{', …' if len(found) > 3 else ''}",  # noqa: PLR2004 - three show how they differ
+                )
+            )
+        raise UsageError(
+            Fault(
+                "unknown-run",
+                f"no run {text!r} in {self.folder}" if ids else f"there is no run in {self.folder}",
+                fix=did_you_mean(text, [LATEST, *ids]) if ids else "oneiric-lab load run SCENARIO",
+            )
+        )
+
+    def open(self, name: str | Path = LATEST) -> Run:
+        """Return one run; see `find` for *name* and `Run.open` for what is refused."""
+        return Run.open(self.find(name))
+
+    def save(self, run: Run) -> Path:
+        """Keep *run*, and return its own folder; see `Run.save`."""
+        if self.folder.parent.name == FOLDER:
+            make_folder(self.folder.parent)
+        return run.save(self.folder)
+
+    def __repr__(self) -> str:
+        return f"<Runs: {len(self)} in {self.folder.name}>"
+
+    def _kept(self, name: str) -> Kept:
+        path = self.folder / name
+        try:
+            file = read_file(path)
+        except OneiricError as error:
+            return Kept(name, path, wrong=error.faults[0].message)
+        met = sum(objective.ok is True for objective in file.objectives)
+        return Kept(
+            name,
+            path,
+            file.started,
+            str(file.plan.get("scenario", "")).rpartition(":")[2].rpartition(".")[2],
+            file.exit_code,
+            (met, len(file.objectives)),
+        )
