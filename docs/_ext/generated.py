@@ -26,6 +26,7 @@ def write_all() -> None:
         "reference/_variables.md": variables(),
         "reference/_tables.md": tables(),
         "reference/_codes.md": codes(),
+        "reference/_trust_checks.md": trust_checks(),
         "tutorials/_contents.md": tutorials(),
         "explanation/_contents.md": explanations(),
     }.items():
@@ -208,6 +209,16 @@ def _message(node: ast.expr) -> str:
         str(p.value) if isinstance(p, ast.Constant) else "…" for p in getattr(node, "values", [])
     ]
     return "“" + "".join(parts).replace("`", "") + "”"
+
+
+def trust_checks() -> str:
+    """Return the checks of a verification, in their order."""
+    from oneiric_lab.trust import KINDS
+
+    rows: list[tuple[object, ...]] = [
+        (f"`{kind.code}`", kind.says, kind.stops, "age" if kind.age else "trust") for kind in KINDS
+    ]
+    return _rows(("code", "what is so when it passes", "what it stops", "kind"), rows)
 
 
 # --- tutorials --------------------------------------------------------------------------

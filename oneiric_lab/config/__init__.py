@@ -3,7 +3,7 @@
 `load(Inputs(...))` gives a `Snapshot`, or one report with every fault of every layer.
 """
 
-from ._edit import Set, Unset
+from ._edit import Set, Unset, edit
 from ._environ import OWN_MEANING
 from ._explain import Contribution, ValueExplanation, shown
 from ._formats import Parsed, parse
@@ -41,6 +41,7 @@ __all__ = [
     "ValueChange",
     "ValueExplanation",
     "changed_values",
+    "edit",
     "file_layers",
     "freeze",
     "get",

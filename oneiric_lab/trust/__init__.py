@@ -1,21 +1,214 @@
-"""Keys, thresholds, revocation: bytes in, verdict out."""
+"""Keys, roots, releases and revocations: bytes in, verdict out.
+
+The one question is `verify(bundle, manifest, policy=, state=, now=)`. Its `Report` is a list
+of checks, and `report.manifest` and `report.release` raise unless all of them passed; `advance`
+takes a state forward by a report. Nothing here reads a clock, a file or a network; only
+`FileSigner.load`, `save` and `change_passphrase` touch the disk.
+
+- Keys: `FileSigner.generate`, `.save`, `.load`, `.parse`; `PublicKey.parse`.
+- Who may sign what: `make_root` of `Role` and `Requirement`, `sign_root`; `extend` follows a
+  chain of roots.
+- A release: `make_statement`, `sign_statement`; `Envelope.signed_by` and `.with_signature` add
+  signatures, on whichever machine and day.
+- Taking keys back: `make_revocations` of `Revoked`, `sign_revocations`.
+- Handing it over: `make_bundle`, `Bundle.encode`, `Bundle.parse`.
+- What is trusted here: `Policy.parse`, `Policy.pinned`, `.with_root`, `.faults`; `edit_policy`.
+- What is remembered: `State.parse`, `State.encode`, `advance`.
+
+A signer is whatever has `public_key` and `sign(data)`. Formats, with whole examples, stand at
+the head of the modules `_dsse`, `_statement`, `_root`, `_revocation`, `_bundle`, `_state` and
+`_policy`; the table of checks is `KINDS`.
+
+Example:
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from oneiric_lab import canonical
+    >>> now = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> alice, bob = FileSigner.generate(), FileSigner.generate("p256")
+    >>> everything = {"alice": ["*"], "bob": ["*"]}
+    >>> root = make_root(
+    ...     project="shop",
+    ...     issued_at=now,
+    ...     expires_at=now + timedelta(days=365),
+    ...     signers={"alice": [alice.public_key], "bob": [bob.public_key]},
+    ...     roles={"root": Role(everything, 2), "release": Role(everything, 2)},
+    ...     requirements={3: Requirement(threshold=2, expiry=True)},
+    ... )
+    >>> root = sign_root(root, alice, bob)
+    >>> manifest = canonical.encode(
+    ...     {"schema": 3, "project": "shop", "channel": "stable", "version": 1, "entries": []}
+    ... )
+    >>> statement = make_statement(
+    ...     manifest, epoch=1, issued_at=now, expires_at=now + timedelta(days=30)
+    ... )
+    >>> bundle = make_bundle(sign_statement(statement, alice, bob), roots=[root])
+    >>> policy = Policy.pinned(root)
+    >>> report = verify(bundle.encode(), manifest, policy=policy, state=State(), now=now)
+    >>> report.release.title, report.signers
+    ('shop stable 1', ('alice', 'bob'))
+    >>> state = advance(State(), report)
+    >>> verify(bundle, manifest + b" ", policy=policy, state=state, now=now).manifest
+    Traceback (most recent call last):
+    oneiric_lab.errors._tree.UntrustedError: error: the manifest has 76 bytes, signed are 75...
+"""
 
 from typing import TYPE_CHECKING
 
 from oneiric_lab._lazy import exporter
 
 if TYPE_CHECKING:
+    from ._advance import advance as advance
+    from ._bundle import Bundle as Bundle
+    from ._bundle import make_bundle as make_bundle
+    from ._chain import Chain as Chain
+    from ._chain import check_signed as check_signed
+    from ._chain import extend as extend
+    from ._checks import KINDS as KINDS
+    from ._checks import Check as Check
+    from ._checks import CheckKind as CheckKind
+    from ._dsse import Envelope as Envelope
+    from ._dsse import Signature as Signature
+    from ._dsse import Verdict as Verdict
+    from ._dsse import judge as judge
+    from ._dsse import pae as pae
+    from ._evidence import Equivocation as Equivocation
+    from ._evidence import TimeEvidence as TimeEvidence
     from ._keys import PublicKey as PublicKey
+    from ._legacy import legacy_form as legacy_form
+    from ._limits import Limits as Limits
+    from ._limits import Validity as Validity
+    from ._policy import Legacy as Legacy
+    from ._policy import Policy as Policy
+    from ._policy import edit_policy as edit_policy
+    from ._report import Release as Release
+    from ._report import Report as Report
+    from ._requirements import Requirement as Requirement
+    from ._revocation import Revocations as Revocations
+    from ._revocation import Revoked as Revoked
+    from ._revocation import make_revocations as make_revocations
+    from ._revocation import sign_revocations as sign_revocations
+    from ._root import ROLES as ROLES
+    from ._root import Role as Role
+    from ._root import Root as Root
+    from ._root import make_root as make_root
+    from ._root import sign_root as sign_root
     from ._signers import FileSigner as FileSigner
     from ._signers import Signer as Signer
+    from ._state import LegacySeen as LegacySeen
+    from ._state import ReleaseSeen as ReleaseSeen
+    from ._state import State as State
+    from ._statement import Head as Head
+    from ._statement import Previous as Previous
+    from ._statement import Statement as Statement
+    from ._statement import make_statement as make_statement
+    from ._statement import read_head as read_head
+    from ._statement import sign_statement as sign_statement
+    from ._statement import statement_of as statement_of
+    from ._verify import verify as verify
+    from ._words import words as words
 else:
     __getattr__, __dir__ = exporter(
         __name__,
         {
+            "Bundle": "._bundle",
+            "Chain": "._chain",
+            "Check": "._checks",
+            "CheckKind": "._checks",
+            "Envelope": "._dsse",
+            "Equivocation": "._evidence",
             "FileSigner": "._signers",
+            "Head": "._statement",
+            "KINDS": "._checks",
+            "Legacy": "._policy",
+            "LegacySeen": "._state",
+            "Limits": "._limits",
+            "Policy": "._policy",
+            "Previous": "._statement",
             "PublicKey": "._keys",
+            "ROLES": "._root",
+            "Release": "._report",
+            "ReleaseSeen": "._state",
+            "Report": "._report",
+            "Requirement": "._requirements",
+            "Revocations": "._revocation",
+            "Revoked": "._revocation",
+            "Role": "._root",
+            "Root": "._root",
+            "Signature": "._dsse",
             "Signer": "._signers",
+            "State": "._state",
+            "Statement": "._statement",
+            "TimeEvidence": "._evidence",
+            "Validity": "._limits",
+            "Verdict": "._dsse",
+            "advance": "._advance",
+            "check_signed": "._chain",
+            "edit_policy": "._policy",
+            "extend": "._chain",
+            "judge": "._dsse",
+            "legacy_form": "._legacy",
+            "make_bundle": "._bundle",
+            "make_revocations": "._revocation",
+            "make_root": "._root",
+            "make_statement": "._statement",
+            "pae": "._dsse",
+            "read_head": "._statement",
+            "sign_revocations": "._revocation",
+            "sign_root": "._root",
+            "sign_statement": "._statement",
+            "statement_of": "._statement",
+            "verify": "._verify",
+            "words": "._words",
         },
     )
 
-__all__ = ["FileSigner", "PublicKey", "Signer"]
+__all__ = [
+    "KINDS",
+    "ROLES",
+    "Bundle",
+    "Chain",
+    "Check",
+    "CheckKind",
+    "Envelope",
+    "Equivocation",
+    "FileSigner",
+    "Head",
+    "Legacy",
+    "LegacySeen",
+    "Limits",
+    "Policy",
+    "Previous",
+    "PublicKey",
+    "Release",
+    "ReleaseSeen",
+    "Report",
+    "Requirement",
+    "Revocations",
+    "Revoked",
+    "Role",
+    "Root",
+    "Signature",
+    "Signer",
+    "State",
+    "Statement",
+    "TimeEvidence",
+    "Validity",
+    "Verdict",
+    "advance",
+    "check_signed",
+    "edit_policy",
+    "extend",
+    "judge",
+    "legacy_form",
+    "make_bundle",
+    "make_revocations",
+    "make_root",
+    "make_statement",
+    "pae",
+    "read_head",
+    "sign_revocations",
+    "sign_root",
+    "sign_statement",
+    "statement_of",
+    "verify",
+    "words",
+]

@@ -1,0 +1,125 @@
+"""From a root that is trusted to the newest one, step by step.
+
+Each step is signed by the threshold of the root before it, which says that the old signers
+agree, and by its own, which says that the new keys are in the hands of those named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oneiric_lab.errors import Fault, OneiricError, UntrustedError
+
+from ._dsse import good_signers, judge
+from ._evidence import Equivocation
+from ._limits import Limits
+from ._root import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from ._dsse import Envelope
+
+_LIMITS = Limits()
+_AGAIN = "get the bundle anew from the project; if it says the same, ask its signers"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where a chain has led.
+
+    Attributes:
+        root: The newest root.
+        steps: How many roots were accepted behind the first.
+        equivocation: Two signed roots of one version, if there were any.
+    """
+
+    root: Root
+    steps: int = 0
+    equivocation: Equivocation | None = None
+
+
+def check_signed(root: Root, by: Root) -> None:
+    """Return when *root* is signed by the threshold of the role `root` in *by*.
+
+    Raises:
+        UntrustedError: It is not; the fault says who has signed.
+    """
+    role = by.roles["root"]
+    signers = good_signers(judge(root.envelope, by.keys("root")))
+    if len(signers) < role.threshold:
+        who = ", ".join(signers) or "nobody"
+        _refuse(
+            f"root {root.version} is signed by {who} of the signers that root {by.version} names; "
+            f"{role.threshold} are needed",
+            "have the missing signers sign it, those of the root before and those of the new one",
+        )
+
+
+def extend(trusted: Root, envelopes: Sequence[Envelope], *, limits: Limits = _LIMITS) -> Chain:
+    """Return the newest root to which *envelopes* lead from *trusted*.
+
+    Roots below the trusted one are passed over: a bundle may carry the whole chain.
+
+    Args:
+        trusted: The root where it begins.
+        envelopes: By rising version.
+        limits: How long a chain may be.
+
+    Raises:
+        UntrustedError: There is a gap, a way back, or a step without its signatures.
+    """
+    if len(envelopes) > limits.roots:
+        _refuse(f"a chain of {len(envelopes):,} roots; at most {limits.roots} are followed", _AGAIN)
+    current, steps = trusted, 0
+    for envelope in envelopes:
+        try:
+            root = Root.parse(envelope, limits=limits)
+        except OneiricError as error:
+            _refuse(error.faults[0].message, _AGAIN)
+        if root.version < trusted.version:
+            continue
+        if root.version == trusted.version and current is trusted:
+            if root.sha256 != trusted.sha256:
+                return Chain(current, steps, _two_stories(trusted, root))
+            continue
+        if root.version != current.version + 1:
+            _refuse(
+                f"root {root.version} stands behind root {current.version}: each is one more",
+                "put all roots into the bundle, none twice, in their order",
+            )
+        _check_step(current, root)
+        current, steps = root, steps + 1
+    return Chain(current, steps)
+
+
+def _check_step(before: Root, root: Root) -> None:
+    if root.project != before.project:
+        _refuse(f"root {root.version} is of {root.project}, not of {before.project}", _AGAIN)
+    # TUF §5.3.4: signed by the old threshold, then by the new one.
+    check_signed(root, before)
+    check_signed(root, root)
+    if root.epoch < before.epoch:
+        _refuse(f"root {root.version} goes back from epoch {before.epoch} to {root.epoch}", _AGAIN)
+    if root.epoch == before.epoch and root.min_schema < before.min_schema:
+        _refuse(
+            f"root {root.version} takes schema {root.min_schema} again, below {before.min_schema}",
+            "begin a new epoch, if older schemas must return",
+        )
+
+
+def _two_stories(trusted: Root, root: Root) -> Equivocation:
+    try:
+        check_signed(root, trusted)
+    except UntrustedError:
+        _refuse(
+            f"root {root.version} in the bundle is another one than the root that is trusted",
+            "get the root and the bundle from one place, and compare the root's digest",
+        )
+    return Equivocation("root", f"{root.project} {root.version}", trusted.envelope, root.envelope)
+
+
+def _refuse(message: str, fix: str) -> NoReturn:
+    raise UntrustedError(Fault("root-chain", message, fix=fix))
