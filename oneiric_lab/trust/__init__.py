@@ -22,6 +22,9 @@ the head of the modules `_dsse`, `_statement`, `_root`, `_revocation`, `_bundle`
 Example:
     >>> from datetime import UTC, datetime, timedelta
     >>> from oneiric_lab import canonical
+    >>> from oneiric_lab.trust import FileSigner, Policy, Requirement, Role, State
+    >>> from oneiric_lab.trust import advance, make_bundle, make_root, make_statement
+    >>> from oneiric_lab.trust import sign_root, sign_statement, verify
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)
     >>> alice, bob = FileSigner.generate(), FileSigner.generate("p256")
     >>> everything = {"alice": ["*"], "bob": ["*"]}
@@ -48,7 +51,7 @@ Example:
     >>> state = advance(State(), report)
     >>> verify(bundle, manifest + b" ", policy=policy, state=state, now=now).manifest
     Traceback (most recent call last):
-    oneiric_lab.errors._tree.UntrustedError: error: the manifest has 76 bytes, signed are 75...
+    oneiric_lab.errors._tree.UntrustedError: error: the manifest has 74 bytes, signed are 73...
 """
 
 from typing import TYPE_CHECKING
