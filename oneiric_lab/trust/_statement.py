@@ -173,13 +173,13 @@ class Head:
 
     @property
     def targets(self) -> Iterator[str]:
-        """The `domain:key` of each entry, in order."""
+        """The component of each entry, in order."""
         for entry in self.entries:
             yield f"{entry['domain']}:{entry['key']}"
 
     @property
     def without_digest(self) -> Iterator[str]:
-        """The `domain:key` of each entry whose artifact lacks a SHA-256 or a size."""
+        """The component of each entry whose artifact lacks a SHA-256 or a size."""
         for entry in self.entries:
             artifact = entry.get("artifact")
             if artifact is None:
