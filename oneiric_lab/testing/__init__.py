@@ -6,11 +6,23 @@ They are public: what we test with, users test with. `oneiric_lab.testing.pytest
 brings the fixtures `lab` and `override` to pytest.
 """
 
+from typing import TYPE_CHECKING
+
+from oneiric_lab._lazy import exporter
+
 from ._clock import FakeClock
-from ._house import HouseRelease, ReleaseHouse
 from ._jail import Jail
 from ._server import Answer, LoopbackServer
 from ._workspace import Workspace
+
+if TYPE_CHECKING:
+    from ._house import HouseRelease as HouseRelease
+    from ._house import ReleaseHouse as ReleaseHouse
+else:
+    # The plugin is loaded by every run of pytest, and most tests sign nothing.
+    __getattr__, __dir__ = exporter(
+        __name__, {"HouseRelease": "._house", "ReleaseHouse": "._house"}
+    )
 
 __all__ = [
     "Answer",
