@@ -43,8 +43,8 @@ from ._recorder import (
     Raw,
     Recorded,
     Second,
-    Sparse,
 )
+from ._sparse import STEPS, Sparse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -164,6 +164,7 @@ def unpack(
     raw_limit: int,
     raw_complete: bool,
     pauses: tuple[Pause, ...],
+    step: int,
 ) -> Recorded:
     """Return what *data*, as `pack` gave it, recorded.
 
@@ -175,6 +176,7 @@ def unpack(
         raw_limit: As of `Recorded`.
         raw_complete: As of `Recorded`.
         pauses: As of `Recorded`.
+        step: As of `Recorded`.
 
     Raises:
         DamagedError: It cannot be what `pack` gave.
@@ -182,11 +184,14 @@ def unpack(
     if len(names) > MOST_OPS or len(set(names)) < len(names):
         raise DamagedError(f"{len(names)} operations are too many, or one is named twice")
     arrays = _read(data)
+    begins = (arrays["second_at"], arrays["hist_at"])
+    if step not in STEPS or any(bool((at % step).any()) for at in begins):
+        raise DamagedError(f"its series does not stand in stretches of {step} s")
     ops = _ops(arrays, names, kinds, examples)
     raw = _raw(arrays, tuple(names)) if "raw_op" in arrays else None
     if (raw is not None) != raw_complete or (raw is not None and len(raw) > raw_limit):
         raise DamagedError("its raw rows are not those that run.json tells of")
-    return Recorded(ops, raw, raw_complete, raw_limit, pauses=pauses)
+    return Recorded(ops, raw, raw_complete, raw_limit, pauses=pauses, step=step)
 
 
 class DamagedError(ValueError):

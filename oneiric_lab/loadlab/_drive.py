@@ -180,7 +180,7 @@ class Drive:
         begun = self._base = self._clock()
         self._end = self._ends = begun + int(self._plan.length * 1e9)
         self._recorder.begin(begun)
-        if self._plan.warmup:
+        if self._plan.given_warmup:
             self._recorder.enter("warmup")
         cpu = time.process_time()
         watch = asyncio.ensure_future(self._watch())
@@ -418,9 +418,9 @@ class Drive:
     async def _watch(self) -> None:
         """Sweep what takes too long, flush, end the warm-up, tell who looks, pause and stop."""
         clock, plan = self._clock, self._plan
-        warm = int(plan.warmup * 1e9)
+        warm = int(plan.given_warmup * 1e9)
         swept = flushed = told = self._base
-        warming = plan.warmup > 0
+        warming = plan.given_warmup > 0
         while True:
             await asyncio.sleep(TICK * 10)
             now = clock()

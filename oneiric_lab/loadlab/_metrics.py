@@ -78,7 +78,7 @@ def values_of(run: Run, metrics: Iterable[Objective]) -> list[float | None]:
     None where it cannot be said: fewer than ten samples lie beyond the quantile, nothing
     ended, or the run has no such operation. An invalid run has figures, too.
     """
-    figures = Figures(run.plan, run.recorded, run.driven, run.plan.warmup)
+    figures = Figures(run.plan, run.recorded, run.driven, run.warmup)
     return [
         figures.value(metric.op, metric.histogram, metric.statistic, None)
         if metric.op in (None, *figures.operations)

@@ -74,7 +74,7 @@ async def part_of(
 
     floor = await _floor()
     scenario = plan.make()
-    recorder = Recorder(raw_limit=plan.raw_limit)
+    recorder = Recorder(raw_limit=plan.raw_limit, windows=plan.windows)
     await scenario.setup()
     try:
         drive = Drive(

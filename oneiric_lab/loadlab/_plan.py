@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from oneiric_lab.errors import Fault, UsageError
 
@@ -30,7 +30,9 @@ class Plan:
         load: A shape; `closed(1)` by default.
         duration: Seconds of a closed load that names none, and of operations with a rate of
             their own.
-        warmup: Seconds at the start that are kept apart.
+        warmup: Seconds at the start that are kept apart, or `auto`: where the medians of
+            200 ms become steady, within the first fifth of the run (MSER-5). In a run of less
+            than 10 s that cannot be told, and nothing is kept apart.
         max_in_flight: Most operations of an open load at a time; what is due beyond waits,
             and its lag is measured.
         timeout: Seconds after which an operation is cancelled; 0 is never.
@@ -44,7 +46,7 @@ class Plan:
     params: Mapping[str, Any] = field(default_factory=dict)
     load: Shape = field(default_factory=lambda: closed(1))
     duration: float = 10.0
-    warmup: float = 0.0
+    warmup: float | Literal["auto"] = "auto"
     max_in_flight: int = 1000
     timeout: float = 0.0
     grace: float = 5.0
@@ -65,7 +67,8 @@ class Plan:
             raise UsageError(
                 Fault("usage", f"{self.scenario!r} is no scenario", fix="derive it from Scenario")
             )
-        for name in ("duration", "warmup", "timeout", "grace"):
+        times = ["duration", "timeout", "grace"] + ["warmup"] * (self.warmup != "auto")
+        for name in times:
             object.__setattr__(self, name, seconds(getattr(self, name), name))
         for name, least in _LEAST.items():
             number = getattr(self, name)
@@ -84,11 +87,11 @@ class Plan:
         for objective in parsed:
             objective.check(names)
         object.__setattr__(self, "objectives", parsed)
-        if self.warmup >= self.length:
+        if self.given_warmup >= self.length:
             raise UsageError(
                 Fault(
                     "usage",
-                    f"the warm-up of {self.warmup:g} s is as long as the run",
+                    f"the warm-up of {self.given_warmup:g} s is as long as the run",
                     fix="a shorter warm-up, or a longer load",
                 )
             )
@@ -130,9 +133,20 @@ class Plan:
         return float(self.load.duration)
 
     @property
+    def given_warmup(self) -> float:
+        """Seconds of the warm-up that is known before the run; 0 where it is to be found."""
+        return 0.0 if self.warmup == "auto" else self.warmup
+
+    @property
     def offered(self) -> float | None:
         """How many operations the shape offers; None where users offer as many as they can."""
         return None if isinstance(self.load, Closed) else expected(self.load)
+
+    @property
+    def windows(self) -> tuple[float, ...]:
+        """Seconds of the windows that objectives ask for."""
+        found = [o.window for o in self.objectives if isinstance(o, Objective)]
+        return tuple(sorted({window for window in found if window is not None}))
 
     def but(self, **changes: Any) -> Plan:
         """Return the plan with changes; names that are no field are parameters."""

@@ -5,7 +5,8 @@ end). `Recorder.flush`, off that path, turns the lists into counts:
 
 - lag: start - intended; service: end - start; response: end - intended;
 - a histogram of each for warm-up and measured part, and one per second of the end
-  (response: per fifth of a second, so that the warm-up can be found);
+  (response: per fifth of a second, so that the warm-up can be found); as the run grows older
+  stretches of several seconds take their place (see `_sparse`);
 - how many ended how (`STATUSES`), and which errors there were.
 
 Operations that ended (`ok`, `error`, `timeout`) are in the histograms; those that were
@@ -25,6 +26,7 @@ import numpy as np
 from oneiric_lab.errors import UsageError
 
 from ._histogram import ENOUGH, SLOTS, Histogram, highest_in, rank_of, slots_of
+from ._sparse import KEPT, Bins, Sparse, joined, split, step_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,7 +63,6 @@ BANDS: Final = 48
 1 µs to 100 s; what is shorter or longer lies in the first or the last."""
 
 _TEXT: Final = 200
-_WIDTHS: Final = (1, 2, 4, 8)
 _COLUMNS: Final[Mapping[str, type[np.integer]]] = {
     "t_intended_ns": np.int64,
     "lag_ns": np.int64,
@@ -71,7 +72,7 @@ _COLUMNS: Final[Mapping[str, type[np.integer]]] = {
     "status": np.uint8,
 }
 # Response is kept finer: the rule for the warm-up takes medians of fifths.
-_STEPS: Final = {"lag": SECOND, "service": SECOND, "response": FIFTH}
+_UNITS: Final = {"lag": SECOND, "service": SECOND, "response": FIFTH}
 _TIMED: Final = frozenset({"ok", "error", "timeout"})
 _STARTS: Final = slots_of(
     np.array([0, *(10 ** (3 + band / 6) for band in range(1, BANDS))]).astype(np.int64)
@@ -81,48 +82,6 @@ _SEEN: Final = {"response": (*QUANTILES.values(), 1.0), "service": (0.5, 0.99), 
 
 
 # --- results: plain data ----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Sparse:
-    """A small histogram that does not change: only slots in use, 3 bytes each for small counts.
-
-    Attributes:
-        slots: Slots in rising order, as little-endian 16-bit numbers.
-        counts: The count of each, as little-endian numbers of 8, 16, 32 or 64 bits: the
-            least that holds all.
-        clamped: How many of the values lay outside the range.
-    """
-
-    slots: bytes = b""
-    counts: bytes = b""
-    clamped: int = 0
-
-    @classmethod
-    def of(cls, slots: Ints, counts: Ints, clamped: int = 0) -> Sparse:
-        """Return *counts* of *slots*, each at most once and in rising order."""
-        width = next(w for w in _WIDTHS if not len(counts) or int(counts.max()) < 1 << 8 * w)
-        return cls(slots.astype("<u2").tobytes(), counts.astype(f"<u{width}").tobytes(), clamped)
-
-    def arrays(self) -> tuple[Ints, Ints]:
-        """Return slots and counts, as `Histogram.nonzero` would."""
-        slots = np.frombuffer(self.slots, "<u2").astype(np.int64)
-        width = len(self.counts) // max(len(slots), 1) or 1
-        return slots, np.frombuffer(self.counts, f"<u{width}").astype(np.int64)
-
-    def plus(self, other: Sparse) -> Sparse:
-        """Return the sum of both."""
-        return Sparse.of(*_joined([self.arrays(), other.arrays()]), self.clamped + other.clamped)
-
-    def pour(self, into: Histogram) -> None:
-        """Add all to a histogram."""
-        into.add_nonzero(*self.arrays(), self.clamped)
-
-    def histogram(self) -> Histogram:
-        """Return a histogram of the same counts."""
-        made = Histogram()
-        self.pour(made)
-        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +110,7 @@ class PhaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """What one operation did in one second of the run.
+    """What one operation did in one second of the run, or in one stretch of several.
 
     Attributes:
         offered: Operations intended to start in it.
@@ -190,8 +149,10 @@ class OpResult:
     Attributes:
         name: The operation.
         phases: Warm-up and measured part; both are always there.
-        seconds: By second since the start of the run; those in which something happened.
-        fifths: Response by fifth of a second of the end, counted from the start of the run.
+        seconds: By the second of the run with which a stretch begins; those in which
+            something happened.
+        fifths: Response by fifth of such a stretch, numbered by the fifth of a second since
+            the start of the run with which it begins.
         examples: The first error of each kind.
     """
 
@@ -220,16 +181,15 @@ class OpResult:
         return total.freeze()
 
     def response_in(self, first: int, last: int) -> Histogram:
-        """Return the response of seconds *first* up to, not including, *last*."""
+        """Return the response of stretches that begin from *first* to before *last* second."""
         total = Histogram()
-        for second in range(first, last):
-            for fifth in range(second * 5, second * 5 + 5):
-                if fifth in self.fifths:
-                    self.fifths[fifth].pour(total)
+        for fifth, sparse in self.fifths.items():
+            if first * 5 <= fifth < last * 5:
+                sparse.pour(total)
         return total
 
     def medians(self) -> tuple[list[int], list[float]]:
-        """Return fifths of a second with samples, and the median response of each in ns."""
+        """Return the numbers of `fifths`, and the median response of each in nanoseconds."""
         at = sorted(self.fifths)
         found = [self.fifths[fifth].histogram().quantile(0.5) for fifth in at]
         return at, [float(median) for median in found if median is not None]
@@ -289,6 +249,7 @@ class Recorded:
         t0_ns: The start of the run by the recorder's clock; says nothing elsewhere, and is
             not compared.
         pauses: When somebody paused it, in their order, no two of them at once.
+        step: Seconds of one stretch of the series; 1 in runs of up to a minute.
     """
 
     ops: Mapping[str, OpResult]
@@ -297,6 +258,7 @@ class Recorded:
     raw_limit: int
     t0_ns: int = field(default=0, compare=False)
     pauses: tuple[Pause, ...] = ()
+    step: int = 1
 
     def rows(self) -> Rows:
         """Return rows for frames, times in nanoseconds.
@@ -310,7 +272,7 @@ class Recorded:
                 for phase, part in op.phases.items()
                 if part.statuses
             ],
-            [row for op in self.ops.values() for row in _series_rows(op, self.pauses)],
+            [row for op in self.ops.values() for row in _series_rows(op, self.pauses, self.step)],
         )
 
     def warm_until(self, second: int) -> Recorded:
@@ -318,7 +280,15 @@ class Recorded:
 
         For a warm-up that was found after the run. What ended before *second* is warm-up,
         whatever phase it was recorded in. Exact: the series holds every count.
+
+        Raises:
+            UsageError: A stretch of the series lies on both sides of *second*.
         """
+        if second % self.step:
+            raise UsageError(
+                f"this run is kept in stretches of {self.step} s, and {second} s lies within one",
+                fix=f"cut at {second // self.step * self.step} s",
+            )
         ops = {name: _recut(op, second) for name, op in self.ops.items()}
         raw = self.raw
         if raw is not None:
@@ -429,46 +399,6 @@ class _Phase:
         )
 
 
-class _Bins:
-    """Small histograms by stretch of time; the newest stretch is kept as slots, unsorted.
-
-    To add each flush to a sparse histogram would cost more than the counting itself.
-    """
-
-    __slots__ = ("_clamped", "_open", "_sealed")
-
-    def __init__(self) -> None:
-        self._open: dict[int, list[npt.NDArray[np.uint16]]] = {}
-        self._clamped: Counter[int] = Counter()
-        self._sealed: dict[int, Sparse] = {}
-
-    def take(
-        self, times: Ints, step: int, slots: Ints, outside: npt.NDArray[np.bool_] | None
-    ) -> None:
-        small = slots.astype(np.uint16)
-        for at, here in _split(times, step):
-            self._open.setdefault(at, []).append(small[here])
-            if outside is not None:
-                self._clamped[at] += int(outside[here].sum())
-        newest = max(self._open)
-        for at in [at for at in self._open if at < newest]:
-            self._seal(at)
-
-    def add(self, at: int, sparse: Sparse) -> None:
-        held = self._sealed.get(at)
-        self._sealed[at] = sparse if held is None else held.plus(sparse)
-
-    def _seal(self, at: int) -> None:
-        counts = np.bincount(np.concatenate(self._open.pop(at)))
-        used = np.flatnonzero(counts)
-        self.add(at, Sparse.of(used, counts[used], self._clamped.pop(at, 0)))
-
-    def freeze(self) -> dict[int, Sparse]:
-        for at in list(self._open):
-            self._seal(at)
-        return {at: self._sealed[at] for at in sorted(self._sealed)}
-
-
 class _Second:
     """A second that still grows."""
 
@@ -479,7 +409,7 @@ class _Second:
         self.statuses: Counter[Status] = Counter()
         self.errors: Counter[str] = Counter()
 
-    def absorb(self, part: Second) -> None:
+    def add(self, part: _Second | Second) -> None:
         self.offered += part.offered
         self.started += part.started
         self.statuses.update(part.statuses)
@@ -499,19 +429,22 @@ class _Second:
 class _Op:
     """The counts of one operation that still grow."""
 
-    __slots__ = ("bins", "examples", "name", "phases", "recent", "seconds", "seen_statuses")
+    __slots__ = ("bins", "examples", "name", "phases", "recent", "seconds", "seen_statuses", "step")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.phases: dict[Phase, _Phase] = {phase: _Phase() for phase in PHASES}
         self.seconds: dict[int, _Second] = {}
-        self.bins = {metric: _Bins() for metric in METRICS}
+        self.step = 1
+        self.bins = {metric: Bins(unit) for metric, unit in _UNITS.items()}
         self.examples: dict[str, Example] = {}
         # Since the snapshot before: to take two whole histograms apart costs ten times as much.
         self.recent = {metric: Histogram() for metric in METRICS}
         self.seen_statuses: Counter[Status] = Counter()
 
     def second(self, at: int) -> _Second:
+        """Return the stretch that holds second *at*."""
+        at -= at % self.step
         held = self.seconds.get(at)
         if held is None:
             held = self.seconds[at] = _Second()
@@ -521,13 +454,14 @@ class _Op:
         """Count operations that ended alike; times in nanoseconds since the start of the run."""
         held = self.phases[phase]
         held.statuses[status] += len(end)
-        for at, here in _split(end, SECOND):
-            self.second(at).statuses[status] += len(end[here])
-        for at, here in _split(intended, SECOND):
-            self.second(at).offered += len(end[here])
+        step, length = self.step, self.step * SECOND
+        for at, here in split(end, length):
+            self.second(at * step).statuses[status] += len(end[here])
+        for at, here in split(intended, length):
+            self.second(at * step).offered += len(end[here])
         if status != "dropped":
-            for at, here in _split(start, SECOND):
-                self.second(at).started += len(end[here])
+            for at, here in split(start, length):
+                self.second(at * step).started += len(end[here])
         if status not in _TIMED:
             return
         for metric, values in (
@@ -538,7 +472,18 @@ class _Op:
             slots, outside = slots_of(values)
             held.histograms[metric].count_slots(slots, 0 if outside is None else int(outside.sum()))
             self.recent[metric].count_slots(slots)
-            self.bins[metric].take(end, _STEPS[metric], slots, outside)
+            self.bins[metric].take(end, slots, outside)
+
+    def widen(self, step: int) -> None:
+        """Keep stretches of *step* seconds from now on, those that there are included."""
+        self.step = step
+        for bins in self.bins.values():
+            # A fifth of a second is to the response what a second is to the others.
+            bins.widen(step)
+        for at, second in list(self.seconds.items()):
+            if at % step:
+                del self.seconds[at]
+                self.second(at).add(second)
 
     def failed(self, phase: Phase, at_ns: int, kind: str, text: str) -> None:
         """Count an error by its kind, and keep the first of each as an example."""
@@ -562,7 +507,7 @@ class _Op:
         for phase, held in part.phases.items():
             self.phases[phase].absorb(held)
         for at, second in part.seconds.items():
-            self.second(at).absorb(second)
+            self.second(at).add(second)
             self.bins["lag"].add(at, second.lag)
             self.bins["service"].add(at, second.service)
         for at, sparse in part.fifths.items():
@@ -657,16 +602,17 @@ class Recorder:
     """Keeps what operations do, and counts it when `flush` is called.
 
     Operations may be recorded from any thread; the methods of the recorder itself belong
-    to one. Flush ten times a second or so: until then an operation takes about 120 bytes.
-    Afterwards an operation's name takes 1.9 MB however many there were, and the series
-    3 bytes for each slot that a second uses: about 80 kB a second at 200,000 operations
-    a second, 10 kB at 1,000.
+    one. Flush ten times a second or so: until then an operation takes about 120 bytes.
+    Afterwards an operation's name takes 2.5 MB however many there were, and the series less
+    than a megabyte for each million of operations at any rate, save for what *windows* ask.
 
     Args:
         clock: Nanoseconds that never go back.
         raw_limit: Up to how many operations to keep a row each (28 bytes); one more, and
             all rows are let go, since the first ones are no fair sample.
         phase: The phase that is on at the start.
+        windows: Seconds of windows for which `Recorded` must have an answer, however long
+            the run.
     """
 
     def __init__(
@@ -675,8 +621,10 @@ class Recorder:
         clock: Callable[[], int] = time.perf_counter_ns,
         raw_limit: int = 0,
         phase: Phase = "measured",
+        windows: Sequence[float] = (),
     ) -> None:
         self._clock = clock
+        self._windows, self._step = tuple(windows), 1
         self._phase: Phase = phase
         self._limit = raw_limit
         self._recorders: dict[str, OpRecorder] = {}
@@ -707,6 +655,7 @@ class Recorder:
         if found is None:
             found = self._recorders[name] = OpRecorder(self._clock)
             self._ops[name] = _Op(name)
+            self._ops[name].widen(self._step)
         return found
 
     def enter(self, phase: Phase) -> None:
@@ -744,12 +693,20 @@ class Recorder:
                 op.failed(self._phase, end - self._t0, kind, text)
 
     def _take(self, name: str, status: Status, intended: Ints, start: Ints, end: Ints) -> None:
+        self._grow(int(end.max()) // SECOND + 1)
         self._ops[name].take(self._phase, status, intended, start, end)
         self._rows += len(end)
         if self._rows > self._limit:
             self._chunks.clear()
         else:
             self._chunks.append((name, self._phase, status, intended, start, end))
+
+    def _grow(self, seconds: int) -> None:
+        """Keep longer stretches where the run has become too old for those that there are."""
+        if seconds > self._step * KEPT and (step := step_of(seconds, self._windows)) > self._step:
+            self._step = step
+            for op in self._ops.values():
+                op.widen(step)
 
     def pause(self, at: int) -> None:
         """Note that nothing is begun from *at*, by the recorder's clock, until `resume`."""
@@ -798,6 +755,7 @@ class Recorder:
             self._limit,
             self._t0,
             tuple(self._pauses),
+            self._step,
         )
 
 
@@ -850,9 +808,14 @@ def merge(parts: Iterable[Recorded]) -> Recorded:
             fix="give each worker the same raw_limit",
         )
     ops: dict[str, _Op] = {}
+    # The part that went on for the longest has the longest stretches, as one recorder would.
+    step = max(part.step for part in held)
     for part in held:
         for name, op in part.ops.items():
-            ops.setdefault(name, _Op(name)).absorb(op)
+            if name not in ops:
+                ops[name] = _Op(name)
+                ops[name].widen(step)
+            ops[name].absorb(op)
     for merged in ops.values():
         merged.bound()
     names = tuple(sorted(ops))
@@ -866,6 +829,7 @@ def merge(parts: Iterable[Recorded]) -> Recorded:
         limit,
         held[0].t0_ns,
         _union(pause for part in held for pause in part.pauses),
+        step,
     )
 
 
@@ -874,18 +838,6 @@ def merge(parts: Iterable[Recorded]) -> Recorded:
 
 def _ordered(statuses: Mapping[Status, int]) -> dict[Status, int]:
     return {status: statuses[status] for status in STATUSES if statuses.get(status)}
-
-
-def _split(times: Ints, step: int) -> Iterator[tuple[int, slice | Ints]]:
-    """Yield each stretch of *step* in *times* and where its times stand; one is the rule."""
-    first = int(times.min()) // step
-    if first == int(times.max()) // step:
-        yield first, slice(None)
-        return
-    keys = times // step
-    order = np.argsort(keys, kind="stable")
-    found, begins = np.unique(keys[order], return_index=True)
-    yield from zip(found.tolist(), np.split(order, begins[1:]), strict=True)
 
 
 def _shown(held: Histogram, q: float) -> int | None:
@@ -898,18 +850,8 @@ def _summed(parts: Sequence[New]) -> New:
     statuses: Counter[Status] = Counter()
     for part in parts:
         statuses.update(part.statuses)
-    counts = {
-        metric: _joined([part.counts[metric] for part in parts]) for metric in parts[0].counts
-    }
+    counts = {metric: joined([part.counts[metric] for part in parts]) for metric in parts[0].counts}
     return New(counts, statuses, sum(part.total for part in parts))
-
-
-def _joined(parts: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
-    """Return slots in rising order and their counts, each slot once."""
-    slots, inverse = np.unique(np.concatenate([slots for slots, _ in parts]), return_inverse=True)
-    sums = np.zeros(len(slots), np.int64)
-    np.add.at(sums, inverse, np.concatenate([counts for _, counts in parts]))
-    return slots, sums
 
 
 def _figures(
@@ -984,15 +926,16 @@ def _op_row(name: str, phase: Phase, part: PhaseResult) -> dict[str, object]:
     return row
 
 
-def _series_rows(op: OpResult, pauses: Sequence[Pause]) -> Iterator[dict[str, object]]:
+def _series_rows(op: OpResult, pauses: Sequence[Pause], step: int) -> Iterator[dict[str, object]]:
     in_flight = 0
     for at, second in op.seconds.items():
         counts = {status: second.statuses.get(status, 0) for status in STATUSES}
         # A dropped one never was in flight.
         in_flight += second.started - sum(counts.values()) + counts["dropped"]
-        response = op.response_in(at, at + 1)
+        response = op.response_in(at, at + step)
         row: dict[str, object] = {
             "t_s": at,
+            "length_s": step,
             "op": op.name,
             "offered": second.offered,
             "started": second.started,
@@ -1001,7 +944,7 @@ def _series_rows(op: OpResult, pauses: Sequence[Pause]) -> Iterator[dict[str, ob
             "cancelled": counts["cancelled"],
             "dropped": counts["dropped"],
             "in_flight": in_flight,
-            "paused_ms": _paused_ms(pauses, at * SECOND, (at + 1) * SECOND),
+            "paused_ms": _paused_ms(pauses, at * SECOND, (at + step) * SECOND),
         }
         row |= {f"response_{label}_ns": _shown(response, q) for label, q in QUANTILES.items()}
         row["response_max_ns"] = response.max

@@ -14,6 +14,7 @@ from ._drive import total
 from ._part import part_of
 from ._shapes import need_numpy
 from ._verdict import Figures, limit_of_all
+from ._warmup import SHORTEST, warmup_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +44,8 @@ class Run(Result):
         workers: What the generator of each worker saw of itself; `driven` is their sum.
         about: Its name, when it began, and what it was made with.
         path: The folder that holds it, where it was saved or read; not compared.
+        warmup: Seconds at the start that were kept apart.
+        steady: Whether a steady part was found; None where it was not looked for.
     """
 
     plan: Plan
@@ -55,6 +58,8 @@ class Run(Result):
     workers: tuple[Driven, ...] = ()
     about: About = field(default_factory=About.now)
     path: Path | None = None
+    warmup: float = 0.0
+    steady: bool | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -82,6 +87,8 @@ class Run(Result):
             parts.workers,
             parts.about,
             folder,
+            parts.warmup,
+            parts.steady,
         )
 
     def save(self, folder: str | Path) -> Path:
@@ -117,7 +124,7 @@ class Run(Result):
         asked = json.loads(json.dumps(self.plan.as_dict(), default=str))
         counted = (self.recorded, self.driven, self.workers)
         said = (self.limited_by, self.judged, self.broken)
-        return asked, *counted, *said, self.machine, self.about
+        return asked, *counted, *said, self.warmup, self.steady, self.machine, self.about
 
     @property
     def is_valid(self) -> bool:
@@ -154,6 +161,11 @@ class Run(Result):
             "wall_s": self.driven.wall,
             "cpu_s": self.driven.cpu,
             "floor_ns": self.driven.floor_ns,
+            "warmup": {
+                "asked": self.plan.warmup,
+                "seconds": self.warmup,
+                "steady": self.steady,
+            },
             "limited_by": self.limited_by,
             "valid": self.is_valid,
             "partial": self.driven.cancelled,
@@ -172,7 +184,7 @@ class Run(Result):
         for name, result in self.recorded.ops.items():
             part = result.measured
             bad = sum(part.errors.values())
-            seconds = max(self.driven.wall - self.driven.paused - self.plan.warmup, 1e-9)
+            seconds = max(self.driven.wall - self.driven.paused - self.warmup, 1e-9)
             rows.append(
                 (
                     name,
@@ -193,6 +205,12 @@ class Run(Result):
             )
         elif self.limited_by != "none":
             blocks.append(Note(f"limited by {self.limited_by}", "warn"))
+        if self.steady:
+            blocks.append(Note(f"steady from {self.warmup:g} s on; what came before is apart"))
+        elif self.steady is False:
+            blocks.append(
+                Note("no steady state was seen: the figures are of the whole run", "warn")
+            )
         if self.recorded.pauses:
             many = len(self.recorded.pauses)
             shown = f"paused {self.driven.paused:.1f} s"
@@ -237,9 +255,16 @@ def judged(plan: Plan, parts: Sequence[Part], about: About) -> Run:
 
     driven = total([part.driven for part in parts])
     recorded = merge(part.recorded for part in parts) if len(parts) > 1 else parts[0].recorded
-    figures = Figures(plan, recorded, driven, plan.warmup)
-    several = len(parts) > 1
     each = [(part.recorded, part.driven) for part in parts]
+    warmup, steady = plan.given_warmup, None
+    if plan.warmup == "auto" and min(plan.length, driven.wall) >= SHORTEST:
+        found = warmup_of(recorded, min(plan.length + driven.paused, driven.wall))
+        warmup, steady = float(found or 0), found is not None
+        if found:
+            recorded = recorded.warm_until(found)
+            each = [(part.recorded.warm_until(found), part.driven) for part in parts]
+    figures = Figures(plan, recorded, driven, warmup)
+    several = len(parts) > 1
     return Run(
         plan,
         recorded,
@@ -254,6 +279,8 @@ def judged(plan: Plan, parts: Sequence[Part], about: About) -> Run:
         parts[0].machine,
         tuple(part.driven for part in parts),
         about,
+        warmup=warmup,
+        steady=steady,
     )
 
 

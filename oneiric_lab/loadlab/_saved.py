@@ -72,12 +72,18 @@ class _Op(_Part):
     examples: dict[_SHORT, _Example]
 
 
+class _Warmup(_Part):
+    seconds: float
+    steady: bool | None
+
+
 class _Recorded(_Part):
     ops: list[_Op]
     kinds: list[_SHORT]
     raw_limit: int
     raw_complete: bool
     pauses: list[tuple[int, int]]
+    step: int
 
 
 class _Data(_Part):
@@ -105,6 +111,7 @@ class File(_Part):
     revision: _SHORT | None
     plan: dict[str, Any]
     machine: dict[_SHORT, _SHORT]
+    warmup: _Warmup
     limited_by: Annotated[str, Field(pattern="^[a-z_]{1,40}$")]
     objectives: list[_Objective]
     invariants: list[_Invariant]
@@ -125,6 +132,8 @@ class Parts(NamedTuple):
     broken: tuple[tuple[str, str], ...]
     machine: dict[str, str]
     workers: tuple[Driven, ...]
+    warmup: float
+    steady: bool | None
     about: About
 
 
@@ -164,6 +173,7 @@ def write(
             "raw_limit": recorded.raw_limit,
             "raw_complete": recorded.raw_complete,
             "pauses": [(pause.begin, pause.end) for pause in recorded.pauses],
+            "step": recorded.step,
         },
         "data": {"file": DATA, "bytes": len(data), "digest": digest(data)},
     }
@@ -223,6 +233,7 @@ def read_parts(path: Path) -> Parts:
             raw_limit=file.recorded.raw_limit,
             raw_complete=file.recorded.raw_complete,
             pauses=tuple(Pause(*pause) for pause in file.recorded.pauses),
+            step=file.recorded.step,
         )
     except DamagedError as error:
         raise damaged(name, str(error), error) from None
@@ -250,6 +261,8 @@ def read_parts(path: Path) -> Parts:
         tuple((i.name, i.wrong) for i in file.invariants if i.wrong is not None),
         file.machine,
         tuple(file.generators[1:]),
+        file.warmup.seconds,
+        file.warmup.steady,
         About(file.id, file.started, file.versions, file.revision),
     )
 

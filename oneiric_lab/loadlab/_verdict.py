@@ -87,6 +87,7 @@ class Figures:
         self._seconds_measured = max(driven.wall - driven.paused - warmup, 1e-9)
         # What ends behind the last begin is in no window: it would be half a one.
         self._end = min(plan.length + driven.paused, driven.wall)
+        self._step = recorded.step
 
     @property
     def operations(self) -> Sequence[str]:
@@ -94,7 +95,12 @@ class Figures:
         return tuple(self._recorded.ops)
 
     def windows(self, length: float) -> Sequence[Window]:
-        """Return whole windows in which the run was not paused, from the warm-up's end."""
+        """Return whole windows in which the run was not paused, from the warm-up's end.
+
+        None where the series is kept in stretches that do not fit into them.
+        """
+        if self._step > 1 and length % self._step:
+            return ()
         out: list[Window] = []
         for begin, end in self._stretches():
             count = int((end - begin) / length + 1e-9)
@@ -131,13 +137,14 @@ class Figures:
 
     def _stretches(self) -> Iterator[tuple[float, float]]:
         """Yield begin and end, in seconds of the run, of what lies between pauses."""
-        begin = self._warmup
+        step = self._step
+        begin = self._warmup if step == 1 else math.ceil(self._warmup / step) * step
         for pause in self._recorded.pauses:
-            # The series is kept by whole seconds: those that a pause cuts are left out.
-            end = math.floor(pause.begin / _SECOND)
+            # The series is kept by whole stretches: those that a pause cuts are left out.
+            end = math.floor(pause.begin / _SECOND / step) * step
             if end > begin:
                 yield begin, end
-            begin = max(begin, math.ceil(pause.end / _SECOND))
+            begin = max(begin, math.ceil(pause.end / _SECOND / step) * step)
         if self._end > begin:
             yield begin, self._end
 

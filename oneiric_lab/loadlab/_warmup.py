@@ -10,6 +10,13 @@ truncation heuristics for simulation", Winter Simulation Conference 2000 (batche
 Hoad, Robinson and Davies, "Automating warm-up length estimation", Journal of the
 Operational Research Society 61 (2010) (no answer in the last half; the last five batches
 are no candidates, since so few values are close together by chance).
+
+Where nothing changes, any cut is nearly as good as any other, and chance picks one. A *slack*
+takes the best cut that is not too late, if it is only so much worse than the best of all.
+Of 150 runs of 10 s in which nothing changed, the rule alone found 21 to 33 % without a steady
+part in the first fifth (independent values, and such with a correlation of 0.9 from one to
+the next); with a slack of a half 11 to 21 %, of runs of a minute 2 to 7 %. Of those with a
+step at 30 % of the run, three times the spread high, it misses 1 to 12 %.
 """
 
 from __future__ import annotations
@@ -22,6 +29,8 @@ from oneiric_lab.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._recorder import Recorded
+
 BATCH: Final = 5
 """Values in a row that are taken as one."""
 
@@ -30,6 +39,18 @@ KEPT: Final = 5
 
 STEP: Final = 0.2
 """Seconds from one value of the series to the next."""
+
+SHORTEST: Final = 10.0
+"""Seconds of the shortest run in which a warm-up is looked for."""
+
+LEAST: Final = 2.0
+"""Seconds that are a warm-up in any case, where one is looked for."""
+
+SHARE: Final = 0.2
+"""Part of a run that may be its warm-up."""
+
+SLACK: Final = 0.5
+"""How much worse than the best cut one within `SHARE` may be."""
 
 # Ties, up to rounding, go to the earlier cut: it throws less away.
 _TIE: Final = 1e-9
@@ -41,6 +62,7 @@ def steady_from(
     least: float = 0.0,
     share: float = 0.5,
     step: float = STEP,
+    slack: float = 0.0,
 ) -> int | None:
     """Return the index in *series* at which the steady part begins, or None.
 
@@ -54,6 +76,7 @@ def steady_from(
         least: Seconds to drop in any case, even where *share* is less.
         share: The largest part of the series that may be dropped.
         step: Seconds from one value to the next.
+        slack: How much worse than the best cut of all, as a ratio, one within *share* may be.
 
     Raises:
         UsageError: A value is not finite, or an argument is out of range.
@@ -72,16 +95,24 @@ def steady_from(
             )
     batches = len(series) // BATCH
     means = [math.fsum(series[at * BATCH : (at + 1) * BATCH]) / BATCH for at in range(batches)]
-    cut = truncation(means)
-    if cut is None or cut * BATCH > share * len(series):
+    cut = truncation(means, most=int(share * len(series) / BATCH + _TIE), slack=slack)
+    if cut is None:
         return None
     # A quotient such as 2 / 0.2 may fall a hair above the whole number that is meant.
     start = max(cut * BATCH, math.ceil(least / step - _TIE))
     return start if start < len(series) else None
 
 
-def truncation(means: Sequence[float]) -> int | None:
-    """Return how many of *means* to drop by the rule, or None when that is more than half."""
+def truncation(
+    means: Sequence[float], *, most: int | None = None, slack: float = 0.0
+) -> int | None:
+    """Return how many of *means* to drop by the rule, or None when that is too many.
+
+    Args:
+        means: Of batches, in their order.
+        most: How many may be dropped; never more than half.
+        slack: See `steady_from`.
+    """
     total = len(means)
     if total < 2 * KEPT:
         return None
@@ -94,6 +125,32 @@ def truncation(means: Sequence[float]) -> int | None:
         squares += delta * (value - mean)
         if kept >= KEPT:
             statistics[total - kept] = squares / kept**2
-    bound = min(statistics) * (1 + _TIE)
+    most = total // 2 if most is None else min(most, total // 2)
+    best = min(statistics)
+    if min(statistics[: most + 1]) > best * (1 + max(slack, _TIE)):
+        return None
+    bound = min(statistics[: most + 1] if slack else statistics) * (1 + _TIE)
     cut = next(at for at, value in enumerate(statistics) if value <= bound)
-    return cut if cut * 2 <= total else None
+    return cut if cut <= most else None
+
+
+def warmup_of(recorded: Recorded, length: float) -> int | None:
+    """Return the second of a run of *length* seconds at which its steady part begins.
+
+    None where there is none within the first fifth of the run, at two seconds at the
+    earliest. The operation that ended most often decides; a run of less than `SHORTEST`
+    seconds is too short to tell.
+    """
+    if length < SHORTEST or not recorded.ops:
+        return None
+    busiest = max(recorded.ops.values(), key=lambda op: op.whole.ended)
+    ends = length * 5  # in fifths of a second; what ends behind it no longer had its company
+    found = [(at, median) for at, median in zip(*busiest.medians(), strict=True) if at < ends]
+    start = steady_from(
+        [median for _, median in found], share=SHARE, step=STEP * recorded.step, slack=SLACK
+    )
+    if start is None:
+        return None
+    # Stretches are kept whole.
+    second = math.ceil(max(found[start][0] / 5, LEAST) / recorded.step) * recorded.step
+    return second if second <= length * SHARE else None

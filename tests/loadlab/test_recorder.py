@@ -10,13 +10,12 @@ import tracemalloc
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
-from oneiric_lab.loadlab._histogram import HIGHEST, Histogram
+from oneiric_lab.loadlab._histogram import Histogram
 from oneiric_lab.loadlab._recorder import (
     BANDS,
     FIFTH,
@@ -25,7 +24,6 @@ from oneiric_lab.loadlab._recorder import (
     SECOND,
     STATUSES,
     Recorder,
-    Sparse,
     Status,
     merge,
 )
@@ -743,33 +741,3 @@ class TestMerge:
             merge([])
         with pytest.raises(UsageError, match="found 0, 5"):
             merge([new()[0].result(), new(5)[0].result()])
-
-
-class TestSparse:
-    """Small histograms."""
-
-    @given(st.lists(st.integers(-5, HIGHEST + 5), max_size=20), st.integers(0, 20))
-    def test_sum(self, values: list[int], at: int) -> None:
-        """
-        Two halves add up to the histogram of all.
-        """
-
-        def sparse(part: list[int]) -> Sparse:
-            slots, counts = Histogram.of(part).nonzero()
-            return Sparse.of(slots, counts, Histogram.of(part).clamped)
-
-        assert sparse(values[:at]).plus(sparse(values[at:])) == sparse(values)
-        assert sparse(values).histogram() == Histogram.of(values)
-
-    @pytest.mark.parametrize(("count", "width"), [(255, 1), (256, 2), (65_536, 4), (2**32, 8)])
-    def test_size(self, count: int, width: int) -> None:
-        """
-        Counts take no more than the largest needs, and come back.
-        """
-        slots = np.arange(100, dtype=np.int64)
-        counts = np.full(100, count, np.int64)
-
-        held = Sparse.of(slots, counts)
-
-        assert (len(held.slots), len(held.counts)) == (200, 100 * width)
-        assert [column.tolist() for column in held.arrays()] == [slots.tolist(), counts.tolist()]

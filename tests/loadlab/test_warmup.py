@@ -7,13 +7,33 @@ import math
 import random
 import statistics
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
-from oneiric_lab.loadlab._warmup import BATCH, KEPT, steady_from, truncation
+from oneiric_lab.loadlab import Plan, Run, Scenario, constant, op
+from oneiric_lab.loadlab._about import About
+from oneiric_lab.loadlab._arrays import DamagedError, pack, unpack
+from oneiric_lab.loadlab._drive import Driven
+from oneiric_lab.loadlab._part import Part
+from oneiric_lab.loadlab._recorder import Recorded, Recorder
+from oneiric_lab.loadlab._run import judged
+from oneiric_lab.loadlab._warmup import BATCH, KEPT, steady_from, truncation, warmup_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Nothing(Scenario):
+    """One operation."""
+
+    @op()
+    async def read(self, rng: Any) -> None:
+        """Do nothing."""
 
 
 def by_definition(means: tuple[int, ...]) -> int | None:
@@ -153,3 +173,171 @@ class TestSeries:
         """
         with pytest.raises(UsageError, match="least >= 0"):
             steady_from([], least=least, share=share, step=step)
+
+
+def recorded(level: Callable[[float], float], length: int, *, pause: int = 0) -> Recorded:
+    """Return a run of 50 operations a second whose response lies around *level* of the time."""
+    rng = random.Random(3)
+    made = Recorder(clock=lambda: 0)
+    for tick in range(length * 50):
+        at = tick / 50
+        if at > length / 2:
+            at += pause
+        took = level(at) * rng.gauss(1, 0.02)
+        begun = int(at * 1e9)
+        made.op("read").record((begun, begun, begun + int(took * 1e9)))
+        if tick % 500 == 0:
+            made.op("rare").record((begun, begun, begun + int(rng.random() * 1e9)))
+    return made.result()
+
+
+class TestSlack:
+    """Cuts that are not too late, and not much worse than the best."""
+
+    @given(st.lists(st.integers(1, 40), min_size=10, max_size=30), st.integers(0, 15))
+    def test_within(self, means: list[int], most: int) -> None:
+        """
+        The best of those that are early enough, or none where a later one is far better.
+        """
+        half = min(most, len(means) // 2)
+        found = truncation(means, most=most, slack=0.5)
+        figures = [
+            float(Fraction(statistics.pvariance(map(Fraction, means[d:]))) / len(means[d:]))
+            for d in range(len(means) - KEPT + 1)
+        ]
+        best = min(figures[: half + 1])
+        if found is None:
+            assert best > min(figures) * 1.4999
+        else:
+            assert found <= half
+            assert figures[found] <= best * 1.0001
+            assert best <= min(figures) * 1.5001
+
+    def test_runs_in_which_nothing_changes(self) -> None:
+        """
+        Chance hides the steady state of few of them, and of more without it.
+        """
+        series = [noisy(10, 60, seed) for seed in range(200)]
+        strict, slack = (
+            sum(steady_from(values, share=0.2, slack=by) is None for values in series)
+            for by in (0, 0.5)
+        )
+        assert slack <= 30 < strict
+
+
+class TestRun:
+    """The warm-up of a run."""
+
+    @pytest.mark.parametrize(
+        ("level", "length", "second"),
+        [
+            pytest.param(lambda at: 0.02, 20, 2, id="nothing changes"),
+            pytest.param(lambda at: 0.02 + 0.2 * (at < 3.1), 20, 4, id="high for 3.1 s"),
+            pytest.param(lambda at: 0.02 + 0.2 * (at < 8), 20, None, id="high for 8 s"),
+            pytest.param(lambda at: 0.02 + 0.002 * at, 20, None, id="slower and slower"),
+            pytest.param(lambda at: 0.02, 9, None, id="too short"),
+        ],
+    )
+    def test_where_it_ends(
+        self, level: Callable[[float], float], length: int, second: int | None
+    ) -> None:
+        """
+        With a whole second, at two at the earliest, in the first fifth; else there is none.
+        """
+        assert warmup_of(recorded(level, length), length) == second
+
+    def test_a_decay(self) -> None:
+        """
+        One has no end; what is left of it must be lost in the noise.
+        """
+        found = warmup_of(recorded(lambda at: 0.02 + 0.2 * math.exp(-at), 40), 40)
+        assert found is not None
+        assert 3 <= found <= 8
+
+    def test_stretches_are_kept_whole(self) -> None:
+        """
+        In a run of minutes the warm-up ends with a stretch of the series.
+        """
+        run = recorded(lambda at: 0.02 + 0.2 * (at < 6.5), 100)
+        found = warmup_of(run, 100)
+        assert (run.step, found) == (5, 10)
+        assert run.warm_until(10).ops["read"].measured.ended in range(4490, 4510)
+
+    def test_a_pause_is_no_change(self) -> None:
+        """
+        Stretches in which nothing ended are left out.
+        """
+        assert warmup_of(recorded(lambda at: 0.02, 20, pause=7), 27) == 2
+
+    def test_nothing_happened(self) -> None:
+        """
+        Of nothing nothing can be said.
+        """
+        assert warmup_of(Recorder(clock=lambda: 0).result(), 60) is None
+        assert warmup_of(recorded(lambda at: 0.02, 1), 60) is None
+
+    @pytest.mark.parametrize(
+        ("level", "warmup", "words"),
+        [
+            (lambda at: 0.02 + 0.2 * (at < 1.9), 3, "steady from 3 s on"),
+            (lambda at: 0.02 + 0.002 * at, 0, "no steady state was seen"),
+        ],
+    )
+    def test_it_is_said(self, level: Callable[[float], float], warmup: int, words: str) -> None:
+        """
+        The result tells what was found, and counts what came before apart.
+        """
+        plan = Plan(Nothing, load=constant(50, 20), objectives=("read.response.p50 < 30ms",))
+        part = Part(recorded(level, 20), Driven(offered=1000, wall=20.1), (), {})
+        for parts in ([part], [part, part]):
+            found = judged(plan, parts, About.now())
+            assert (found.warmup, found.steady) == (warmup, warmup > 0)
+            assert words in str(found)
+            assert found.as_dict()["warmup"] == {
+                "asked": "auto",
+                "seconds": warmup,
+                "steady": warmup > 0,
+            }
+            assert found.recorded.ops["read"].warmup.ended == pytest.approx(
+                warmup * 50 * len(parts), abs=5 * len(parts)
+            )
+
+    def test_a_short_run_is_not_asked(self) -> None:
+        """
+        Nor is one whose warm-up was given, or that was cancelled before it could be seen.
+        """
+        part = Part(recorded(lambda at: 0.02, 8), Driven(offered=400, wall=8), (), {})
+        for plan in (
+            Plan(Nothing, load=constant(50, 8)),
+            Plan(Nothing, load=constant(50, 20)),
+            Plan(Nothing, load=constant(50, 8), warmup=1),
+        ):
+            found = judged(plan, [part], About.now())
+            assert (found.warmup, found.steady) == (plan.given_warmup, None)
+
+    def test_it_is_kept(self, tmp_path: Path) -> None:
+        """
+        A run that was saved tells the same, also of a series in long stretches.
+        """
+        part = Part(
+            recorded(lambda at: 0.02 + 0.2 * (at < 6), 100),
+            Driven(offered=5000, wall=100.1),
+            (),
+            {},
+        )
+        found = judged(Plan(Nothing, load=constant(50, 100)), [part], About.now())
+        again = Run.open(found.save(tmp_path))
+
+        assert again == found
+        assert (again.warmup, again.steady, again.recorded.step) == (10, True, 5)
+        with pytest.raises(DamagedError, match="does not stand in stretches of 10 s"):
+            unpack(
+                pack(found.recorded),
+                names=["rare", "read"],
+                kinds=[],
+                examples={},
+                raw_limit=0,
+                raw_complete=False,
+                pauses=(),
+                step=10,
+            )

@@ -17,7 +17,12 @@ OPTIONS: Final = (
     click.option("--users", type=int, help="Closed load: so many at a time."),
     click.option("--rate", help="Open load: arrivals a second, such as 500/s."),
     click.option("--duration", default="10s", show_default=True, help="How long operations begin."),
-    click.option("--warmup", default="1s", show_default=True, help="Kept apart at the start."),
+    click.option(
+        "--warmup",
+        default="auto",
+        show_default=True,
+        help="Kept apart at the start; auto finds where a run of 10 s or more becomes steady.",
+    ),
     click.option("--timeout", default="0s", help="Cancel an operation after this; 0 is never."),
     click.option("--max-in-flight", default=1000, show_default=True, help="Of an open load."),
     click.option("--seed", default=0, show_default=True, help="Of everything that is drawn."),
