@@ -94,13 +94,13 @@ class State(Result):
         tree = document(data, what="a trust state", limit=limits.bundle_bytes)
         tree.constant("type", _TYPE)
         tree.constant("checkpoint", None)
-        anchor = tree.take("anchor")
+        anchor = tree.optional_sha256("anchor")
         rooted = tree.optional_object("root")
         listed = tree.optional_object("revocations")
         if (anchor is None) != (rooted is None):
             tree.fail("anchor and root belong together", "anchor")
         state = cls(
-            anchor=None if anchor is None else canonical.sha256_hex(anchor),
+            anchor=anchor,
             root=None
             if rooted is None
             else Root.parse(Envelope.from_members(rooted, limits), limits=limits),

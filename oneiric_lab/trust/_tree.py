@@ -141,12 +141,13 @@ class Members:
         value: datetime = self._strict(key, canonical.utc_time)
         return value
 
+    def optional_sha256(self, key: str) -> str | None:
+        """Return the member *key*, a SHA-256 in hex, or None where it is null."""
+        return None if self._is_null(key) else self.sha256(key)
+
     def optional_time(self, key: str) -> datetime | None:
         """Return the time that the member *key* says, or None where it is null."""
-        if key in self._left and self._left[key] is None:
-            del self._left[key]
-            return None
-        return self.time(key)
+        return None if self._is_null(key) else self.time(key)
 
     def object(self, key: str) -> Members:
         """Return the members of the object *key*."""
@@ -154,10 +155,7 @@ class Members:
 
     def optional_object(self, key: str) -> Members | None:
         """Return the members of the object *key*, or None where it is null."""
-        if key in self._left and self._left[key] is None:
-            del self._left[key]
-            return None
-        return self.object(key)
+        return None if self._is_null(key) else self.object(key)
 
     def items(self, key: str, *, most: int) -> list[Any]:
         """Return the list *key* of at most *most* items."""
@@ -181,6 +179,10 @@ class Members:
         """Refuse what nobody took: a reader that skips a member reads another document."""
         for key in self._left:
             self.fail(f"the member {key!r} is not known here")
+
+    def _is_null(self, key: str) -> bool:
+        """Take the member *key* where it is there and null, and tell whether it was."""
+        return key in self._left and self._left[key] is None and self._left.pop(key) is None
 
     def _strict(self, key: str, read: Any) -> Any:
         value = self.take(key)
