@@ -27,6 +27,7 @@ def write_all() -> None:
         "reference/_tables.md": tables(),
         "reference/_codes.md": codes(),
         "reference/_trust_checks.md": trust_checks(),
+        "reference/_scenarios.md": scenarios(),
         "tutorials/_contents.md": tutorials(),
         "explanation/_contents.md": explanations(),
     }.items():
@@ -219,6 +220,44 @@ def trust_checks() -> str:
         (f"`{kind.code}`", kind.says, kind.stops, "age" if kind.age else "trust") for kind in KINDS
     ]
     return _rows(("code", "what is so when it passes", "what it stops", "kind"), rows)
+
+
+# --- scenarios --------------------------------------------------------------------------
+
+
+def scenarios() -> str:
+    """Return a section for each scenario that comes with us: parameters, and what must hold."""
+    from oneiric_lab.loadlab import BUILT_IN
+
+    out = []
+    for name, (kind, usual) in BUILT_IN.items():
+        meanings = _arguments(kind.__doc__ or "")
+        params: list[tuple[object, ...]] = [
+            (
+                f"`{key}`",
+                "nothing" if value is None or value == "" else f"`{value!r}`",
+                meanings[key],
+            )
+            for key, value in kind.defaults.items()
+        ]
+        wrongs: list[tuple[object, ...]] = [
+            (f"`{n}`", getattr(kind, n).__doc__ or "") for n in kind.invariants()
+        ]
+        drives = f"{kind.summary[0].upper()}{kind.summary[1:]}"
+        operations = ", ".join(f"`{o.name}`" for o in kind.operations())
+        out += [
+            f"(scenario-{name})=\n## {name}\n",
+            f"{drives}; {usual['users']:,} users where nobody says. Operations: {operations}.\n",
+            _rows(("parameter", "default", "meaning"), params),
+            _rows(("what must hold", "in words"), wrongs),
+        ]
+    return "\n".join(out)
+
+
+def _arguments(docstring: str) -> dict[str, str]:
+    """Return what a docstring says of each argument."""
+    part = docstring.partition("Args:\n")[2]
+    return {m[1]: m[2] for m in re.finditer(r"^ +(\w+): (.*)$", part, re.MULTILINE)}
 
 
 # --- tutorials --------------------------------------------------------------------------

@@ -198,6 +198,8 @@ class Load(_Table):
     seed: int = 0
     duration: _Seconds = 10
     warm_up: _Seconds = 1
+    scenarios: Annotated[list[str], Merge.unique] = []
+    """Scenarios of the workspace's own code, as `module:Class`."""
 
 
 class Settings(_Table):

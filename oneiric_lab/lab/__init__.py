@@ -9,6 +9,7 @@ from ._plan import Applied, Plan
 from ._quarantine import Probed
 from ._results import Check, History, Status, ValueDiff
 from ._sample import copy_sample, sample_source, tutorials
+from ._scenarios import find_scenario
 from ._standing import Deed, Deeds, Standing, Wished
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "allow",
     "code_modules",
     "copy_sample",
+    "find_scenario",
     "followed",
     "is_allowed",
     "sample_source",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.config import file_layers, get, load
 from oneiric_lab.errors import Fault, InvalidConfigError, OneiricError
@@ -20,18 +20,23 @@ if TYPE_CHECKING:
     from oneiric_lab.errors import Origin
 
 
+CODE: Final = (("plugins", "modules"), ("plugins", "packages"), ("load", "scenarios"))
+"""Lists that name code of the workspace, besides its schema."""
+
+
 def code_modules(snapshot: Snapshot) -> list[str]:
     """Return the modules of the workspace that opening it would import, or allow to run."""
     settings = snapshot.settings
-    names = [*settings.plugins.modules, *settings.plugins.packages]
+    names = [*settings.plugins.modules, *settings.plugins.packages, *settings.load.scenarios]
     model = settings.schema_.model
     if model:
-        names.append(model.partition(":")[0])
+        names.append(model)
     return inside(snapshot.inputs.root, names)
 
 
 def inside(root: Path, names: Sequence[str]) -> list[str]:
-    """Return those of the modules *names* that stand in the workspace."""
+    """Return those of the modules *names* that stand in the workspace, without what is in them."""
+    names = [name.partition(":")[0] for name in names]
     tops = {name.partition(".")[0] for name in names}
     found = {top for top in tops if (root / top).is_dir() or (root / f"{top}.py").is_file()}
     return sorted({name for name in names if name.partition(".")[0] in found})
@@ -66,7 +71,7 @@ def _known_in_spite(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
     names: list[str] = []
     model: tuple[str, Origin] | None = None
     for layer in file_layers(inputs):
-        for path in (("plugins", "modules"), ("plugins", "packages")):
+        for path in CODE:
             given = get(layer.tree, path, None)
             names += [n for n in given if isinstance(n, str)] if isinstance(given, list) else []
         name = get(layer.tree, ("schema", "model"), None)
@@ -74,7 +79,7 @@ def _known_in_spite(inputs: Inputs, *, trusted: bool) -> type[BaseModel] | None:
             model = name, layer.origin(("schema", "model"))
     if model is None:
         return None
-    modules = inside(inputs.root, [*names, model[0].partition(":")[0]])
+    modules = inside(inputs.root, [*names, model[0]])
     try:
         return model_named(inputs, model[0], modules, model[1], trusted=trusted)
     except OneiricError:

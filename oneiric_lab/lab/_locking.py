@@ -10,7 +10,7 @@ from oneiric_lab.errors import Fault, LockMismatchError, Origin
 from oneiric_lab.files import digest, read, write_atomic
 from oneiric_lab.views import Fields, Note, Result, View
 
-from ._code import inside, model_named
+from ._code import CODE, inside, model_named
 from ._words import count
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def read_lock(
         values = parse(data, format="json", name=path.name, layer="lock").tree.get("values")
         name = _said(values, "schema", "model")
         if isinstance(name, str):
-            names = [*_texts(values, "modules"), *_texts(values, "packages")]
-            code = inside(inputs.root, [*names, name.partition(":")[0]])
+            names = [text for table, key in CODE for text in _texts(values, table, key)]
+            code = inside(inputs.root, [*names, name])
             model = model_named(inputs, name, code, Origin("lock", path.name), trusted=trusted)
     return thaw(data, replace(inputs, schema=model), name=path.name)
 
@@ -125,8 +125,8 @@ def _said(values: object, table: str, key: str) -> object:
     return inner.get(key) if isinstance(inner, dict) else None
 
 
-def _texts(values: object, key: str) -> list[str]:
-    found = _said(values, "plugins", key)
+def _texts(values: object, table: str, key: str) -> list[str]:
+    found = _said(values, table, key)
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 

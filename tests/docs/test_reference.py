@@ -20,6 +20,7 @@ import oneiric_lab
 from oneiric_lab.cli import main
 from oneiric_lab.commands import VERBS
 from oneiric_lab.lab import copy_sample
+from oneiric_lab.loadlab import BUILT_IN
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
@@ -176,6 +177,18 @@ class TestGenerated:
 
         assert sorted(codes) == codes
         assert {"unknown-profile", "not-allowed", "locked-value", "stale-file"} <= set(codes)
+
+    def test_scenarios_are_told(self, generated: ModuleType) -> None:
+        """
+        Each that comes with us, with the meaning of each parameter and what must hold in words.
+        """
+        page = generated.scenarios()
+
+        for name, (kind, _) in BUILT_IN.items():
+            section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+            for key in (*kind.defaults, *kind.invariants()):
+                row = next(r for r in section.splitlines() if r.startswith(f"| `{key}` |"))
+                assert all(cell.strip() for cell in row.strip("|").split("|"))
 
     def test_tables_and_variables_are_told(self, generated: ModuleType) -> None:
         """

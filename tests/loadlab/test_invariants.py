@@ -344,7 +344,7 @@ MUTANTS: dict[str, dict[str, Mutant]] = {
 PARAMS: dict[str, dict[str, Any]] = {
     "swap-under-readers": {"swap_rate": 300},
     "pause-drain": {"pause_rate": 50},
-    "config-reload-storm": {"within": 1.0, "interval": 0.05, "edit_rate": 20, "spoil_rate": 5},
+    "config-reload-storm": {"within": 0.5, "interval": 0.05, "edit_rate": 20, "spoil_rate": 5},
     "activity-contention": {"processes": 1},
     "fault-mix": {"keys": 1, "beat_rate": 50},
 }
@@ -357,7 +357,7 @@ def drive(name: str, wrong: str) -> Run:
     params = dict(PARAMS.get(name, {}))
     if wrong == "every_edit_is_seen_in_time":
         params["within"] = 0.1
-    plan = Plan(kind, params, closed(min(usual["users"], 100), duration=0.6), timeout=0)
+    plan = Plan(kind, params, closed(min(usual["users"], 100), duration=0.4), timeout=0)
     return asyncio.run(run(plan))
 
 
@@ -388,6 +388,7 @@ def test_each_can_be_broken(name: str, wrong: str, monkeypatch: pytest.MonkeyPat
     """
     The fault is found out by the invariant that is about it, and the exit code says so.
     """
+    monkeypatch.setattr(_fault_mix, "_PATIENCE", 0.3)
     MUTANTS[name][wrong](monkeypatch)
 
     found = drive_http(wrong) if name == "http" else drive(name, wrong)

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
+from oneiric_lab.commands._root import parts
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from oneiric_lab.loadlab import Plan
+    from oneiric_lab.loadlab import Plan, Scenario
+
+
+class ScenarioType(click.ParamType[str]):
+    """A scenario that comes with us, or one of a user's."""
+
+    name = "scenario"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[Any]]:
+        """Complete the names that come with us; where none fits, leave it to the shell."""
+        from oneiric_lab.loadlab import BUILT_IN  # noqa: PLC0415 - `--help` needs none
+
+        found = [CompletionItem(name) for name in BUILT_IN if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")]
+
+
+class ParamType(click.ParamType[str]):
+    """`NAME=VALUE`, a parameter of the scenario that was named before."""
+
+    name = "param"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[Any]]:
+        """Complete the names of a scenario that comes with us; nobody's code is run for a Tab."""
+        from oneiric_lab.loadlab import BUILT_IN  # noqa: PLC0415 - `--help` needs none
+
+        name = str(ctx.params.get("scenario") or next(iter(ctx.args), ""))
+        known = BUILT_IN[name][0].defaults if name in BUILT_IN else {}
+        return [CompletionItem(f"{key}=") for key in known if key.startswith(incomplete)]
+
 
 OPTIONS: Final = (
     click.option("--users", type=int, help="Closed load: so many at a time."),
@@ -26,7 +62,14 @@ OPTIONS: Final = (
     click.option("--timeout", default="0s", help="Cancel an operation after this; 0 is never."),
     click.option("--max-in-flight", default=1000, show_default=True, help="Of an open load."),
     click.option("--seed", default=0, show_default=True, help="Of everything that is drawn."),
-    click.option("--param", "params", multiple=True, metavar="K=V", help="Of the scenario."),
+    click.option(
+        "--param",
+        "params",
+        multiple=True,
+        metavar="K=V",
+        type=ParamType(),
+        help="Of the scenario.",
+    ),
     click.option(
         "--objective",
         "objectives",
@@ -48,15 +91,36 @@ def asks(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def scenario_asked(name: str) -> tuple[type[Scenario], Mapping[str, Any]]:
+    """Return the scenario *name*, and its usual load; code of a user's is imported once a call.
+
+    Raises:
+        UsageError: There is none.
+        NotAllowedError: It is code of a workspace that was not allowed to run.
+    """
+    from oneiric_lab.loadlab import BUILT_IN  # noqa: PLC0415 - `--help` needs none
+
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    from oneiric_lab.lab import find_scenario  # noqa: PLC0415 - few bring their own
+
+    ctx = click.get_current_context()
+    known: dict[str, Any] = ctx.meta.setdefault(__name__, {})
+    if name not in known:
+        known[name] = find_scenario(name, parts(ctx).folder(), os.environ)
+    found: tuple[type[Scenario], Mapping[str, Any]] = known[name]
+    return found
+
+
 def plan_asked(scenario: str, params: Mapping[str, Any], **options: Any) -> Plan:
     """Return the plan that the options ask for.
 
     Raises:
         UsageError: There is no such scenario, or something of the plan cannot be.
     """
-    from oneiric_lab.loadlab import Plan, closed, constant, scenario_named  # noqa: PLC0415 - `--help` needs none
+    from oneiric_lab.loadlab import Plan, closed, constant  # noqa: PLC0415 - `--help` needs none
 
-    kind, usual = scenario_named(scenario)
+    kind, usual = scenario_asked(scenario)
     users, rate = options.pop("users"), options.pop("rate")
     if users is not None and rate is not None:
         raise UsageError(
@@ -82,27 +146,55 @@ def values_asked(
     Raises:
         UsageError: One is unknown, or its value is of another type; *option* is named.
     """
-    from oneiric_lab.loadlab import scenario_named  # noqa: PLC0415 - see above
-
-    kind, _ = scenario_named(scenario)
+    kind, _ = scenario_asked(scenario)
     out: dict[str, Any] = {}
     for text in params:
         name, equals, value = text.partition("=")
         if not equals or name not in kind.defaults:
-            fix = did_you_mean(name, kind.defaults) or f"{option} keys=10"
+            fix = did_you_mean(name, kind.defaults) or _example(kind, option)
             raise UsageError(Fault("usage", f"{scenario} has no parameter {text!r}", fix=fix))
-        wanted = type(kind.defaults[name])
+        default = kind.defaults[name]
         try:
-            out[name] = wanted(value)
+            out[name] = _read(value, default)
         except ValueError:
             raise UsageError(
                 Fault(
                     "usage",
-                    f"{option} {name}: expected {wanted.__name__}, got {value!r}",
-                    fix=f"{option} {name}={kind.defaults[name]}",
+                    f"{option} {name}: expected {type(default).__name__}, got {value!r}",
+                    fix=f"{option} {name}={shown_default(default)}",
                 )
             ) from None
     return out
+
+
+def _read(text: str, default: Any) -> Any:
+    """Return *text* as the type of *default*; where that is None or a text, as it is."""
+    if default is None or isinstance(default, str):
+        return text
+    if isinstance(default, bool):
+        if text.lower() not in {"true", "false"}:
+            raise ValueError(text)
+        return text.lower() == "true"
+    if isinstance(default, int | float):
+        return type(default)(text)
+    found = json.loads(text)
+    if not isinstance(found, list if isinstance(default, tuple) else type(default)):
+        raise ValueError(text)  # noqa: TRY004 - told as any other wrong value
+    return found
+
+
+def shown_default(value: Any) -> str:
+    """Return a parameter's default as it would be typed; nothing where it has none."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, default=str)
+
+
+def _example(kind: type[Scenario], option: str) -> str:
+    if not kind.defaults:
+        return "it has no parameters"
+    name, default = next(iter(kind.defaults.items()))
+    return f"{option} {name}={shown_default(default)}"
 
 
 def rates_of(seen: Any) -> str:

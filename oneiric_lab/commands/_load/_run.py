@@ -9,7 +9,7 @@ import click
 
 from oneiric_lab.commands._root import parts
 
-from ._asked import asks, plan_asked, rates_of, values_asked
+from ._asked import ScenarioType, asks, plan_asked, rates_of, values_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("scenario")
+@click.argument("scenario", type=ScenarioType())
 @asks
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the run as JSON.")
 @click.pass_context
@@ -34,6 +34,8 @@ def command(
     **options: Any,
 ) -> Result:
     """Drive SCENARIO in processes of its own; Ctrl-C ends it and keeps what there is.
+
+    SCENARIO is one of `load list`, FILE.py:CLASS, or MODULE:CLASS.
 
     Exit 0 passed, 1 an objective is missed, 3 the measurement is invalid, 4 an invariant is
     broken, 130 it was cancelled.

@@ -30,7 +30,14 @@ _PATIENCE = 30.0
 
 
 class ActivityContention(Scenario):
-    """Wishes and activity from threads of this process and from processes of their own."""
+    """Wishes and activity from threads of this process and from processes of their own.
+
+    Args:
+        threads: Threads of this process that write.
+        processes: Further processes that write.
+        targets: Components that something is wished of.
+        rows: Rows of activity in each transaction.
+    """
 
     summary = "threads and processes write to one store"
     defaults: ClassVar[Mapping[str, Any]] = {"threads": 8, "processes": 2, "targets": 10, "rows": 5}

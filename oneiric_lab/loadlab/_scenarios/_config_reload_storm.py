@@ -27,12 +27,19 @@ _SPOILED = ("[view\n", "seen = 3\n", "[lifecycle]\ndrain_timeout = 'soon'\n")
 
 
 class ConfigReloadStorm(Scenario):
-    """Edits of three layers, good ones and bad ones, each awaited until it is seen."""
+    """Edits of three layers, good ones and bad ones, each awaited until it is seen.
+
+    Args:
+        edit_rate: Edits a second.
+        spoil_rate: Bad edits a second; other edits wait until each is mended.
+        within: Seconds in which an edit must be seen, and a fault told.
+        interval: Seconds between two looks where the system tells of no change.
+    """
 
     summary = "edit layered files among readers, badly now and then"
     defaults: ClassVar[Mapping[str, Any]] = {
-        "edit_rate": 10,
-        "spoil_rate": 1,
+        "edit_rate": 10.0,
+        "spoil_rate": 1.0,
         "within": 2.0,
         "interval": 0.25,
     }

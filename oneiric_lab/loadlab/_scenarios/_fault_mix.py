@@ -26,11 +26,21 @@ if TYPE_CHECKING:
 _KEPT = 10_000
 _JUMPS = (-1e9, -3600.0, -1.0, 0.0, 1.0, 3600.0, 1e9)
 _ALIVE = 3600.0
+_PATIENCE = 5.0
 _LIMITS = Limits(build=0.05, health=0.02, hook=0.05, cleanup=0.02, drain=10, draining=1000)
 
 
 class FaultMix(Scenario):
-    """Candidates that fail in every way, callers that give up at any point, clocks that jump."""
+    """Candidates that fail in every way, callers that give up at any point, clocks that jump.
+
+    Args:
+        keys: Components, each with a candidate for each fault.
+        hold: Seconds that a lease is held.
+        unfit: Share of the swaps that are to a candidate which may not come into force.
+        cancel: Share of the calls that are given up somewhere on the way.
+        swap_rate: Swaps a second.
+        beat_rate: Times a second that a clock jumps, and what was told is written.
+    """
 
     summary = "swaps and leases among faults, cancellations and clocks that jump"
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -38,8 +48,8 @@ class FaultMix(Scenario):
         "hold": 0.001,
         "unfit": 0.3,
         "cancel": 0.3,
-        "swap_rate": 200,
-        "beat_rate": 10,
+        "swap_rate": 200.0,
+        "beat_rate": 10.0,
     }
 
     async def setup(self) -> None:
@@ -72,9 +82,8 @@ class FaultMix(Scenario):
     async def teardown(self) -> None:
         """End everything; what a thread still makes is waited for."""
         self.stalled = len(await self.life.aclose())
-        for _ in range(500):
-            if not self.ledger.open():
-                break
+        until = time.monotonic() + _PATIENCE
+        while self.ledger.open() and time.monotonic() < until:  # noqa: ASYNC110 - threads set no event
             await asyncio.sleep(0.01)
         self.thread.shutdown()
         try:

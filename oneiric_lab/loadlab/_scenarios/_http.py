@@ -22,7 +22,17 @@ class StatusError(Exception):
 
 
 class Http(Scenario):
-    """Calls over kept connections; a status is an outcome, and so is a connection that fails."""
+    """Calls over kept connections; a status is an outcome, and so is a connection that fails.
+
+    Args:
+        url: Such as `http://127.0.0.1:8000/health`; must be given.
+        method: Of each call.
+        body: Of each call.
+        headers: A line for each, `Name: value`.
+        connections: At a time; calls beyond wait. 0 is as many as are in flight.
+        expect: The one status that is a success; 0 is each below 400.
+        max_bytes: Of the largest answer.
+    """
 
     summary = "calls to a server on this machine"
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 class PauseDrain(WithLeases):
-    """Leases while a component is paused, drained and resumed."""
+    """Leases while a component is paused, drained and resumed.
+
+    Args:
+        keys: Components, each with two providers.
+        build: Seconds that a factory takes.
+        hold: Seconds that a lease is held.
+        pause_rate: Drains a second.
+    """
 
     summary = "pause, drain and resume among leases"
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 class ResolveStorm(Scenario):
-    """Resolving while candidates come and go."""
+    """Resolving while candidates come and go.
+
+    Args:
+        keys: Components.
+        candidates: Candidates of each component.
+        publish_rate: Generations a second.
+    """
 
     summary = "resolve while a writer publishes"
     defaults: ClassVar[Mapping[str, Any]] = {"keys": 100, "candidates": 100, "publish_rate": 20}

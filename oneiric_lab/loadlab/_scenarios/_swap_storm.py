@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 class SwapStorm(WithWorld):
-    """Swaps at once, on one key or many."""
+    """Swaps at once, on one key or many.
+
+    Args:
+        keys: Components, each with two providers.
+        build: Seconds that a factory takes.
+    """
 
     summary = "concurrent swaps on one key or many"
     defaults: ClassVar[Mapping[str, Any]] = {"keys": 1, "build": 0.001}

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 
 class SwapUnderReaders(WithLeases):
-    """Leases all the time, and swaps among them."""
+    """Leases all the time, and swaps among them.
+
+    Args:
+        keys: Components, each with two providers.
+        build: Seconds that a factory takes.
+        hold: Seconds that a lease is held.
+        swap_rate: Swaps a second.
+    """
 
     summary = "leases, held a while, with swaps going on"
     defaults: ClassVar[Mapping[str, Any]] = {
