@@ -1,4 +1,4 @@
-"""Workspaces with one defect each, and the whole report that people see.
+"""Workspaces and manifests with one defect each, and the whole report that people see.
 
 `make golden` writes the reports anew; what has changed is then read, not waved through.
 """
@@ -15,8 +15,13 @@ import pytest
 
 from oneiric_lab import Lab
 from oneiric_lab.errors import OneiricError
+from oneiric_lab.manifest import validate
 
-CASES = Path(__file__).parent / "golden" / "faults"
+GOLDEN = Path(__file__).parent / "golden"
+CASES = GOLDEN / "faults"
+MANIFESTS = sorted(
+    path for path in (GOLDEN / "manifest").iterdir() if path.suffix in {".toml", ".yaml", ".json"}
+)
 REPORT = "report.txt"
 
 
@@ -54,3 +59,19 @@ def test_golden_reports_of_one_defect_each(
         (case / REPORT).write_text(found, encoding="utf-8")
 
     assert (case / REPORT).read_text(encoding="utf-8") == found
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.name)
+def test_golden_reports_of_manifests(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The file is named for its one defect, which is told at its line and column.
+    """
+    monkeypatch.chdir(file.parent)
+    report = file.with_name(f"{file.name}.report.txt")
+    found = validate(file.name)
+
+    if os.environ.get("ONEIRIC_GOLDEN") == "write":
+        report.write_text(f"{found}\n", encoding="utf-8")
+
+    assert report.read_text(encoding="utf-8") == f"{found}\n"
+    assert not found.ok

@@ -15,13 +15,14 @@ Example:
     oneiric_lab.errors._tree.CanonicalError: error: whitespace outside of a text...
 """
 
-from ._decode import MAX_BYTES, MAX_DEPTH, decode
-from ._encode import encode
+from ._decode import MAX_BYTES, MAX_DEPTH, decode, without_collector
+from ._encode import SAFE_INTEGER, encode
 from ._strict import base64_bytes, base64_text, sha256_hex, utc_text, utc_time
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
+    "SAFE_INTEGER",
     "base64_bytes",
     "base64_text",
     "decode",
@@ -29,4 +30,5 @@ __all__ = [
     "sha256_hex",
     "utc_text",
     "utc_time",
+    "without_collector",
 ]

@@ -50,7 +50,7 @@ def decode(
     """
     if len(data) > max_bytes:
         raise too_large(len(data), max_bytes, name)
-    with _without_collector():
+    with without_collector():
         try:
             value = orjson.loads(data)
         except orjson.JSONDecodeError as error:
@@ -99,8 +99,11 @@ def _is_large(value: object) -> bool:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
-    """Parse without searching for cycles: a document has none, and the search takes half."""
+def without_collector() -> Iterator[None]:
+    """Build a large tree without searching for cycles: it has none, and the search takes half.
+
+    Whether the collector ran before or not, it is left as it was.
+    """
     if not gc.isenabled():
         yield
         return

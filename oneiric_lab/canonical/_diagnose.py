@@ -22,8 +22,9 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-# As much of a line as an excerpt can show; a manifest is one line of some megabytes.
-_AROUND = 200
+# As much of a line as a report has room for; a manifest is one line of some megabytes.
+_WIDEST = 76
+_BEFORE = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def _error(text: str, wrong: _TextFault, name: str) -> CanonicalError:
     line = bisect_right(ends, start - 1)
     begin = ends[line - 1] + 1 if line else 0
     end = ends[line] if line < len(ends) else len(text)
-    cut = max(begin, start - _AROUND)
-    excerpt = Excerpt(line + 1, text[cut : min(end, start + _AROUND)], start - cut + 1, wrong.width)
+    cut = max(min(start - _BEFORE, end - _WIDEST), begin)
+    excerpt = Excerpt(line + 1, text[cut : min(end, cut + _WIDEST)], start - cut + 1, wrong.width)
     origin = Origin("", name or None, line + 1, start - begin + 1, wrong.width, name="the document")
     message = wrong.message if name else f"{wrong.message}, at {line + 1}:{start - begin + 1}"
     return CanonicalError(Fault(wrong.code, message, origin, excerpt, why=_WHY))

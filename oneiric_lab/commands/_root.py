@@ -40,6 +40,7 @@ VERBS: dict[str, str] = {
     "diff": "Compare two effective configurations.",
     "freeze": "Write values and winners to a lock file, or compare with it.",
     "schema": "Print the JSON Schema of the workspace's files.",
+    "manifest": "Write, check, migrate and explain manifests.",
     "load": "Drive a system at a stated rate, and report honestly.",
     "plugins": "List installed plugins, or try to import what they offer.",
     "allow": "Let this workspace's code run.",

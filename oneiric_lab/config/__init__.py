@@ -18,6 +18,7 @@ from ._schema import RESERVED, Merge
 from ._secrets import Secret, SecretRef
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
+from ._validate import expected, found, tree_path
 
 __all__ = [
     "OWN_MEANING",
@@ -42,7 +43,9 @@ __all__ = [
     "ValueExplanation",
     "changed_values",
     "edit",
+    "expected",
     "file_layers",
+    "found",
     "freeze",
     "get",
     "json_schema",
@@ -58,4 +61,5 @@ __all__ = [
     "render_path",
     "shown",
     "thaw",
+    "tree_path",
 ]

@@ -170,7 +170,7 @@ def faults_of(
     """Return one fault for each path that pydantic refused."""
     grouped: dict[tuple[Path, str], list[dict[str, Any]]] = {}
     for detail in error.errors(include_url=False, include_context=True):
-        path = _path(detail["loc"], tree)
+        path = tree_path(detail["loc"], tree)
         kind = detail["type"]
         group = kind if kind in {"missing", "extra_forbidden"} else "value"
         if kind == "missing":
@@ -179,7 +179,7 @@ def faults_of(
     return [_fault(path, details, info, locator) for (path, _), details in grouped.items()]
 
 
-def _path(loc: tuple[int | str, ...], tree: Any) -> Path:
+def tree_path(loc: tuple[int | str, ...], tree: Any) -> Path:
     """Return the part of pydantic's location that is a path: tags of unions are left out."""
     out: list[int | str] = []
     node: Any = tree
@@ -231,9 +231,9 @@ def _fault(path: Path, details: list[dict[str, Any]], info: SchemaInfo, locator:
     holders = locator.holders(path)
     if holders and holders[0].document is None and kind in _TOML_SHAPES and isinstance(value, str):
         more["fix"] = f"write it as TOML: {_TOML_SHAPES[kind]}"
-    expected = " or ".join(dict.fromkeys(_expected(detail) for detail in details))
+    wanted = " or ".join(dict.fromkeys(expected(detail) for detail in details))
     got = "" if secret else f", got {found(value)}"
-    message = f"expected {expected}{got}: {shown}" if expected else f"{first['msg']}: {shown}"
+    message = f"expected {wanted}{got}: {shown}" if wanted else f"{first['msg']}: {shown}"
     return locator.fault("invalid-value", message, path, **more)
 
 
@@ -247,7 +247,8 @@ _TOML_SHAPES = {
 }
 
 
-def _expected(detail: dict[str, Any]) -> str:
+def expected(detail: Mapping[str, Any]) -> str:
+    """Say what one of pydantic's errors asks for, as it stands behind `expected`."""
     kind, message = detail["type"], detail["msg"]
     if kind in {"literal_error", "enum"}:
         return "one of " + str(detail["ctx"]["expected"])

@@ -37,6 +37,7 @@
     │       └── StaleError        nothing wrong but its age
     ├── LoadError                 a load test that could not be driven
     ├── CanonicalError            bytes or values that are not what is signed (also a ValueError)
+    ├── ManifestError             a manifest that is not what its schema demands
     ├── PluginError               an installed plugin that does not do what it should
     │   └── DescriptorError       a descriptor that cannot be read
     ├── FileAccessError           a file that cannot be read or written (also an OSError)
@@ -327,6 +328,12 @@ class CanonicalError(OneiricError, ValueError):
     """Bytes that are not the one form that is signed, or a value that has none."""
 
     default_code = "not-canonical"
+
+
+class ManifestError(OneiricError):
+    """A manifest is not what its schema demands; holds all its faults."""
+
+    default_code = "invalid-manifest"
 
 
 class PluginError(OneiricError):

@@ -5,7 +5,19 @@ priority, stack level, source rank (manual 3, package 2, plugin 1, manifest 0), 
 then provider and source name, ascending. Order of registration never counts.
 """
 
-from ._candidate import DOMAINS, TABLES, Candidate, Refusal
+from ._candidate import (
+    DOMAINS,
+    LEVELS,
+    PRIORITIES,
+    TABLES,
+    Candidate,
+    Refusal,
+    is_name,
+    is_target,
+    parse_version,
+    requirement,
+    specifier,
+)
 from ._component import candidate_of, collect, component, declared
 from ._descriptor import NAME, Descriptor, read_descriptor
 from ._explain import Explanation, Ranked, Rejected, WhyNot
@@ -17,7 +29,9 @@ from ._rules import Choice, Rules, inferred_priorities
 
 __all__ = [
     "DOMAINS",
+    "LEVELS",
     "NAME",
+    "PRIORITIES",
     "TABLES",
     "Candidate",
     "Choice",
@@ -38,7 +52,12 @@ __all__ = [
     "component",
     "declared",
     "inferred_priorities",
+    "is_name",
+    "is_target",
     "load_factory",
+    "parse_version",
     "read_descriptor",
     "refuse_factory",
+    "requirement",
+    "specifier",
 ]

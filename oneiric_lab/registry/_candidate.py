@@ -12,6 +12,7 @@ from oneiric_lab.errors import Fault, InvalidCandidateError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from packaging.requirements import Requirement
     from packaging.version import Version
 
     from oneiric_lab.errors import Origin
@@ -197,7 +198,8 @@ class Candidate:
         return f"{self.provider} {self.version}"
 
 
-def _is_name(value: object) -> bool:
+def is_name(value: object) -> bool:
+    """Return whether *value* is a name: ASCII letters, digits, `_`, `-` and `.`."""
     return isinstance(value, str) and _NAME.match(value) is not None
 
 
@@ -214,7 +216,7 @@ def _check(c: Candidate) -> list[Fault]:
     if c.domain not in DOMAINS:
         bad(f"unknown domain {c.domain!r}", did_you_mean(str(c.domain), DOMAINS))
     for what, name in (("key", c.key), ("provider", c.provider)):
-        if not _is_name(name):
+        if not is_name(name):
             bad(f"{what} {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
     for what, number, allowed in (
         ("priority", c.priority, PRIORITIES),
@@ -223,7 +225,7 @@ def _check(c: Candidate) -> list[Fault]:
         if number is not None and not _in_range(number, allowed):
             bad(f"expected a {what} from {allowed.start} to {allowed.stop - 1}, found {number!r}")
     for name in sorted(c.capabilities, key=str):
-        if not _is_name(name):
+        if not is_name(name):
             bad(f"capability {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
     if c.source not in SOURCE_RANK:
         bad(f"unknown source {c.source!r}", did_you_mean(str(c.source), SOURCE_RANK))
@@ -242,7 +244,7 @@ def _check(c: Candidate) -> list[Fault]:
 
 
 def _check_specifiers(c: Candidate) -> list[Fault]:
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - see parse_version
+    from packaging.requirements import InvalidRequirement  # noqa: PLC0415 - see parse_version
     from packaging.specifiers import InvalidSpecifier  # noqa: PLC0415 - see parse_version
     from packaging.version import InvalidVersion  # noqa: PLC0415 - see parse_version
 
@@ -272,7 +274,7 @@ def _check_specifiers(c: Candidate) -> list[Fault]:
         *(("conflicts_with", text) for text in c.conflicts_with if not is_target(text)),
     ]:
         try:
-            Requirement(text)
+            requirement(text)
         except InvalidRequirement:
             bad(f"{what} {text!r} is no requirement", "write it as boto3>=1.34")
     return faults
@@ -281,7 +283,7 @@ def _check_specifiers(c: Candidate) -> list[Fault]:
 def is_target(text: str) -> bool:
     """Return whether *text* names a component, as `adapter:cache` does."""
     domain, _, key = text.partition(":")
-    return domain in DOMAINS and _is_name(key)
+    return domain in DOMAINS and is_name(key)
 
 
 @lru_cache(maxsize=1024)
@@ -294,3 +296,15 @@ def specifier(text: str) -> Any:
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - see parse_version
 
     return SpecifierSet(text)
+
+
+@lru_cache(maxsize=4096)
+def requirement(text: str) -> Requirement:
+    """Return *text* as a PEP 508 requirement.
+
+    Raises:
+        packaging.requirements.InvalidRequirement: It is none.
+    """
+    from packaging.requirements import Requirement  # noqa: PLC0415 - see parse_version
+
+    return Requirement(text)

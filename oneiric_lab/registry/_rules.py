@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, RegistryError
 
-from ._candidate import Candidate, Refusal, is_target, specifier
+from ._candidate import Candidate, Refusal, is_target, requirement, specifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -183,9 +183,7 @@ class Rules:
                 yield Refusal("conflict", reason, candidate.origin)
 
     def _missing(self, text: str) -> str | None:
-        from packaging.requirements import Requirement  # noqa: PLC0415 - few candidates need it
-
-        wanted = Requirement(text)
+        wanted = requirement(text)
         if wanted.marker is not None and not wanted.marker.evaluate():
             return None
         version = self._version(wanted.name)
@@ -196,9 +194,7 @@ class Rules:
         return None
 
     def _present(self, text: str) -> str | None:
-        from packaging.requirements import Requirement  # noqa: PLC0415 - see _missing
-
-        other = Requirement(text)
+        other = requirement(text)
         if other.marker is not None and not other.marker.evaluate():
             return None
         version = self._version(other.name)
@@ -209,7 +205,7 @@ class Rules:
     def _version(self, name: str) -> str | None:
         if self.installed is not None:
             return self.installed(name)
-        from importlib import metadata  # noqa: PLC0415 - see _missing
+        from importlib import metadata  # noqa: PLC0415 - few candidates need it
 
         try:
             return metadata.version(name)

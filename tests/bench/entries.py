@@ -37,7 +37,7 @@ def entry(number: int, source: random.Random) -> dict[str, Any]:
         "requires_dist": ["redis>=5.0.0"],
         "retry_policy": {"attempts": 3, "base_delay": 0.5},
         "stack_level": number % 100,
-        "timeouts": {"activate": 30.25},
+        "timeouts": {"build": 30.25},
         "version": f"1.{number % 50}.{number % 7}",
     }
 

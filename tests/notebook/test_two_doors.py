@@ -36,6 +36,11 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
     "allow": ["allow"],
     "watch": [],  # a stream in one, a job in the other: see their own tests
+    "manifest": [
+        "manifest export --winners",
+        "manifest validate shop.toml",
+        "manifest pack shop.toml --dry-run",
+    ],
     "load": ["load", "load list"],
     "swap": [
         "swap adapter:cache sqlite --layer project",
@@ -67,6 +72,9 @@ def doors(
 ) -> Any:
     """Return what asks both doors the same lines, each in a copy of the same workspace."""
     (folder / "change.toml").write_text("[server]\nport = 3\n")
+    (folder / "shop.toml").write_text(
+        'schema = 3\nproject = "shop"\nchannel = "stable"\nversion = 1\nentries = []\n'
+    )
     other = tmp_path / "kernel" / folder.name
     shutil.copytree(folder, other)
 

@@ -1,0 +1,29 @@
+"""`manifest`: what a project offers, as one document that can be signed."""
+
+from __future__ import annotations
+
+import click
+
+from oneiric_lab.commands._group import Group
+from oneiric_lab.errors import Fault, UsageError
+
+VERBS: dict[str, str] = {
+    "pack": "Write what people wrote in the form that is signed.",
+    "export": "Write the workspace's components as a manifest.",
+    "validate": "Say all that is wrong with a manifest.",
+    "migrate": "Make a draft of schema 3 out of an older manifest.",
+    "explain": "Say what an entry is, and what it would come to here.",
+}
+"""Verb to its one line of help."""
+
+
+@click.command("manifest", cls=Group, package=__name__, verbs=VERBS, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Write, check, migrate and explain manifests."""
+    if ctx.invoked_subcommand is None:
+        raise UsageError(
+            Fault(
+                "usage", "manifest needs a verb", fix=f"one of {', '.join(VERBS)}: manifest --help"
+            )
+        )

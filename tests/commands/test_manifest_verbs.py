@@ -1,0 +1,169 @@
+"""`manifest ...`: the same words in a shell and in a kernel, with the exit codes of the house."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from oneiric_lab.cli import main
+from oneiric_lab.commands import Interaction, run
+from oneiric_lab.errors import ManifestError, UsageError
+from oneiric_lab.testing import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Ask = Callable[..., Any]
+
+TEXT = """\
+schema = 3
+project = "shop"
+channel = "stable"
+version = 7
+
+[[entries]]
+domain = "adapter"
+key = "cache"
+provider = "redis"
+version = "2.1.0"
+priority = 50
+factory = "shop_redis:Cache"
+artifact = { path = "dist/a.whl" }
+"""
+PROJECT = """\
+[app]
+name = "shop"
+
+[plugins]
+packages = ["oneiric_lab.components"]
+auto_load = false
+allow_factories = ["shop_redis"]
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a manifest and its artifact, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.toml").write_text(TEXT)
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "a.whl").write_bytes(b"wheel")
+    (tmp_path / "old.yaml").write_text(
+        "source: shop\nentries:\n- {domain: adapter, key: cache, provider: redis,"
+        " factory: 'oneiric.cache:Redis', version: '1'}\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def ask(place: Path) -> Ask:
+    """Return what runs one verb as a shell would, in a workspace with two caches."""
+    Workspace(place / "w").project(PROJECT)
+
+    def asked(*words: str) -> Any:
+        return run(["-C", "w", "manifest", *words], Interaction())
+
+    return asked
+
+
+class TestManifest:
+    """Each verb of the group."""
+
+    def test_alone_it_names_its_verbs(self, ask: Ask) -> None:
+        """
+        So does one that is none.
+        """
+        with pytest.raises(UsageError, match="one of pack, export, validate"):
+            ask()
+        with pytest.raises(UsageError, match="unknown verb `manifest pakc`"):
+            ask("pakc", "shop.toml")
+
+    def test_pack(self, ask: Ask, place: Path) -> None:
+        """
+        Beside the file or where it is told; a dry run writes nothing, progress is told.
+        """
+        told: list[tuple[int, int, str]] = []
+        talk = Interaction(progress=lambda *step: told.append(step))
+
+        assert run(["manifest", "pack", "shop.toml", "--dry-run"], talk).as_dict()["version"] == 7  # type: ignore[union-attr]  # a result
+        assert not list(place.glob("*.oneiric.json"))
+        assert told == [(1, 1, "dist/a.whl")]
+        assert ask("pack", "shop.toml").file == "shop.oneiric.json"
+        assert ask("pack", "shop.toml", "--out", "b/x.oneiric.json").file == "b/x.oneiric.json"
+
+    def test_validate(self, ask: Ask, place: Path) -> None:
+        """
+        Yes or no.
+        """
+        assert ask("validate", "shop.toml").exit_code == 0
+        (place / "shop.toml").write_text(TEXT.replace("50", "5000"))
+        assert ask("validate", "shop.toml").exit_code == 1
+
+    def test_migrate(self, ask: Ask, place: Path) -> None:
+        """
+        A factory of the other system is left to people; the draft is written where it is told.
+        """
+        found = ask("migrate", "old.yaml", "--out", "new.toml", "--version", "3")
+
+        assert found.exit_code == 1
+        assert found.document["version"] == 3
+        assert "# decide: oneiric.cache:Redis" in (place / "new.toml").read_text()
+        assert ask("migrate", "old.yaml", "--to", "2").to == 2
+
+    def test_export(self, ask: Ask, place: Path) -> None:
+        """
+        The workspace's own name is the project; what is written can be packed.
+        """
+        assert ask("export").document["project"] == "shop"
+        ask("export", "--out", "all.toml", "--winners", "--source", "package")
+
+        manifest = ask("pack", "all.toml").manifest
+
+        assert {entry["key"] for entry in manifest.entries} >= {"cache", "secrets"}
+
+    def test_explain(self, ask: Ask, place: Path) -> None:
+        """
+        In the workspace, without it, and where there is none.
+        """
+        assert "redis 2.1.0 would provide it" in str(ask("explain", "shop.toml", "adapter:cache"))
+        assert ask("explain", "shop.toml", "adapter:cache", "--alone").after is None
+        alone = run(["manifest", "explain", "shop.toml", "adapter:cache"], Interaction())
+        assert alone.as_dict()["after"] is None  # type: ignore[union-attr]  # a result
+
+    def test_faults_are_errors_of_pack(self, ask: Ask, place: Path) -> None:
+        """
+        With all of them, at their places.
+        """
+        (place / "shop.toml").write_text(TEXT.replace("50", "5000").replace("2.1.0", "x"))
+
+        with pytest.raises(ManifestError) as caught:
+            ask("pack", "shop.toml")
+
+        assert len(caught.value.faults) == 2
+
+    @pytest.mark.parametrize(
+        ("words", "code"),
+        [
+            ("pack shop.toml", 0),
+            ("validate shop.toml", 0),
+            ("validate old.yaml", 0),
+            ("migrate old.yaml", 1),
+            ("explain shop.toml adapter:cache --alone", 0),
+            ("explain shop.toml adapter:nothing --alone", 1),
+            ("validate gone.toml", 2),
+            ("pack old.yaml", 2),
+            ("migrate shop.toml", 2),
+            ("pack", 2),
+        ],
+    )
+    def test_exit_codes(
+        self, place: Path, capsys: pytest.CaptureFixture[str], words: str, code: int
+    ) -> None:
+        """
+        0 done, 1 the answer is no, 2 a fault; data in a stable shape either way.
+        """
+        assert main(["manifest", *words.split(), "--json"]) == code
+        assert isinstance(json.loads(capsys.readouterr().out), dict)

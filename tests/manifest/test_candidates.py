@@ -1,0 +1,296 @@
+"""Entries in a registry: every condition holds there, and a release leaves as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from oneiric_lab.canonical import encode
+from oneiric_lab.errors import NoCandidateError
+from oneiric_lab.manifest import (
+    Manifest,
+    candidates_of,
+    candidates_of_legacy,
+    enter,
+    entered,
+    read_legacy,
+    read_manifest,
+)
+from oneiric_lab.registry import Candidate, Registry, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OK: dict[str, Any] = {
+    "domain": "adapter",
+    "key": "cache",
+    "provider": "redis",
+    "version": "2.1.0",
+    "factory": "shop_redis:Cache",
+}
+
+
+def manifest_with(*entries: dict[str, Any], version: int = 1, channel: str = "stable") -> Manifest:
+    """Return a manifest of these entries, each a change of one that is right."""
+    tree = {
+        "schema": 3,
+        "project": "shop",
+        "channel": channel,
+        "version": version,
+        "entries": [OK | entry for entry in entries],
+    }
+    return read_manifest(encode(tree))
+
+
+def registry_with(manifest: Manifest, *, allowed: tuple[str, ...] = ("shop_redis",)) -> Registry:
+    """Return a registry that the manifest entered, on Linux with Python 3.12."""
+    registry = Registry(
+        rules=Rules(
+            platform="linux",
+            python="3.12.1",
+            installed={"redis": "5.1"}.get,
+        )
+    )
+    enter(registry, manifest, allowed=allowed)
+    return registry
+
+
+class TestCandidatesOf:
+    """One entry, one candidate."""
+
+    def test_every_fact_is_carried_over(self, whole: dict[str, Any]) -> None:
+        """
+        What a candidate has a name for is the same there; the rest is in the entry.
+        """
+        manifest = read_manifest(encode(whole), name="shop.oneiric.json")
+
+        found = candidates_of(manifest, allowed=["shop_redis", "shop"])[0]
+
+        entry = whole["entries"][0]
+        assert found.target == "adapter:cache"
+        assert (found.provider, found.version, found.factory) == (
+            "redis",
+            "2.1.0",
+            entry["factory"],
+        )
+        assert (found.priority, found.stack_level) == (10, -1)
+        assert found.capabilities == {"kv", "ttl"}
+        assert dict(found.requires) == entry["requires"]
+        assert found.requires_dist == tuple(entry["requires_dist"])
+        assert found.conflicts_with == tuple(entry["conflicts_with"])
+        assert found.python_version == ">=3.11"
+        assert found.os_platform == ("linux", "darwin", "freebsd14")
+        assert (found.stability, found.enabled_by) == ("beta", "new_cache")
+        assert found.settings_model == "shop_redis:Settings"
+        assert found.requires_secrets == ("redis_password",)
+        assert (found.lifetime, found.blocking) == ("app", True)
+        assert (found.source, found.source_name) == ("manifest", "shop/stable")
+        assert found.summary == entry["summary"]
+        assert found.metadata["entry"] == entry
+        assert found.metadata["tags"] == ["a", "b"]
+        assert found.refusals == ()
+        assert str(found.origin) == "shop.oneiric.json, entries[0]"
+
+    @pytest.mark.parametrize(
+        ("allowed", "refused"),
+        [
+            ((), True),
+            (("shop",), True),
+            (("shop_redis",), False),
+            (("shop_redis:Cache",), True),
+            (("other", "shop_redis."), False),
+        ],
+    )
+    def test_nothing_runs_that_is_not_allowed(
+        self, allowed: tuple[str, ...], refused: bool
+    ) -> None:
+        """
+        By default nothing; a prefix is a whole module's name.
+        """
+        registry = registry_with(manifest_with({}), allowed=allowed)
+
+        explained = registry.explain("adapter", "cache")
+
+        assert (explained.winner is None) is refused
+        if refused:
+            assert "which is not allowed" in str(explained)
+            with pytest.raises(NoCandidateError):
+                registry.resolve("adapter", "cache")
+
+    @pytest.mark.parametrize("module", ["os", "subprocess", "builtins", "importlib.util"])
+    def test_some_modules_never_run(self, module: str) -> None:
+        """
+        Whoever allows them.
+        """
+        manifest = manifest_with({"factory": f"{module}:x"})
+
+        assert registry_with(manifest, allowed=(module,)).explain("adapter", "cache").winner is None
+
+    def test_a_settings_model_is_code_too(self) -> None:
+        """
+        It is imported, so it must be allowed as a factory must.
+        """
+        manifest = manifest_with({"settings_model": "os.path:join"})
+
+        assert "the settings model os.path:join" in str(
+            registry_with(manifest).explain("adapter", "cache")
+        )
+
+    @pytest.mark.parametrize(
+        ("fact", "reason"),
+        [
+            ({"python_version": ">=3.13"}, "needs Python >=3.13, this is 3.12.1"),
+            ({"python_version": ">=3.12"}, None),
+            ({"os_platform": ["win32", "darwin"]}, "runs on win32, darwin, this is linux"),
+            ({"os_platform": ["linux"]}, None),
+            ({"requires_dist": ["boto3"]}, "needs the distribution boto3, which is not installed"),
+            ({"requires_dist": ["redis>=6"]}, "needs redis>=6, installed is 5.1"),
+            ({"requires_dist": ["redis>=5"]}, None),
+            ({"requires_dist": ["boto3; sys_platform == 'nowhere'"]}, None),
+            ({"conflicts_with": ["redis"]}, "conflicts with the installed redis 5.1"),
+            ({"conflicts_with": ["redis<5"]}, None),
+            ({"stability": "experimental"}, "is experimental and not selected"),
+            ({"stability": "beta"}, None),
+            ({"enabled_by": "new_cache"}, "the flag `new_cache` is off"),
+            ({"requires": {"adapter:queue": ">=1"}}, "adapter:queue"),
+        ],
+    )
+    def test_every_condition_holds_in_the_registry(
+        self, fact: dict[str, Any], reason: str | None
+    ) -> None:
+        """
+        What an entry asks of its surroundings decides, and is told.
+        """
+        explained = registry_with(manifest_with(fact)).explain("adapter", "cache")
+
+        if reason is None:
+            assert explained.winner is not None
+        else:
+            assert explained.winner is None
+            assert reason in str(explained)
+
+
+class TestEnter:
+    """A release in a registry."""
+
+    def test_a_newer_one_takes_the_place_of_the_older(self) -> None:
+        """
+        One generation, in which entries that left are gone.
+        """
+        registry = registry_with(manifest_with({}, {"key": "queue"}))
+        before = registry.generation
+
+        number = enter(
+            registry, manifest_with({"version": "3.0"}, version=2), allowed=["shop_redis"]
+        )
+
+        assert number == before + 1 == registry.generation
+        assert registry.current.keys() == ["adapter:cache"]
+        assert registry.resolve("adapter", "cache").version == "3.0"
+        assert "adapter:queue" in str(registry.diff(before, number))
+
+    def test_other_sources_and_channels_stay(self) -> None:
+        """
+        What the workspace and another channel offer is none of its business.
+        """
+        registry = registry_with(manifest_with({}))
+        registry.add(Candidate("adapter", "files", "local", "shop:x", source_name="shop"))
+        enter(registry, manifest_with({"key": "mail"}, channel="beta"), allowed=["shop_redis"])
+
+        enter(registry, manifest_with(version=2))
+
+        assert registry.current.keys() == ["adapter:files", "adapter:mail"]
+
+    def test_a_preview_publishes_nothing(self) -> None:
+        """
+        What would be in force is shown, and nothing changes.
+        """
+        registry = registry_with(manifest_with({}, {"key": "queue"}))
+        before = registry.generation
+
+        after = entered(registry, manifest_with({"key": "mail"}), allowed=["shop_redis"])
+
+        assert after.keys() == ["adapter:mail"]
+        assert registry.generation == before
+        assert registry.current.keys() == ["adapter:cache", "adapter:queue"]
+
+    def test_a_fault_on_the_way_changes_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The whole batch is dropped.
+        """
+        registry = registry_with(manifest_with({}))
+        before = registry.current
+
+        def fail(*candidates: Candidate) -> None:
+            raise RuntimeError
+
+        monkeypatch.setattr(registry, "add", fail)
+        with pytest.raises(RuntimeError):
+            enter(registry, manifest_with({"key": "mail"}))
+
+        assert registry.current is before
+
+
+class TestLegacyCandidates:
+    """Entries of schema 1 and 2."""
+
+    @pytest.fixture
+    def old(self, folder: Path) -> Callable[[str], list[Candidate]]:
+        """Return what reads entries of an older manifest as candidates."""
+
+        def read(entries: str) -> list[Candidate]:
+            (folder / "old.yaml").write_text(f"source: shop\nentries:\n{entries}")
+            legacy = read_legacy(Path("old.yaml"))
+            return candidates_of_legacy(legacy, "shop/old", allowed=["shop_redis"])
+
+        return read
+
+    def test_they_mean_what_they_meant(self, old: Callable[[str], list[Candidate]]) -> None:
+        """
+        Names are those of schema 3; a version that nobody said is 0.
+        """
+        (found,) = old(
+            "- {domain: adapter, key: cache, provider: redis, factory: 'shop_redis:Cache',"
+            " priority: 5, capabilities: [kv], requires: ['redis>=5'], os_platform: [windows],"
+            " uri: 'https://a.example/x', timeout_seconds: 3}\n"
+        )
+
+        assert (found.version, found.priority) == ("0", 5)
+        assert found.capabilities == {"kv"}
+        assert found.requires_dist == ("redis>=5",)
+        assert found.os_platform == ("win32",)
+        assert found.metadata["entry"]["timeouts"] == {"call": 3}
+        assert found.metadata["entry"]["artifact"] == {"uri": "https://a.example/x"}
+        assert found.refusals == ()
+        assert found.source_name == "shop/old"
+
+    def test_what_schema_3_does_not_take_is_refused_and_told(
+        self, old: Callable[[str], list[Candidate]]
+    ) -> None:
+        """
+        The candidate is there with its names, and never wins.
+        """
+        (found,) = old(
+            "- {domain: adapter, key: cache, provider: redis, factory: 'shop_redis:Cache',"
+            " priority: 5000}\n"
+        )
+        registry = Registry()
+        registry.add(found)
+
+        explained = registry.explain("adapter", "cache")
+
+        assert explained.winner is None
+        assert "is not what schema 3 takes: expected a number of at most 1000" in str(explained)
+
+    def test_a_factory_that_is_code_never_runs(self, old: Callable[[str], list[Candidate]]) -> None:
+        """
+        Its text is not even kept as a factory.
+        """
+        (found,) = old(
+            "- {domain: adapter, key: cache, provider: redis, factory: 'os:system(1)'}\n"
+        )
+
+        assert found.factory == ""
+        assert {refusal.code for refusal in found.refusals} == {"factory", "manifest"}
