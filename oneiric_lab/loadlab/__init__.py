@@ -17,6 +17,7 @@ from ._run import Run, run
 from ._runs import Kept, Runs
 from ._scenario import Described, Scenario, invariant, op
 from ._scenarios import BUILT_IN, scenario_named
+from ._sets import check_new, labelled, labels, set_named
 from ._shapes import closed, constant, poisson, ramp, stages, think
 from ._statistics import Comparison, Noise, compare, noise
 from ._worker import run_apart
@@ -40,12 +41,15 @@ __all__ = [
     "Scenario",
     "Turn",
     "aa",
+    "check_new",
     "closed",
     "compare",
     "compare_runs",
     "constant",
     "floor_of",
     "invariant",
+    "labelled",
+    "labels",
     "noise",
     "op",
     "parse_objective",
@@ -55,6 +59,7 @@ __all__ = [
     "run",
     "run_apart",
     "scenario_named",
+    "set_named",
     "stages",
     "think",
 ]

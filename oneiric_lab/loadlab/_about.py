@@ -21,6 +21,9 @@ ID: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}-[0-9a-f]{6}")
 """Date, time and milliseconds in UTC, so that names sort by time, and six digits of chance,
 so that two processes never choose the same."""
 
+LABEL: Final = re.compile(r"[^\W\d_][\w.=+-]{0,99}")
+"""A word that no path and no beginning of an `ID` is."""
+
 # Of these a figure may depend; what is not installed is left out.
 _COUNT: Final = ("oneiric-lab", "numpy", "uvloop")
 _GIT_SECONDS: Final = 2
@@ -35,18 +38,30 @@ class About:
         started: When it began, in UTC.
         versions: Of Python and of the distributions that a figure depends on.
         revision: The commit of the folder it was started in; None where git knows none.
+        label: What a set of runs is called, so that it is found; empty where nobody said.
     """
 
     id: str
     started: datetime
     versions: Mapping[str, str] = field(default_factory=dict)
     revision: str | None = None
+    label: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a name that is none: a folder is made of it."""
+        """Refuse a name that is none, since a folder is made of it, and a label that is none."""
         if not ID.fullmatch(self.id):
             raise UsageError(
                 Fault("usage", f"{self.id!r} is no name of a run", fix="About.now() gives one")
+            )
+
+        if self.label and not LABEL.fullmatch(self.label):
+            raise UsageError(
+                Fault(
+                    "bad-label",
+                    f"{self.label!r} is no label",
+                    why="a label begins with a letter and has letters, digits and . _ = + -",
+                    fix="before, after, provider=redis",
+                )
             )
 
     @classmethod
@@ -65,6 +80,7 @@ class About:
             "started": self.started.isoformat(),
             "versions": dict(self.versions),
             "revision": self.revision,
+            "label": self.label,
         }
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneiric_lab.errors import Fault, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ._plan import Plan
     from ._run import Run
 
 # What may differ between two plans: what is under test, what is drawn, what is only judged
 # or kept.
-_FREE = frozenset({"params", "defaults", "seed", "objectives", "raw_limit"})
+_FREE = frozenset({"params", "defaults", "seed", "objectives", "invariants", "raw_limit"})
 _MOMENTARY = frozenset({"loadavg_1m"})
 
 
@@ -34,9 +35,15 @@ class LeftOut(NamedTuple):
     broken: bool
 
 
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as a saved run gives them back: a list where a tuple was."""
+    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return found
+
+
 def fixed_of(plan: Plan) -> dict[str, Any]:
     """Return what must be equal of two plans for a comparison."""
-    return {name: value for name, value in plan.as_dict().items() if name not in _FREE}
+    return plain({name: value for name, value in plan.as_dict().items() if name not in _FREE})
 
 
 def setting_of(run: Run) -> dict[str, Any]:
@@ -51,12 +58,19 @@ def place_of(run: Run) -> dict[str, str]:
 
 def params_of(plan: Plan) -> dict[str, Any]:
     """Return all parameters of a plan, those left to their defaults included."""
-    return {**plan.scenario.defaults, **plan.params}
+    return plain({**plan.scenario.defaults, **plan.params})
 
 
-def changed(base: Plan, other: Plan) -> tuple[tuple[str, Any, Any], ...]:
-    """Return the parameters that differ: name, base, other."""
-    a, b = params_of(base), params_of(other)
+def changed(base: Run, other: Run) -> tuple[tuple[str, Any, Any], ...]:
+    """Return what is under test, as name, base, other: parameters, versions, the commit."""
+
+    def all_of(run: Run) -> dict[str, Any]:
+        revision = (run.about.revision or "unknown")[:12]
+        # Python is told with the machine.
+        versions = {n: v for n, v in run.about.versions.items() if n != "python"}
+        return {**versions, "commit": revision, **params_of(run.plan)}
+
+    a, b = all_of(base), all_of(other)
     return tuple((n, a.get(n), b.get(n)) for n in {**a, **b} if a.get(n) != b.get(n))
 
 
@@ -87,7 +101,7 @@ def check_runs(base: Sequence[Run], other: Sequence[Run], names: tuple[str, str]
             own = {**setting_of(run), "params": params_of(run.plan)}
             fix = "the runs of one side have one plan; give the others a label of their own"
             _refuse(f"run 1 of {name}", first, f"run {place}", own, fix)
-    if {id(run) for run in base} & {id(run) for run in other}:
+    if {run.id for run in base} & {run.id for run in other}:
         raise UsageError(
             Fault(
                 "not-comparable",
@@ -129,7 +143,9 @@ def kept(side: Sequence[Run], name: str, left_out: list[LeftOut]) -> list[Run]:
     """Return the runs that can be compared, and tell of the others."""
     for place, run in enumerate(side, 1):
         if reason := unfit(run):
-            left_out.append(LeftOut(name, f"run {place}", reason, bool(run.broken)))
+            # Of runs that were kept somewhere their own name says more than their place.
+            called = f"run {place}" if run.path is None else run.id
+            left_out.append(LeftOut(name, called, reason, bool(run.broken)))
     return [run for run in side if not unfit(run)]
 
 

@@ -63,10 +63,10 @@ class Compared(Result):
 
     Attributes:
         names: Of the base and of the other side.
-        runs: How many of each were compared.
+        ids: Names of the runs of each that were compared.
         comparison: The rows, one per metric.
         kinds: What each metric is measured in.
-        changed: Parameters that differ: name, base, other; what is under test.
+        changed: What is under test, as name, base, other: parameters, versions, the commit.
         left_out: Runs that were not compared.
         warnings: What weakens the comparison.
         shapes: Operations of which the distribution changed though no quantile of it did.
@@ -74,7 +74,7 @@ class Compared(Result):
     """
 
     names: tuple[str, str]
-    runs: tuple[int, int]
+    ids: tuple[tuple[str, ...], tuple[str, ...]]
     comparison: Comparison
     kinds: Mapping[str, Kind]
     changed: tuple[tuple[str, Any, Any], ...]
@@ -86,6 +86,11 @@ class Compared(Result):
     def __getitem__(self, metric: str) -> Row:
         """Return the row of *metric*; a KeyError names the nearest known one."""
         return self.comparison[metric]
+
+    @property
+    def runs(self) -> tuple[int, int]:
+        """How many of each side were compared."""
+        return len(self.ids[0]), len(self.ids[1])
 
     @property
     def verdict(self) -> Verdict:
@@ -115,9 +120,9 @@ class Compared(Result):
         """Return the JSON shape; figures are in base units."""
         return {
             "verdict": self.verdict,
-            "base": {"name": self.names[0], "runs": self.runs[0]},
-            "other": {"name": self.names[1], "runs": self.runs[1]},
-            "changed": [{"param": n, "base": a, "other": b} for n, a, b in self.changed],
+            "base": {"name": self.names[0], "runs": list(self.ids[0])},
+            "other": {"name": self.names[1], "runs": list(self.ids[1])},
+            "changed": [{"name": n, "base": a, "other": b} for n, a, b in self.changed],
             **self.comparison.as_dict(),
             "left_out": [run._asdict() for run in self.left_out],
             "warnings": list(self.warnings),
@@ -247,10 +252,10 @@ def compare_runs(
         found = replace(found, rows=tuple(_too_loud(row, band) for row in found.rows))
     return Compared(
         names,
-        (len(a), len(b)),
+        (tuple(run.id for run in a), tuple(run.id for run in b)),
         found,
         {metric.name: metric.kind for metric in chosen},
-        changed(base[0].plan, other[0].plan),
+        changed(base[0], other[0]),
         tuple(left_out),
         tuple(warned),
         _shapes(a, b, found, chosen, seed) if min(len(a), len(b)) >= FEWEST_RUNS else (),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab.errors import Fault, FileAccessError, LoadError, UsageError
 from oneiric_lab.views import Note, Result, View
 
-from ._comparable import place_of, setting_of, unfit
+from ._comparable import place_of, plain, setting_of, unfit
 from ._compare import BAND
 from ._metrics import columns, usual_metrics
 from ._repeat import RUNS, Repeated, repeat
@@ -62,7 +62,7 @@ class Floor(Result):
     def misfit(self, runs: Iterable[Run]) -> str:
         """Return why this says nothing of *runs*; empty where it does."""
         for run in runs:
-            if _plain(setting_of(run)) != _plain(self.plan):
+            if setting_of(run) != plain(self.plan):
                 return "it was measured with another plan"
             if place_of(run) != dict(self.machine):
                 return "it was measured on another machine"
@@ -226,7 +226,7 @@ def floor_of(
     }
     said = noise(known, seed=seed, band=band)
     first = good[0]
-    return Floor(_plain(setting_of(first)), place_of(first), said, tuple(warnings))
+    return Floor(setting_of(first), place_of(first), said, tuple(warnings))
 
 
 def _row(row: Mapping[str, Any]) -> NoiseRow:
@@ -241,12 +241,6 @@ def _row(row: Mapping[str, Any]) -> NoiseRow:
     )
 
 
-def _plain(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plan as JSON gives it back."""
-    found: dict[str, Any] = json.loads(json.dumps(plan, default=str, sort_keys=True))
-    return found
-
-
 def _key(plan: Mapping[str, Any], machine: Mapping[str, str]) -> str:
-    text = json.dumps([_plain(plan), dict(machine)], sort_keys=True)
+    text = json.dumps([plain(plan), dict(machine)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -33,6 +33,7 @@ class Kept:
         exit_code: As of `Run`.
         objectives: How many were met, and how many there were.
         wrong: Why it cannot be read; empty where it can.
+        label: What its set is called; empty where nobody said.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Kept:
     exit_code: int | None = None
     objectives: tuple[int, int] | None = None
     wrong: str = ""
+    label: str = ""
 
 
 class Runs:
@@ -147,4 +149,5 @@ class Runs:
             str(file.plan.get("scenario", "")).rpartition(":")[2].rpartition(".")[2],
             file.exit_code,
             (met, len(file.objectives)),
+            label=file.label,
         )

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from oneiric_lab.errors import Fault, FileAccessError, Origin, ParseError, UsageError
 from oneiric_lab.files import digest, is_sealed, read, seal, write_atomic
 
-from ._about import ID, About
+from ._about import ID, LABEL, About
 from ._drive import Driven  # noqa: TC001 - a field of what is validated
 from ._objectives import Judged, Window, parse_objective
 from ._plan import Plan, plan_of
@@ -109,6 +109,7 @@ class File(_Part):
     started: Annotated[datetime, AfterValidator(_utc)]
     versions: dict[_SHORT, _SHORT]
     revision: _SHORT | None
+    label: Annotated[str, Field(pattern=f"^({LABEL.pattern})?$")] = ""
     plan: dict[str, Any]
     machine: dict[_SHORT, _SHORT]
     warmup: _Warmup
@@ -263,7 +264,7 @@ def read_parts(path: Path) -> Parts:
         tuple(file.generators[1:]),
         file.warmup.seconds,
         file.warmup.steady,
-        About(file.id, file.started, file.versions, file.revision),
+        About(file.id, file.started, file.versions, file.revision, file.label),
     )
 
 

@@ -244,7 +244,7 @@ def _judged(
     if least > ALPHA:
         return (
             "inconclusive",
-            f"so few runs over so many metrics cannot go below p = {least:.2g}; run more, or name metrics",
+            f"so few runs over so many metrics end at p = {least:.2g}; run more, or name metrics",
         )
     if adjusted_p > ALPHA:
         return "inconclusive", f"p = {adjusted_p:.2g}, and the interval is wide"
