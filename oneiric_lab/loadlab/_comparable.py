@@ -184,4 +184,6 @@ def _limits(a: list[Run], b: list[Run], names: tuple[str, str]) -> list[str]:
         for limit in dict.fromkeys(run.limited_by for run in side if run.limited_by != "none"):
             many = sum(run.limited_by == limit for run in side)
             out.append(f"{name}: {many} of {len(side)} runs are limited by {limit}")
+        if many := sum(run.steady is False for run in side):
+            out.append(f"{name}: {many} of {len(side)} runs never became steady")
     return out

@@ -326,6 +326,8 @@ class TestWhatMustNotBeCompared:
         )
 
         assert found.warnings == ("heat", "other: 6 of 6 runs are limited by target")
+        found = compare_runs(simulate.runs(MS, 1, steady=False), simulate.runs(MS, 2, steady=True))
+        assert found.warnings == ("base: 6 of 6 runs never became steady",)
 
 
 class TestShape:
