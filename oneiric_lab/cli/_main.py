@@ -95,8 +95,12 @@ def _progress(looks: Looks) -> Callable[[int, int, str], None]:
 
     def draw(done: int, total: int, note: str) -> None:
         if not looks.quiet and sys.stderr.isatty():
+            from oneiric_lab.views import clean  # noqa: PLC0415 - `--help` draws nothing
+
             end = "" if done < total else "\r\x1b[K"
-            print(f"\r\x1b[K{done}/{total} {note[:60]}{end}", end="", file=sys.stderr, flush=True)
+            # A line that wraps could not be drawn over, and a name in it may hold anything.
+            text = clean(f"{done}/{total} {note}")[: shutil.get_terminal_size().columns - 1]
+            print(f"\r\x1b[K{text}{end}", end="", file=sys.stderr, flush=True)
 
     return draw
 

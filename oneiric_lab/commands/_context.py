@@ -149,6 +149,11 @@ class Context:
         current = self.interaction.current() if self.workspace == "." else None
         return Path(self.workspace).expanduser().resolve() if current is None else current.root
 
+    def is_workspace(self) -> bool:
+        """Tell whether the folder holds a workspace."""
+        root = self.folder()
+        return any((root / name).exists() for name in _FILES)
+
     def last_good(self) -> Lab[Any] | None:
         """Return the workspace as this door had it open last, or None."""
         held = self.interaction.labs.get(self._key(self.workspace))
@@ -164,8 +169,7 @@ class Context:
         Raises:
             UsageError: With how to make one.
         """
-        root = self.folder()
-        if not any((root / name).exists() for name in _FILES):
+        if not self.is_workspace():
             raise UsageError(
                 Fault(
                     "no-workspace",

@@ -42,6 +42,7 @@ VERBS: dict[str, str] = {
     "schema": "Print the JSON Schema of the workspace's files.",
     "manifest": "Write, check, migrate and explain manifests.",
     "load": "Drive a system at a stated rate, and report honestly.",
+    "load-test": "The same as load run.",
     "plugins": "List installed plugins, or try to import what they offer.",
     "allow": "Let this workspace's code run.",
     "watch": "Follow the files: load each change, or say why not.",

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _LAYERS = ("session", "project", "local", "user")
 
 
-def _names(ctx: click.Context) -> Names | None:
-    """Return the names of the workspace that is being completed in."""
+def completing(ctx: click.Context) -> Context:
+    """Return what is known of the workspace that is being completed in."""
     top = ctx.find_root()
     interaction = top.obj if isinstance(top.obj, Interaction) else Interaction()
 
     def many(name: str) -> tuple[str, ...]:
         return tuple(top.params.get(name) or ())
 
-    context = Context(
+    return Context(
         interaction,
         top.params.get("workspace") or interaction.workspace,
         many("profiles"),
@@ -36,7 +36,12 @@ def _names(ctx: click.Context) -> Names | None:
         many("sets"),
         top.params.get("policy"),
     )
-    return interaction.names(context)
+
+
+def _names(ctx: click.Context) -> Names | None:
+    """Return the names of the workspace that is being completed in."""
+    context = completing(ctx)
+    return context.interaction.names(context)
 
 
 def _target(ctx: click.Context) -> str:

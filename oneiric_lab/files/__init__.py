@@ -1,6 +1,7 @@
 """Files: read with a limit, replaced as a whole, watched by content."""
 
 from ._lock import lock
+from ._near import near
 from ._read import MAX_BYTES, FileData, digest, read, stat_key
 from ._seal import is_sealed, seal
 from ._temporary import tidy
@@ -15,6 +16,7 @@ __all__ = [
     "digest",
     "is_sealed",
     "lock",
+    "near",
     "read",
     "seal",
     "stat_key",

@@ -9,6 +9,7 @@ runs differ by.
 from ._about import About
 from ._compare import Compared, compare_runs
 from ._course import Course
+from ._export import FORMATS, SUFFIXES, export, format_of
 from ._floor import Floor, aa, floor_of
 from ._objectives import Judged, Objective, parse_objective
 from ._plan import Plan
@@ -20,10 +21,14 @@ from ._scenarios import BUILT_IN, scenario_named
 from ._sets import check_new, labelled, labels, set_named
 from ._shapes import closed, constant, poisson, ramp, stages, think
 from ._statistics import Comparison, Noise, compare, noise
+from ._tables import TABLES
 from ._worker import run_apart
 
 __all__ = [
     "BUILT_IN",
+    "FORMATS",
+    "SUFFIXES",
+    "TABLES",
     "About",
     "Compared",
     "Comparison",
@@ -46,7 +51,9 @@ __all__ = [
     "compare",
     "compare_runs",
     "constant",
+    "export",
     "floor_of",
+    "format_of",
     "invariant",
     "labelled",
     "labels",

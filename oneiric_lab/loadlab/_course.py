@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.views import Cell, Result, Table, View
 
-from ._run import _time
+from ._words import time_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,10 @@ class Course(Result):
                 row["op"],
                 Cell(f"{row['rate']:,.0f}/s", value=row["rate"]),
                 Cell(f"{row['bad']:,.0f}/s", "bad" if row["bad"] else "plain", value=row["bad"]),
-                *(Cell(_time(row[q]), value=nan if row[q] is None else row[q]) for q in _QUANTILES),
+                *(
+                    Cell(time_in_words(row[q]), value=nan if row[q] is None else row[q])
+                    for q in _QUANTILES
+                ),
                 Cell(f"{row['in_flight']:,}", value=row["in_flight"]),
             )
             for tick in self.ticks

@@ -9,7 +9,17 @@ from oneiric_lab.errors import Fault, UsageError
 
 from ._objectives import Objective, parse_objective
 from ._scenario import Described, Operation, Scenario
-from ._shapes import Closed, closed, expected, seconds, shape_of
+from ._shapes import (
+    Closed,
+    Constant,
+    Poisson,
+    Ramp,
+    Stages,
+    closed,
+    expected,
+    seconds,
+    shape_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,6 +186,28 @@ class Plan:
             "raw_limit": self.raw_limit,
             "objectives": [str(objective) for objective in self.objectives],
         }
+
+
+def load_in_words(plan: Plan) -> str:
+    """Return what drives the plan, as a person would say it."""
+    words = _words(plan.load)
+    return f"{words} for {plan.length:g} s"
+
+
+def _words(load: Shape) -> str:
+    match load:
+        case Closed():
+            thinks = f", thinking {load.think.mean:g} s" if load.think.mean else ""
+            return f"{load.users:,} user{'s' * (load.users != 1)}{thinks}"
+        case Constant():
+            return f"{load.rate:,g}/s"
+        case Poisson():
+            return f"{load.rate:,g}/s at random"
+        case Ramp():
+            return f"{load.start:,g}/s to {load.to:,g}/s"
+        case Stages():
+            return ", ".join(map(_words, load.pieces))
+    return f"worker {load.worker + 1} of {load.of}: {_words(load.whole)}"
 
 
 def plan_of(data: Mapping[str, Any]) -> Plan:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
-from oneiric_lab.views import Cell, Note, Result, Table, View
+from oneiric_lab.files import near, write_atomic
+from oneiric_lab.views import Cell, Note, Result, Table, View, frame_of
 
 from ._about import About
 from ._drive import total
+from ._export import export, format_of
 from ._part import part_of
 from ._shapes import need_numpy
+from ._tables import table as table_of
 from ._verdict import Figures, limit_of_all
 from ._warmup import SHORTEST, warmup_of
+from ._words import time_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from oneiric_lab.views import Block, CellLike
+    from oneiric_lab.views._frames import DataFrame
 
     from ._drive import Driven
     from ._objectives import Judged
@@ -105,6 +110,39 @@ class Run(Result):
 
         shape = json.loads(self.to_json(indent=None))
         return write(Path(folder), self.id, shape, self.recorded, (self.driven, *self.workers))
+
+    def frame(self, table: str = "operations") -> DataFrame:
+        """Return one table of the run as a pandas frame (needs the `notebook` extra).
+
+        Args:
+            table: `operations`, `series` (one row a second), `errors`, or `raw` (one row an
+                operation, where the plan kept them by `raw_limit`).
+
+        Raises:
+            UsageError: There is no such table, or the run kept no raw rows.
+            ImportError: pandas is not installed.
+        """
+        return frame_of(table_of(self.recorded, table))
+
+    def export(self, path: str | Path, format: str | None = None, *, table: str = "series") -> Path:
+        """Write the run for others to read, and return the file.
+
+        Args:
+            path: The file; replaced as a whole.
+            format: `html`, `junit`, `parquet`, `csv` or `json`; by default what the file's
+                name ends with, where `.xml` is `junit`.
+            table: Of CSV and Parquet, as of `frame`.
+
+        Raises:
+            UsageError: There is no such form or table, or the run kept no raw rows.
+            MissingExtraError: Parquet without the extra `parquet`.
+            FileAccessError: It cannot be written.
+        """
+        file = Path(path)
+        # Where it is kept is of no use to others.
+        told = replace(self, path=None)
+        write_atomic(file, export(told, format or format_of(file), table=table))
+        return file
 
     @property
     def id(self) -> str:
@@ -192,7 +230,7 @@ class Run(Result):
                     f"{part.ended / seconds:,.0f}/s",
                     Cell(f"{bad:,}", "bad" if bad else "plain"),
                     *(_shown(part, q) for q in (0.5, 0.99, 0.999)),
-                    _time(part.response.max),
+                    time_in_words(part.response.max),
                 )
             )
         heads = ("operation", "ended", "rate", "errors", "p50", "p99", "p99.9", "max")
@@ -215,6 +253,8 @@ class Run(Result):
             many = len(self.recorded.pauses)
             shown = f"paused {self.driven.paused:.1f} s"
             blocks.append(Note(shown if many == 1 else f"{shown} in {many} pauses", "info"))
+        if self.path is not None:
+            blocks.append(Note(f"kept in {near(self.path)}", "info"))
         state = {0: "passed", 1: "objectives missed", 3: "invalid", 4: "invariant broken"}
         title = f"load {self.plan.name}: {state.get(self.exit_code, 'cancelled, partial')}"
         return View("load-run", title, tuple(blocks), tone="ok" if not self.exit_code else "bad")
@@ -302,13 +342,4 @@ def _worker(driven: Driven) -> dict[str, object]:
 
 
 def _shown(part: PhaseResult, q: float) -> str:
-    return _time(part.response.quantile(q)) if part.response.enough_for(q) else "n/a"
-
-
-def _time(ns: float | None) -> str:
-    if ns is None:
-        return "n/a"
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.0f} ns"
+    return time_in_words(part.response.quantile(q)) if part.response.enough_for(q) else "n/a"

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from oneiric_lab.errors import Fault, OneiricError, UsageError, did_you_mean
-from oneiric_lab.store import FOLDER, make_folder
+from oneiric_lab.errors import (
+    Fault,
+    FileAccessError,
+    OneiricError,
+    Origin,
+    UsageError,
+    did_you_mean,
+)
+from oneiric_lab.store import FOLDER, is_writable, make_folder
 
 from ._about import ID
+from ._plan import load_in_words, plan_of
 from ._run import Run
 from ._saved import JSON, read_file
 
@@ -30,6 +40,7 @@ class Kept:
         path: Its own folder.
         started: When it began, in UTC; None where it is damaged, as all below.
         scenario: What was driven.
+        load: How, in words.
         exit_code: As of `Run`.
         objectives: How many were met, and how many there were.
         wrong: Why it cannot be read; empty where it can.
@@ -40,6 +51,7 @@ class Kept:
     path: Path
     started: datetime | None = None
     scenario: str = ""
+    load: str = ""
     exit_code: int | None = None
     objectives: tuple[int, int] | None = None
     wrong: str = ""
@@ -81,7 +93,7 @@ class Runs:
     def __iter__(self) -> Iterator[Kept]:
         """Yield what a list tells of each, the newest first; counts are not read."""
         for name in self.ids():
-            yield self._kept(name)
+            yield self.kept(name)
 
     def find(self, name: str | Path = LATEST) -> Path:
         """Return the folder of one run.
@@ -126,19 +138,42 @@ class Runs:
         """Return one run; see `find` for *name* and `Run.open` for what is refused."""
         return Run.open(self.find(name))
 
+    def make(self) -> None:
+        """Make the folder where it is missing, and see that runs can be kept in it.
+
+        Raises:
+            FileAccessError: They cannot.
+        """
+        try:
+            if self.folder.parent.name == FOLDER:
+                make_folder(self.folder.parent)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not is_writable(self.folder):
+                raise PermissionError(EACCES, os.strerror(EACCES))
+        except OSError as error:
+            raise FileAccessError(
+                Fault(
+                    "file-unwritable",
+                    f"no run can be kept in {self.folder}: {error.strerror}",
+                    Origin("", file=str(self.folder)),
+                    fix="keep it elsewhere (--out DIR), or not at all (--no-save)",
+                )
+            ) from error
+
     def save(self, run: Run) -> Path:
         """Keep *run*, and return its own folder; see `Run.save`."""
-        if self.folder.parent.name == FOLDER:
-            make_folder(self.folder.parent)
+        self.make()
         return run.save(self.folder)
 
     def __repr__(self) -> str:
         return f"<Runs: {len(self)} in {self.folder.name}>"
 
-    def _kept(self, name: str) -> Kept:
+    def kept(self, name: str) -> Kept:
+        """Return what a list tells of the run of this name; a damaged one is told as such."""
         path = self.folder / name
         try:
             file = read_file(path)
+            plan = plan_of(file.plan)
         except OneiricError as error:
             return Kept(name, path, wrong=error.faults[0].message)
         met = sum(objective.ok is True for objective in file.objectives)
@@ -146,7 +181,8 @@ class Runs:
             name,
             path,
             file.started,
-            str(file.plan.get("scenario", "")).rpartition(":")[2].rpartition(".")[2],
+            plan.name,
+            load_in_words(plan),
             file.exit_code,
             (met, len(file.objectives)),
             label=file.label,

@@ -4,6 +4,8 @@ All escaping is here. A view is made of blocks (`Table`, `Fields`, `Tree`, `Note
 `Text`); an answer mixes in `Result` and gives `view()` and `as_dict()`.
 """
 
+from ._figure import Figure, Line
+from ._frames import frame_of
 from ._html import safe_link, to_html
 from ._json import MIME, mimebundle, to_json_view
 from ._markdown import to_markdown
@@ -24,6 +26,7 @@ from ._model import (
     capped,
     cell,
 )
+from ._page import to_page
 from ._result import Result
 from ._text import clean, columns, to_text
 
@@ -35,6 +38,8 @@ __all__ = [
     "Code",
     "Column",
     "Fields",
+    "Figure",
+    "Line",
     "Node",
     "Note",
     "Result",
@@ -47,10 +52,12 @@ __all__ = [
     "cell",
     "clean",
     "columns",
+    "frame_of",
     "mimebundle",
     "safe_link",
     "to_html",
     "to_json_view",
     "to_markdown",
+    "to_page",
     "to_text",
 ]

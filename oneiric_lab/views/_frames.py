@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._model import Fields, Table, Tree, cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     from pandas import DataFrame as DataFrame  # noqa: PLC0414 - others name the type by this door
@@ -25,10 +25,9 @@ def to_frame(view: View) -> pd.DataFrame:
         ImportError: pandas is not installed; the message names the extra.
         ValueError: The view holds nothing that has rows.
     """
-    try:
-        import pandas as pd  # noqa: PLC0415 - 250 to 400 ms, paid only by who asks for a frame
-    except ImportError as error:
-        raise ImportError("a frame needs pandas: pip install 'oneiric-lab[notebook]'") from error
+    _need_pandas()
+    import pandas as pd  # noqa: PLC0415 - 250 to 400 ms, paid only by who asks for a frame
+
     tables = [block for block in view.blocks if isinstance(block, Table)]
     if tables:
         table = max(tables, key=lambda block: len(block.rows))
@@ -40,6 +39,25 @@ def to_frame(view: View) -> pd.DataFrame:
         if isinstance(block, Tree):
             return pd.DataFrame(list(_rows(block.roots, "")))
     raise ValueError(f"a {view.kind} view has no rows to put into a frame")
+
+
+def frame_of(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Return *columns*, lists or arrays of one length, as a frame.
+
+    Raises:
+        ImportError: pandas is not installed; the message names the extra.
+    """
+    _need_pandas()
+    import pandas as pd  # noqa: PLC0415 - see to_frame
+
+    return pd.DataFrame(dict(columns))
+
+
+def _need_pandas() -> None:
+    try:
+        import pandas as pd  # noqa: F401, PLC0415 - see to_frame
+    except ImportError as error:
+        raise ImportError("a frame needs pandas: pip install 'oneiric-lab[notebook]'") from error
 
 
 def _value(value: object) -> object:

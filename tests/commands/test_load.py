@@ -31,6 +31,14 @@ class Own(Scenario):
         p = self.p
         return f"{p.names} {p.on} {p.none} {p.many} {p.part}"
 """
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the runs of each test apart."""
+    monkeypatch.chdir(tmp_path)
+
+
 SHORT = ["--duration", "0.3s", "--warmup", "0s"]
 
 
@@ -55,19 +63,17 @@ class TestLoad:
 
     def test_drives_a_scenario(self, tmp_path: Path) -> None:
         """
-        It is driven, judged, told of while it goes, and written as JSON.
+        It is driven, judged, told of while it goes, and kept.
         """
         seen: list[tuple[int, int, str]] = []
-        out = tmp_path / "run.json"
         words = ["swap-under-readers", "--users", "5", "--param", "hold=0.002", *SHORT]
         judged = ["--objective", "read.error_rate == 0", "--objective", "read.rate > 1/s"]
-        found = ask(
-            "run", *words, *judged, "--out", str(out), progress=lambda *now: seen.append(now)
-        )
+        found = ask("run", *words, *judged, progress=lambda *now: seen.append(now))
         assert found.broken == ()
         assert [judged.met for judged in found.judged] == [True, True]
         assert seen[-1] == (1, 1, "")
-        kept = json.loads(out.read_text())
+        assert f"kept in runs/{found.id}" in str(found)
+        kept = json.loads((tmp_path / "runs" / found.id / "run.json").read_text())
         assert kept["plan"]["params"] == {"hold": 0.002}
         assert {row["op"] for row in kept["operations"]} >= {"read", "swap"}
 

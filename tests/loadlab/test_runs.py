@@ -203,5 +203,5 @@ class TestRuns:
         runs = Runs(tmp_path / "runs")
 
         assert runs.ids() == []
-        with pytest.raises(OneiricError, match="cannot make"):
+        with pytest.raises(OneiricError, match="no run can be kept in"):
             runs.save(made())

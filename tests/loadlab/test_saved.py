@@ -155,7 +155,8 @@ class TestSave:
         assert found.path == folder
         assert run.recorded == found.recorded
         assert run.recorded.rows() == found.recorded.rows()
-        assert str(run) == str(found)
+        assert str(run) == str(replace(found, path=None))
+        assert f"kept in {folder}" in found.to_text(width=300)
         assert (found.exit_code, found.is_valid) == (4, True)
         assert found.about.started == run.about.started
         assert found.about.started.tzinfo is UTC

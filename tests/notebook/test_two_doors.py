@@ -36,12 +36,13 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
     "allow": ["allow"],
     "watch": [],  # a stream in one, a job in the other: see their own tests
+    "load": ["load", "load list", "load runs"],
+    "load-test": [],  # a result in one, a job in the other: see tests/commands/test_load.py
     "manifest": [
         "manifest export --winners",
         "manifest validate shop.toml",
         "manifest pack shop.toml --dry-run",
     ],
-    "load": ["load", "load list"],
     "swap": [
         "swap adapter:cache sqlite --layer project",
         "swap adapter:cache memory --dry-run --layer local",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 VERBS: dict[str, str] = {
     "run": "Drive a scenario, and judge it.",
     "list": "List the scenarios that come with us.",
+    "runs": "List the runs that were kept.",
+    "show": "Show a run that was kept.",
+    "export": "Write a run as a page, JUnit XML, Parquet, CSV or JSON.",
 }
 """Verb to its one line of help."""
 

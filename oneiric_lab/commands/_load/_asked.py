@@ -201,4 +201,10 @@ def rates_of(seen: Any) -> str:
     """Return what a snapshot of a run tells in one line."""
     if seen.paused:
         return "paused"
-    return ", ".join(f"{name} {sum(now.rates.values()):,.0f}/s" for name, now in seen.ops.items())
+    told = []
+    bad = 0.0
+    for name, now in seen.ops.items():
+        p99 = "" if now.p99 is None else f" p99 {now.p99 / 1e6:,.3g} ms"
+        told.append(f"{name} {sum(now.rates.values()):,.0f}/s{p99}")
+        bad += sum(rate for status, rate in now.rates.items() if status != "ok")
+    return ", ".join(told) + (f", {bad:,.0f} bad/s" if bad else "")

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from oneiric_lab.commands._root import parts
+from oneiric_lab.commands._types import DirectoryType
+from oneiric_lab.errors import OneiricError
+from oneiric_lab.views import Note, Result, View
 
 from ._asked import ScenarioType, asks, plan_asked, rates_of, values_asked
+from ._kept import runs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric_lab.loadlab import Plan, Run
-    from oneiric_lab.views import Result
+    from oneiric_lab.loadlab import Plan, Run, Runs
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NotKept(Result):
+    """A run that could not be saved: what it measured is told all the same."""
+
+    run: Run
+    why: str
+
+    @property
+    def exit_code(self) -> int:
+        """That of the run, or 2."""
+        return self.run.exit_code or 2
+
+    def as_dict(self) -> dict[str, object]:
+        """Return that of the run, and why it was not kept."""
+        return {**self.run.as_dict(), "not_kept": self.why}
+
+    def view(self) -> View:
+        """Return that of the run, and why it was not kept."""
+        seen = self.run.view()
+        return replace(
+            seen, blocks=(*seen.blocks, Note(f"not kept: {self.why}", "bad")), tone="bad"
+        )
 
 
 @click.command("run")
 @click.argument("scenario", type=ScenarioType())
 @asks
-@click.option("--out", type=click.Path(dir_okay=False), help="Write the run as JSON.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=DirectoryType(),
+    help="Where to keep the run; else .oneiric/runs, or runs where there is no workspace.",
+)
+@click.option("--no-save", is_flag=True, help="Keep nothing.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -29,6 +62,7 @@ def command(
     scenario: str,
     *,
     out: str | None,
+    no_save: bool,
     params: tuple[str, ...],
     workers: int,
     **options: Any,
@@ -37,32 +71,41 @@ def command(
 
     SCENARIO is one of `load list`, FILE.py:CLASS, or MODULE:CLASS.
 
-    Exit 0 passed, 1 an objective is missed, 3 the measurement is invalid, 4 an invariant is
-    broken, 130 it was cancelled.
+    The run is kept in a folder of its own: load runs lists them, load show, load export and
+    load compare read them. Exit 0 passed, 1 an objective is missed, 3 the measurement is
+    invalid, 4 an invariant is broken, 130 it was cancelled.
     """
+    context = parts(ctx)
     plan = plan_asked(scenario, values_asked(scenario, params), **options)
-    return parts(ctx).interaction.work(
-        "load", lambda done, stop: _drive(plan, out, workers, done, stop)
+    runs = None if no_save else runs_in(context, out)
+    if runs is not None:
+        # Told now, and not when all is measured and nothing can be kept.
+        runs.make()
+    return context.interaction.work(
+        "load", lambda done, stop: _drive(plan, runs, workers, done, stop)
     )
 
 
 def _drive(
     plan: Plan,
-    out: str | None,
+    runs: Runs | None,
     workers: int,
     done: Callable[[int, int, str], None],
     stop: Callable[[], bool],
-) -> Run:
-    from oneiric_lab.files import write_atomic  # noqa: PLC0415 - `--help` needs none
-    from oneiric_lab.loadlab import run_apart  # noqa: PLC0415 - see above
+) -> Result:
+    from oneiric_lab.loadlab import run_apart  # noqa: PLC0415 - `--help` needs none
 
     total = max(1, round(plan.length))
 
     def live(seen: Any) -> None:
-        done(min(int(seen.at), total - 1), total, f"s  {rates_of(seen)}")
+        at = min(int(seen.at), total - 1)
+        done(at, total, f"s, {total - at} s left: {rates_of(seen)}")
 
     found = run_apart(plan, live=live, cancelled=stop, workers=workers)
     done(total, total, "")
-    if out is not None:
-        write_atomic(Path(out), (found.to_json(indent=1) + "\n").encode())
-    return found
+    if runs is None:
+        return found
+    try:
+        return replace(found, path=runs.save(found))
+    except OneiricError as error:
+        return NotKept(found, error.faults[0].message)
