@@ -203,6 +203,21 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Reading a manifest",
+        "From the bytes to entries that are all held against the schema, to candidates, and to a "
+        "registry that had the release before. The same entries as above.",
+        {"manifest 10000": "10,000 entries", "manifest 100": "100 entries"},
+        "",
+        (
+            Bound(
+                "read_manifest: gate and every entry validated", 450 * MS, group="manifest 10000"
+            ),
+            Bound("read_manifest: gate and every entry validated", 5 * MS, group="manifest 100"),
+            Bound("candidates_of", 400 * MS, group="manifest 10000"),
+            Bound("enter: candidates and one generation", 600 * MS, group="manifest 10000"),
+        ),
+    ),
+    Section(
         "Driving a load",
         "What the generator takes for an operation that does nothing, its recording included: "
         "fifty users who do not think, and arrivals at an even rate.",

@@ -266,14 +266,15 @@ class _Move:
         said = {name: value for name, value in entry.items() if value is not None}
         self._unknown(said, path, ENTRY_1 | ENTRY_2)
         out = {name: said[name] for name in _SAME if name in said}
-        if said["factory"].startswith(_UPSTREAM):
-            self.tell(
-                "decision",
-                (*path, "factory"),
-                f"{said['factory']} is a factory of the system that wrote this manifest",
-                why="nothing here provides it",
-                fix="name one of your own packages, or take the entry out",
-            )
+        for name in ("factory", "settings_model"):
+            if said.get(name, "").startswith(_UPSTREAM):
+                self.tell(
+                    "decision",
+                    self._old((*path, name)),
+                    f"{said[name]} belongs to the system that wrote this manifest",
+                    why="nothing here provides it",
+                    fix="name one of your own packages, or take the entry out",
+                )
         self._texts(said, out, path)
         self._artifact(said, out, path)
         self._flags(said, out, path)

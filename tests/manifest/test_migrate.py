@@ -206,7 +206,16 @@ class TestMigrate:
     @pytest.mark.parametrize(
         ("facts", "path", "said"),
         [
-            ({"factory": "oneiric.adapters.cache:Redis"}, "factory", "the system that wrote this"),
+            (
+                {"factory": "oneiric.adapters.cache:Redis"},
+                "factory",
+                "the system that wrote this manifest",
+            ),
+            (
+                {"settings_model": "oneiric.cache:Settings"},
+                "settings_model",
+                "the system that wrote",
+            ),
             ({"requires_secrets": True}, "requires_secrets", "schema 3 wants their names"),
             ({"uri": "https://a.example/a"}, "artifact.sha256", "missing value"),
             ({"sha256": "ab" * 32}, "artifact.uri", "missing value"),
