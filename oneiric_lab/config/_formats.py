@@ -1,8 +1,8 @@
 """The one door for reading documents: bytes in, a tree out, or a located fault.
 
 TOML is read in its 1.0 dialect, by `tomllib`, or by toml-rs where it is installed. A
-text reaches toml-rs only when its brackets balance and nest at most 64 deep: version
-0.4.3 ends the process on 5,000 nested inline tables.
+text reaches toml-rs only when its brackets balance and nest at most 64 deep, those in texts
+left out: version 0.4.3 ends the process on 2,000 nested inline tables.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _DEEPEST = 64
 _MOST_LEVELS = 100
 _TOO_DEEP = "the document nests too deep"
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
-_NO_SHAPE = bytes(b for b in range(256) if b not in b"[]{}.\n\r")
+_NO_DOTS = bytes(b for b in range(256) if b not in b".\n\r")
+# Commas and the like keep the quotes of two texts apart.
+_NO_SHAPE = bytes(b for b in range(256) if b not in b"[]{}\"'#\n,=.:")
 _MANY_DOTS = b"." * (_DEEPEST + 1)
 _BOM = b"\xef\xbb\xbf"
 
@@ -108,11 +110,14 @@ class _Source:
     @cached_property
     def may_be_deep(self) -> bool:
         """Whether brackets or dotted keys could nest deep; false alarms are cheap."""
-        shape = self.data.translate(None, _NO_SHAPE)
-        if not nests_shallow(shape):
+        data = self.data
+        if data.count(b"[") + data.count(b"{") > _DEEPEST and not nests_shallow(
+            # In YAML a quote may stand alone in a text.
+            data if self.format == "yaml" else without_texts(data)
+        ):
             return True
         # Only TOML has dotted keys.
-        return self.format == "toml" and _MANY_DOTS in shape.translate(None, b"[]{}")
+        return self.format == "toml" and _MANY_DOTS in data.translate(None, _NO_DOTS)
 
     def text(self) -> str:
         try:
@@ -159,11 +164,35 @@ def _fast_reader() -> Callable[[str], dict[str, Any]] | None:
     return lambda text: toml_rs.loads(text, toml_version="1.0.0")
 
 
+_TEXTS = re.compile(
+    rb'"""(?:[^"]|"(?!""))*"{3,5}'
+    rb"|'''(?:[^']|'(?!''))*'{3,5}"
+    rb'|"[^"\n]*"'
+    rb"|'[^'\n]*'"
+    rb"|#[^\n]*"
+)
+
+
+def without_texts(data: bytes) -> bytes:
+    """Return the brackets of a TOML or JSON document, those in texts and comments left out.
+
+    A closing bracket in a text would hide an opening one that is none, and with it any
+    depth. Takes 180 µs for 2,000 keys.
+    """
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    shape = data.translate(None, _NO_SHAPE)
+    if b'"""' not in data and b"'''" not in data:
+        # Most texts hold nothing of all that, and are two quotes now.
+        shape = shape.replace(b'""', b"").replace(b"''", b"")
+    return _TEXTS.sub(b"", shape)
+
+
 def nests_shallow(data: bytes, limit: int = _DEEPEST) -> bool:
     """Tell whether the brackets of *data* balance and nest at most *limit* deep.
 
-    Brackets inside strings and comments count as well, so a balanced document may be
-    called deep: it is then read by the slower reader. Takes 32 µs for 2,000 keys.
+    A document that does not balance is called deep: it is then read by the slower reader,
+    which says what is wrong. Takes 32 µs for 2,000 keys.
     """
     brackets = data.translate(None, _NOT_BRACKETS)
     for _ in range(limit):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oneiric_lab.config._formats import Reader, nests_shallow, parse
+from oneiric_lab.config._formats import Reader, nests_shallow, parse, without_texts
 from oneiric_lab.config._positions import toml_positions
 from oneiric_lab.errors import Fault, ParseError
 
@@ -166,6 +166,35 @@ class TestToml:
         assert nests_shallow(b"[" * 64 + b"]" * 64)
         assert not nests_shallow(b"[" * 66 + b"]" * 66)
         assert not nests_shallow(b'a = "["')
+
+    @pytest.mark.parametrize("format", ["toml", "json"])
+    @pytest.mark.parametrize("quote", ['"', "'", '"""', "'''"])
+    def test_brackets_in_texts_hide_no_depth(self, format: str, quote: str) -> None:
+        """What closes in a text only does not end what stands open, whatever the quotes."""
+        if format == "json":
+            quote = '"'
+        for closer, opener in (("]", "["), ("}", "{"), ('\\\\" ]', "["), ("# ]", "[")):
+            if "\\" in closer and quote.startswith("'"):
+                continue
+            inside = f"[{quote}{closer}{quote},"
+            deep = inside * 5000 + "0" + f",{quote}{opener}{quote}]" * 5000
+            data = f'{{"a": {deep}}}' if format == "json" else f"a = {deep}"
+
+            with pytest.raises(ParseError):
+                parse(data.encode(), format=format, name="x", layer="x")  # type: ignore[arg-type]  # one of two
+
+    @settings(max_examples=200, deadline=None)
+    @given(trees)
+    def test_the_brackets_that_are_left_are_those_of_tables(self, tree: dict[str, Any]) -> None:
+        """Texts, keys and comments of a document leave none behind."""
+        import tomlkit
+
+        values = tomlkit.dumps({"a": [tree]}).encode()
+        bare = without_texts(values).translate(None, b".,=:\n#")
+
+        assert bare.count(b"[") == bare.count(b"]")
+        assert bare.count(b"{") == bare.count(b"}")
+        assert not bare.strip(b"[]{}")
 
     def test_a_bracket_in_a_string_still_reads(self) -> None:
         """Where the guard says no, the other reader answers."""
