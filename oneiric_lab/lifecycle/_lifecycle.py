@@ -12,7 +12,7 @@ import anyio
 from oneiric_lab.errors import Fault, UsageError
 
 from ._handle import LeaseHandle
-from ._lease import AskingThreadLease, Lease, ThreadLease
+from ._lease import AskingThreadLease, Lease, thread_lease
 from ._limits import Limits
 from ._slot import Slot, StepError, Wish
 
@@ -136,7 +136,7 @@ class Lifecycle:
             return found
         slot = self.slot(domain, key)
         if found is not None and need is None:
-            return ThreadLease(slot)
+            return thread_lease(slot)
         return AskingThreadLease(slot, _names(need))
 
     def handle(self, domain: str, key: str, need: str | Iterable[str] | None = None) -> LeaseHandle:
