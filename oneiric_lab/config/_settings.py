@@ -114,13 +114,25 @@ class Logging(_Table):
 
 
 class Lifecycle(_Table):
-    """Time limits of components, in seconds; 0 means none."""
+    """How components run; times are in seconds, 0 means none."""
 
     activation_timeout: _Seconds = 30
     health_timeout: _Seconds = 5
     cleanup_timeout: _Seconds = 10
     hook_timeout: _Seconds = 5
     drain_timeout: _Seconds = 30
+    drain_policy: Literal["wait", "force", "refuse"] = "wait"
+    """At the limit of a drain: wait on, close under the lease, or refuse further swaps."""
+    max_draining: Annotated[int, Field(ge=1)] = 16
+    """Most old incarnations of a component that drain at a time; a swap beyond is refused."""
+    health_interval: _Seconds = 10
+    """Between two looks at the health of what is in force, in a process that watches."""
+    health_fall: Annotated[int, Field(ge=1)] = 3
+    """Bad answers in a row that make a component unhealthy."""
+    health_rise: Annotated[int, Field(ge=1)] = 2
+    """Good answers in a row that make it healthy again."""
+    trace_leases: bool = False
+    """Whether `status` tells where leases were taken; each then costs ten times as much."""
     shield_tasks: bool = True
 
 

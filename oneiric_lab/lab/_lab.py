@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -65,7 +66,14 @@ if TYPE_CHECKING:
     from oneiric_lab.lifecycle import Lifecycle, SwapReport
     from oneiric_lab.lifecycle import Status as ComponentStatus
     from oneiric_lab.plugins import ProbeResult
-    from oneiric_lab.registry import Explanation, Handle, Listing, Rules, WhyNot
+    from oneiric_lab.registry import (
+        Explanation,
+        Generation,
+        Handle,
+        Listing,
+        Rules,
+        WhyNot,
+    )
     from oneiric_lab.store import DesiredState
 
     from ._running import Running
@@ -242,6 +250,8 @@ class Lab(Generic[T]):
         self.snapshot = snapshot
         self.settings = snapshot.settings
         self.config = snapshot.config
+        if self._running is not None:
+            self._running.configured()
 
     # --- values -------------------------------------------------------------------------
 
@@ -334,19 +344,40 @@ class Lab(Generic[T]):
             self.snapshot, changes, layer=layer, unset=unset, name=name, source=source
         )
         if proposal.next is None:
-            return Plan(proposal, None, (), proposal.problems, self._apply)
+            return Plan(proposal, None, (), proposal.problems, self._apply, self._aapply)
         generation = self.registry.preview(rules=self._rules(proposal.next))
         components = tuple(self.registry.current.diff(generation).changes)
         known = {(p.code, p.message) for p in self.registry.current.problems()}
         fresh = [p for p in generation.problems() if (p.code, p.message) not in known]
-        return Plan(proposal, generation, components, (*proposal.problems, *fresh), self._apply)
+        problems = (*proposal.problems, *fresh)
+        return Plan(proposal, generation, components, problems, self._apply, self._aapply)
 
     def _rules(self, snapshot: Snapshot) -> Rules:
         return replace(rules_of(snapshot), quarantined=self.registry.current.rules.quarantined)
 
-    def _apply(self, plan: Plan, verb: str = "apply") -> Applied:
+    def _apply(self, plan: Plan) -> Applied:
+        run = self._running
+        if run is None or not run.moving(self._next(plan)[1]):
+            return self._publish_plan(plan)
+        if run.life.owns_thread():
+            applied = self._publish_plan(plan)
+            return replace(applied, behind=tuple(run.moving(self.registry.current)))
+        found: Applied = run.call(self._aapply(plan), lambda: False)
+        return found
+
+    async def _aapply(self, plan: Plan) -> Applied:
+        after, generation = self._next(plan)
+        publish = partial(self._publish_plan, plan)
+        return await self._run().apply(after, generation, publish)
+
+    def _next(self, plan: Plan) -> tuple[Snapshot, Generation]:
+        """Return what a plan leads to from where things stand now."""
+        after = plan.proposal.next or self.snapshot
+        return after, self.registry.preview(rules=self._rules(after))
+
+    def _publish_plan(self, plan: Plan) -> Applied:
         proposal = plan.proposal
-        entry = write(self.store, self.root, proposal, verb) if proposal.files else None
+        entry = write(self.store, self.root, proposal, "apply") if proposal.files else None
         after = proposal.next
         if proposal.files and after is not None:
             # What is in force is what the files say now, read from them.
@@ -355,7 +386,7 @@ class Lab(Generic[T]):
             self._publish(after)
             self.registry.configure(self._rules(after))
         return Applied(
-            verb,
+            "apply",
             entry,
             tuple(v.as_dict() for v in proposal.values),
             plan.components,
@@ -469,7 +500,8 @@ class Lab(Generic[T]):
             InvalidConfigError: They have problems; nothing was changed.
         """
         before, rules = self.snapshot, self.registry.current.rules
-        self.plan(changes, name="override").apply()
+        # For a block: what runs is not swapped for it.
+        replace(self.plan(changes, name="override"), _apply=self._publish_plan).apply()
         try:
             yield self
         finally:
@@ -556,8 +588,8 @@ class Lab(Generic[T]):
     def lifecycle(self) -> Lifecycle:
         """What runs of this workspace in this process; made when it is asked for first.
 
-        Its time limits are those that `[lifecycle]` said then; a candidate's settings are
-        those in force when it is built. Leaving `with Lab.open(...)` closes nothing of it:
+        Its limits are those that `[lifecycle]` says; a candidate's settings are those in force
+        when it is built. Leaving `with Lab.open(...)` closes nothing of it:
         the loop that uses it does, by `aclose` or `async with lab.running()`.
         """
         return self._run().life

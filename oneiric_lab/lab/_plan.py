@@ -12,10 +12,12 @@ from oneiric_lab.views import Cell, Code, Note, Result, Table, View
 from ._words import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from oneiric_lab.config import Proposal, ValueChange
     from oneiric_lab.errors import Fault
+    from oneiric_lab.lifecycle import SwapReport
     from oneiric_lab.registry import Generation
     from oneiric_lab.views import Block
 
@@ -36,6 +38,7 @@ class Plan(Result):
     components: tuple[dict[str, object], ...]
     problems: tuple[Fault, ...]
     _apply: Callable[[Plan], Applied]
+    _aapply: Callable[[Plan], Coroutine[Any, Any, Applied]]
 
     @property
     def ok(self) -> bool:
@@ -52,13 +55,35 @@ class Plan(Result):
     def apply(self) -> Applied:
         """Make it so: all of it or nothing.
 
+        Where another thread's loop runs components that it changes, that loop swaps them, as
+        `aapply` does. Called on that loop itself it changes the values only: what is in force
+        follows at the next `lab.reconcile`, which `lab.watch` does each half second.
+
         Raises:
             InvalidConfigError: It has problems; nothing was changed.
             FileAccessError: A file changed since the plan was made, or cannot be written.
+            ActivationError: A component could not be swapped; nothing was changed.
         """
+        self._refuse_problems()
+        return self._apply(self)
+
+    async def aapply(self) -> Applied:
+        """Make it so, and swap the components that run here: all of it or nothing.
+
+        In the order in which they require each other, all are built and healthy before the
+        values change; then the values do, and the first one moves.
+
+        Raises:
+            InvalidConfigError: It has problems; nothing was changed.
+            FileAccessError: A file changed since the plan was made, or cannot be written.
+            ActivationError: A component could not be swapped; nothing was changed.
+        """
+        self._refuse_problems()
+        return await self._aapply(self)
+
+    def _refuse_problems(self) -> None:
         if not self.ok:
             raise InvalidConfigError([p for p in self.problems if p.severity == "error"])
-        return self._apply(self)
 
     def as_dict(self) -> dict[str, object]:
         """Return the stable shape of `plan --json`."""
@@ -140,7 +165,18 @@ def _diff(before: bytes | None, after: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Applied(Result):
-    """What was done, and the number under which history keeps it."""
+    """What was done.
+
+    Attributes:
+        verb: `apply` or `undo`.
+        entry: The number under which the history keeps it, None for the session.
+        values: Effective values that changed.
+        components: Components whose provider changed.
+        files: Those that were written.
+        layer: Where.
+        swaps: What became of the components that run in this process.
+        behind: Components of which another provider is in force here still.
+    """
 
     verb: str
     entry: int | None
@@ -148,6 +184,8 @@ class Applied(Result):
     components: tuple[dict[str, object], ...]
     files: tuple[str, ...]
     layer: str
+    swaps: tuple[SwapReport, ...] = ()
+    behind: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -158,6 +196,8 @@ class Applied(Result):
             "components": list(self.components),
             "files": list(self.files),
             "layer": self.layer,
+            "swaps": [report.as_dict() for report in self.swaps],
+            "behind": list(self.behind),
         }
 
     def view(self) -> View:
@@ -175,6 +215,13 @@ class Applied(Result):
             blocks.append(Table(("component", "was", "is"), more))
         if self.files:
             blocks.append(Note(f"wrote {', '.join(self.files)}; take it back with: undo", "ok"))
+        blocks += [
+            Note(f"{r.target}: {r.provider} is in force, incarnation {r.incarnation}", "ok")
+            for r in self.swaps
+        ]
+        if self.behind:
+            told = f"not swapped yet: {', '.join(self.behind)}"
+            blocks.append(Note(f"{told}; lab.watch() does, or: await lab.reconcile()", "warn"))
         return View(
             "applied",
             f"{self.verb}: {count(len(self.values), 'value')} changed",

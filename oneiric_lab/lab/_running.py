@@ -7,12 +7,13 @@ the selection back where it fails. Who watches acts on what others say, too.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 import time
 import uuid
 from concurrent.futures import CancelledError
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,19 +21,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 from anyio import to_thread
 
-from oneiric_lab.errors import Fault, JobCancelledError, NoCandidateError, StoreError, UsageError
+from oneiric_lab.errors import (
+    ActivationError,
+    Fault,
+    JobCancelledError,
+    NoCandidateError,
+    StoreError,
+    UsageError,
+)
 from oneiric_lab.lifecycle import Lifecycle, Limits, SwapReport
 from oneiric_lab.registry import TABLES
 from oneiric_lab.store import Journal, ProcessState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from oneiric_lab.config import Settings, Snapshot
-    from oneiric_lab.registry import Candidate, Registry
+    from oneiric_lab.registry import Candidate, Generation, Registry
     from oneiric_lab.store import Desired, DesiredState, Store
 
-    from ._plan import Plan
+    from ._plan import Applied, Plan
     from ._standing import Wished
 
 EVERY = 0.5
@@ -74,9 +82,13 @@ def settings_of(settings: Settings, candidate: Candidate) -> dict[str, Any]:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return the time limits that `[lifecycle]` says."""
+    """Return the limits that `[lifecycle]` says."""
     said = settings.lifecycle
     return Limits(
+        draining=said.max_draining,
+        policy=said.drain_policy,
+        fall=said.health_fall,
+        rise=said.health_rise,
         build=said.activation_timeout,
         health=said.health_timeout,
         hook=said.hook_timeout,
@@ -92,7 +104,7 @@ class Running:
         lab: The lab.
 
     Attributes:
-        life: Its lifecycle; its limits are those of the settings when it was made.
+        life: Its lifecycle; its limits are those of the settings in force.
         journal: What was done and is not written down yet.
     """
 
@@ -104,16 +116,31 @@ class Running:
             settings=lambda candidate: settings_of(lab.settings, candidate),
             limits=limits_of(lab.settings),
             tell=self.journal.add,
+            trace=lab.settings.lifecycle.trace_leases,
         )
         self._id, self._started = uuid.uuid4().hex, time.time()
+        self._look_at = -math.inf
+        self._now = time.monotonic
         self._locks: dict[str, anyio.Lock] = {}
         # The number of the last wish that was acted on, and what was tried in vain.
         self._acted: dict[str, int] = {}
         self._refused: dict[str, tuple[Candidate, dict[str, Any]]] = {}
 
+    def configured(self) -> None:
+        """Take the limits of the settings in force."""
+        said = self.lab.settings
+        self.life.limits = limits_of(said)
+        if self.life.trace != said.lifecycle.trace_leases:
+            self.life.set_trace(said.lifecycle.trace_leases)
+
     def process(self) -> ProcessState:
         """Return what is so in this process."""
-        state = {"components": [status.as_dict() for status in self.life.statuses()]}
+        winners = self.lab.registry.current.winners()
+        rows = [status.as_dict() for status in self.life.statuses()]
+        for row in rows:
+            winner = winners.get(str(row["target"]))
+            row["chosen"] = None if winner is None else winner.provider
+        state = {"components": rows}
         return ProcessState(self._id, os.getpid(), socket.gethostname(), self._started, state)
 
     # --- what somebody asks for here ----------------------------------------------------
@@ -152,6 +179,60 @@ class Running:
             await self._kept(partial(who, verb, "session", summary))
         await self._kept(self.journal.flush)
         return report
+
+    def moving(self, generation: Generation) -> dict[str, Candidate]:
+        """Return whom *generation* chooses for each component that runs here as another one.
+
+        What a program pinned stays, and so does what nobody would provide.
+        """
+        out: dict[str, Candidate] = {}
+        if self.life.known_loop() is None or self.life.is_closed:
+            return out
+        for status in self.life.statuses():
+            slot = self.life.slot_of(status.target)
+            winner = generation.winner(slot.domain, slot.key)
+            if winner is None or slot.active is None or slot.pin is not None:
+                continue
+            if not slot.is_so(winner):
+                out[status.target] = winner
+        return out
+
+    async def apply(
+        self, after: Snapshot, generation: Generation, publish: Callable[[], Applied]
+    ) -> Applied:
+        """Publish what leads to *after*, and swap what runs here to *generation*, or neither.
+
+        Raises:
+            ActivationError: One could not be swapped; nothing was published.
+        """
+        async with AsyncExitStack() as locks:
+            for target in sorted(self.moving(generation)):
+                await locks.enter_async_context(self._lock(target))
+            moving = self.moving(generation)  # while this waited, somebody may have swapped
+            if not moving:
+                return await to_thread.run_sync(publish)
+            done: list[Applied] = []
+
+            async def commit() -> None:
+                done.append(await to_thread.run_sync(publish))
+
+            settings = partial(settings_of, after.settings)
+            reports = await self.life.swap_to(moving, settings=settings, commit=commit)
+        await self._kept(self.journal.flush)
+        if not done:
+            raise ActivationError(
+                [
+                    Fault(
+                        "activation-failed",
+                        f"{r.target} could not be swapped: {r.stage}: {r.why}",
+                        so="nothing was changed, here or in a file",
+                        fix=f"mend it, or choose another provider: explain {r.target}",
+                    )
+                    for r in reports
+                    if r.stage != "group"
+                ]
+            )
+        return replace(done[0], swaps=reports)
 
     async def rollback(self, target: str) -> SwapReport:
         """Choose whom the last swap replaced."""
@@ -234,30 +315,47 @@ class Running:
     async def follow(self) -> list[SwapReport]:
         """Swap what is active to whom the configuration chooses.
 
-        What failed is tried again when another one is chosen, or its settings change.
+        Those that require one another move together or not at all. What failed is tried again
+        when another one is chosen, or its settings change.
         """
         reports: list[SwapReport] = []
-        if self.life.known_loop() is None:
-            return reports  # nothing runs, or its loop ended
+        moving = self.moving(self.lab.registry.current)
+        async with anyio.create_task_group() as tasks:
+            for group in _together(moving):
+                if any(self._refused.get(t) != self._trial(moving[t]) for t in group):
+                    tasks.start_soon(self._follow, group, reports)
+        return sorted(reports, key=lambda r: r.target)
+
+    async def _follow(self, group: list[str], reports: list[SwapReport]) -> None:
+        async with AsyncExitStack() as locks:
+            for target in group:
+                await locks.enter_async_context(self._lock(target))
+            # While this waited, somebody may have swapped or chosen.
+            now = self.moving(self.lab.registry.current)
+            moving = {target: now[target] for target in group if target in now}
+            if not moving:
+                return
+            trials = {target: self._trial(candidate) for target, candidate in moving.items()}
+            for report in await self.life.swap_to(moving):
+                self._refused.pop(report.target, None)
+                if not report.ok:
+                    self._refused[report.target] = trials[report.target]
+                reports.append(report)
+
+    def _trial(self, candidate: Candidate) -> tuple[Candidate, dict[str, Any]]:
+        return candidate, settings_of(self.lab.settings, candidate)
+
+    async def look(self) -> None:
+        """Ask for the health of what is in force, where the settings say how often."""
+        interval = self.lab.settings.lifecycle.health_interval
+        if not interval or self._now() < self._look_at:
+            return
+        self._look_at = self._now() + interval
         async with anyio.create_task_group() as tasks:
             for status in self.life.statuses():
                 if status.incarnation and not self.life.is_closed:
-                    tasks.start_soon(self._follow, status.target, reports)
-        return sorted(reports, key=lambda r: r.target)
-
-    async def _follow(self, target: str, reports: list[SwapReport]) -> None:
-        async with self._lock(target):
-            slot, winner = self.life.slot_of(target), self._winner(target)
-            if winner is None or slot.active is None or slot.pin is not None:
-                return
-            tried = winner, settings_of(self.lab.settings, winner)
-            if slot.active.candidate is winner or self._refused.get(target) == tried:
-                return
-            report = await self.life.swap(slot.domain, slot.key)
-            self._refused.pop(target, None)
-            if not report.ok:
-                self._refused[target] = tried
-            reports.append(report)
+                    domain, _, key = status.target.partition(":")
+                    tasks.start_soon(self.life.check, domain, key)
 
     async def publish(self) -> None:
         """Write down what is so here, and what was done."""
@@ -267,7 +365,7 @@ class Running:
     async def serve(self, every: float = EVERY) -> None:
         """Follow what is wanted and publish what is so, until cancelled; then leave.
 
-        Each of the three goes on by itself: a swap that takes long holds up neither a pause
+        Each of the four goes on by itself: a swap that takes long holds up neither a pause
         nor the beat.
 
         Args:
@@ -275,7 +373,7 @@ class Running:
         """
         try:
             async with anyio.create_task_group() as tasks:
-                for do in (self.obey, self.follow, self.publish):
+                for do in (self.obey, self.follow, self.look, self.publish):
                     tasks.start_soon(self._repeat, do, every)
         finally:
             with anyio.CancelScope(shield=True):
@@ -371,6 +469,18 @@ class Running:
         known = {fault.code for fault in self.lab.problems}
         fresh = [replace(f, severity="warning") for f in error.faults if f.code not in known]
         self.lab.problems = (*self.lab.problems, *fresh)
+
+
+def _together(moving: Mapping[str, Candidate]) -> list[list[str]]:
+    """Return the targets in groups of those that require one another, each sorted."""
+    group = {target: {target} for target in moving}
+    for target, candidate in moving.items():
+        for required in candidate.requires:
+            if required in group and group[required] is not group[target]:
+                group[target] |= group[required]
+                for member in group[required]:
+                    group[member] = group[target]
+    return sorted({id(found): sorted(found) for found in group.values()}.values())
 
 
 @asynccontextmanager

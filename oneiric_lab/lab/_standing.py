@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.registry import Candidate
     from oneiric_lab.store import Activity, Desired, DesiredState, ProcessState
-    from oneiric_lab.views import Block
+    from oneiric_lab.views import Block, Tone
 
 ALIVE = 3.0
 """Seconds since its last beat for which a process counts as listening."""
@@ -103,8 +103,8 @@ class Standing(Result):
 
     @property
     def exit_code(self) -> int:
-        """1 where a process differs from what is wanted."""
-        return 0 if all(_agrees(p, w, a) for _, p, w, said in self.rows for a in said) else 1
+        """1 where a process differs from what is wanted, or is not well."""
+        return 0 if all(_is(p, w, a).well for _, p, w, said in self.rows for a in said) else 1
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -120,7 +120,12 @@ class Standing(Result):
                         "at": None if wish is None else wish.at,
                     },
                     "actual": [
-                        {**actual, "agrees": _agrees(provider, wish, actual)} for actual in said
+                        {
+                            **actual,
+                            "agrees": _agrees(actual.get("chosen", provider), wish, actual),
+                            "is": _is(provider, wish, actual).word,
+                        }
+                        for actual in said
                     ],
                 }
                 for target, provider, wish, said in self.rows
@@ -132,9 +137,10 @@ class Standing(Result):
         }
 
     def view(self) -> View:
-        """Return a row for each component and process."""
+        """Return a row for each component and process, and what is to be said of some."""
         rows: list[tuple[CellValue, ...]] = []
-        notes: list[Block] = []
+        notes: list[Note] = []
+        ill = 0
         for target, provider, wish, said in self.rows:
             wanted = "running" if wish is None else wish.state
             if wish is not None and wish.state != "running":
@@ -143,31 +149,87 @@ class Standing(Result):
             if not said:
                 rows.append((*head, "-", "", "", ""))
             for actual in said:
-                agrees = _agrees(provider, wish, actual)
+                how = _is(provider, wish, actual)
+                ill += not how.well
                 rows.append(
                     (
                         *head,
-                        Cell(str(actual["state"]), "ok" if agrees else "warn"),
-                        f"{actual['provider'] or '-'} {actual['incarnation'] or ''}".strip(),
+                        Cell(how.word, how.tone),
+                        _in_force(actual),
                         actual["leases"],
                         f"{actual['pid']} {actual['host']}",
                     )
                 )
                 head = ("", "", "")
-                if actual["last_error"]:
-                    notes.append(Note(f"{target}: {actual['last_error']}", "bad"))
+                where = f" (process {actual['pid']})" if len(said) > 1 else ""
+                notes += [Note(f"{target}{where}: {text}", tone) for tone, text in how.notes]
         heads = ("component", "provider", "wanted", "is", "in force", "leases", "process")
+        notes.sort(key=lambda note: ("bad", "warn").index(note.tone) if note.tone in _FIRST else 2)
         if not self.listening:
             notes.append(Note(SILENT, "info"))
         if self.store is not None:
             notes.append(Note(f"wishes are kept in {self.store}: doctor says why", "info"))
+        facts = [f"{_processes(len(self.listening))} listening"]
+        if ill:
+            facts.insert(0, f"{ill} not as wanted")
         return View(
             "standing",
             f"status: {count(len(self.rows), 'component')}",
             (Table(heads, tuple(rows)), *notes),
-            facts=(f"{_processes(len(self.listening))} listening",),
-            tone="warn" if self.exit_code else "plain",
+            facts=tuple(facts),
+            tone="warn" if ill else "plain",
         )
+
+
+_FIRST = {"bad", "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a component is in one process, in a word, and what is to be said of it."""
+
+    word: str
+    tone: Tone
+    well: bool
+    notes: list[tuple[Tone, str]]
+
+
+def _is(provider: str | None, wish: Desired | None, actual: Mapping[str, Any]) -> _How:
+    """Return how a component is in a process; the worst that is so gives the word."""
+    # A process may have chosen another one in its session.
+    chosen = actual.get("chosen", provider)
+    agrees = _agrees(chosen, wish, actual)
+    healthy, degraded = bool(actual.get("healthy", True)), actual.get("degraded") or ()
+    stalled = [old for old in actual["draining"] if old["state"] == "stalled"]
+    error = actual["last_error"]
+    failed = bool(error) and not agrees and actual["state"] == "active"
+    notes: list[tuple[Tone, str]] = []
+    word = str(actual["state"])
+    tone: Tone = "ok" if agrees else "warn"
+    if actual["draining"] and word == "drained":
+        word = "draining"
+    if chosen != provider:
+        notes.append(("info", f"{chosen or 'nobody'} is chosen by this process itself"))
+    if degraded:
+        word, tone = "degraded", "warn"
+        notes += [("warn", f"degraded: {text}") for text in degraded]
+    if stalled or failed or not healthy:
+        word = "unhealthy" if not healthy else "stalled" if stalled else "failed"
+        tone = "bad"
+    for old in stalled:
+        held = ", ".join(old["held_at"])
+        told = f"incarnation {old['incarnation']} is stalled: {count(old['leases'], 'lease')} held"
+        notes.append(("bad", told + (f", taken at {held}" if held else "")))
+    if error and "is stalled:" not in error:
+        is_now = failed or not healthy
+        notes.append(("bad", error) if is_now else ("info", f"last error: {error}"))
+    return _How(word, tone, agrees and healthy and not stalled, notes)
+
+
+def _in_force(actual: Mapping[str, Any]) -> str:
+    text = f"{actual['provider'] or '-'} {actual['incarnation'] or ''}".strip()
+    drains = len(actual["draining"])
+    return f"{text}, {drains} old" if drains else text
 
 
 def standing(

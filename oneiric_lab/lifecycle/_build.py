@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.registry import load_factory
+from anyio import CancelScope
+
+from oneiric_lab.registry import load_factory, load_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,19 +26,21 @@ class BuildError(Exception):
     """A factory that gave nothing that can be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Built:
-    """An instance and its two ends; each gives an awaitable where there is something to await.
+    """An instance and its ends; each gives an awaitable where there is something to await.
 
     Attributes:
         instance: What the component is.
         close: Ends one that was in force.
         abort: Ends one that never was: it must not write down what it never did.
+        health: Tells whether it is well; None where nobody can.
     """
 
     instance: Any
     close: End
     abort: End
+    health: End | None = None
 
 
 def arguments(
@@ -48,14 +53,7 @@ def arguments(
     """
     if not _takes_settings(factory):
         return {}
-    model = candidate.settings_model
-    if isinstance(model, str):
-        from importlib import import_module  # noqa: PLC0415 - at activation only
-
-        module, _, attribute = model.partition(":")
-        model = import_module(module)
-        for part in attribute.split("."):
-            model = getattr(model, part)
+    model = load_named(candidate, candidate.settings_model, "settings model")
     if model is not None:
         return {"settings": model.model_validate(dict(given))}
     return {"settings": dict(given)} if given else {}
@@ -75,29 +73,48 @@ async def build(candidate: Candidate, given: Mapping[str, Any]) -> Built:
     """Return the instance of *candidate*.
 
     A factory may be a function, a class, a coroutine function, a generator or an async
-    generator (what stands behind its `yield` is the cleanup), or one that blocks and is
-    declared so: it runs in a worker thread, and what it gives after it was abandoned is
-    closed there.
+    generator (what stands behind its `yield` is the cleanup). One that blocks and is declared
+    so runs in a worker thread, and so do its end and its health check; what it gives after it
+    was abandoned is ended there.
 
     Raises:
         Exception: Whatever the factory raised.
     """
     factory = load_factory(candidate)
     extra = arguments(candidate, factory, given)
-    made: Any
-    if candidate.blocking:
-        made = await _in_thread(lambda: factory(**extra))
-        if made is None:
-            raise BuildError("the factory returned nothing")
-        close = _end_of(made)
-        return Built(made, _threaded(close), _threaded(getattr(made, "abort", None) or close))
-    made = factory(**extra)
-    if inspect.isgenerator(made):
-        return _of_generator(made)
+    check = load_named(candidate, candidate.health, "health check")
+    if candidate.blocking and not _is_async(factory):
+        built = _checked(await _in_thread(lambda: _sync(factory(**extra))), check)
+        return Built(
+            built.instance,
+            _threaded(built.close),
+            _threaded(built.abort),
+            None if built.health is None else _threaded(built.health),
+        )
+    made: Any = factory(**extra)
     if inspect.isasyncgen(made):
-        return await _of_async_generator(made)
+        return _checked(await _of_async_generator(made), check)
     if inspect.isawaitable(made):
         made = await made
+    return _checked(_sync(made), check)
+
+
+def _checked(built: Built, check: Callable[[Any], Any] | None) -> Built:
+    """Return *built* with the candidate's health check, or the instance's own."""
+    if check is not None:
+        built.health = partial(check, built.instance)
+    else:
+        built.health = getattr(built.instance, "health", None)
+    return built
+
+
+def _is_async(factory: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(factory) or inspect.isasyncgenfunction(factory)
+
+
+def _sync(made: Any) -> Built:
+    if inspect.isgenerator(made):
+        return _of_generator(made)
     if made is None:
         raise BuildError("the factory returned nothing")
     close = _end_of(made)
@@ -108,15 +125,16 @@ def _end_of(instance: Any) -> End:
     return getattr(instance, "aclose", None) or getattr(instance, "close", None) or _nothing
 
 
-def _threaded(end: End) -> End:
-    """Return *end* as what runs in a worker thread: what blocks to begin blocks to end."""
-    if inspect.iscoroutinefunction(end):
-        return end
+def _threaded(call: End) -> End:
+    """Return *call* as what runs in a worker thread: what blocks to begin blocks later on."""
+    if inspect.iscoroutinefunction(call):
+        return call
 
-    async def run() -> None:
+    async def run() -> Any:
         from anyio import to_thread  # noqa: PLC0415 - few factories block
 
-        await to_thread.run_sync(end)
+        # Abandoned at its time limit, which no thread can be made to keep.
+        return await to_thread.run_sync(call, abandon_on_cancel=True)
 
     return run
 
@@ -159,38 +177,37 @@ async def _of_async_generator(made: Any) -> Built:
     return Built(instance, close, made.aclose)
 
 
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    from anyio import CancelScope, to_thread  # noqa: PLC0415 - few factories block
+async def _in_thread(call: Callable[[], Built]) -> Built:
+    from anyio import to_thread  # noqa: PLC0415 - few factories block
 
-    lock, abandoned = Lock(), False
-    left: list[Any] = []
+    lock, abandoned, done = Lock(), False, list[Built]()
 
-    def run() -> Any:
-        made = call()
+    def run() -> Built:
+        built = call()
         with lock:
+            done.append(built)
             if not abandoned:
-                left.append(made)
-                return made
+                return built
         # Nobody waits for it any more: who made it ends it.
-        _give_up(made)
-        return None
+        _end_here(built)
+        return built
 
     try:
         return await to_thread.run_sync(run, abandon_on_cancel=True)
     except BaseException:
         with lock:
             abandoned = True
-        for made in left:
-            # It was made, and its taker was cancelled before it could take it.
+            late = list(done)
+        for built in late:
+            # It was made, and its maker went on: this waiter was cancelled as it came.
             with CancelScope(shield=True):
-                await to_thread.run_sync(_give_up, made)
+                await to_thread.run_sync(_end_here, built)
         raise
 
 
-def _give_up(made: Any) -> None:
-    """End, in a worker thread, what nobody will ever take."""
-    end = getattr(made, "abort", None) or getattr(made, "close", None)
-    if end is not None:
-        # Its swap was given up already, and tells why.
-        with suppress(Exception):
-            end()
+def _end_here(built: Built) -> None:
+    """End in this thread what nobody will have; what goes wrong has nobody to be told."""
+    with suppress(Exception):
+        value = built.abort()
+        if inspect.iscoroutine(value):
+            asyncio.run(value)

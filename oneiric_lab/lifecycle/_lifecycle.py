@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,10 +10,11 @@ import anyio
 
 from oneiric_lab.errors import Fault, UsageError
 
+from ._group import nothing, swap_all
 from ._handle import LeaseHandle
 from ._lease import AskingThreadLease, Lease, thread_lease
 from ._limits import Limits
-from ._slot import Slot, StepError, Wish
+from ._slot import Slot, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -202,63 +202,30 @@ class Lifecycle:
             none moves and the others are refused.
         """
         self.bind()
-        slots = {target: self.slot_of(target) for target in sorted(providers)}
         wishes = {t: Wish(p, frozenset(), force) for t, p in providers.items()}
-        async with AsyncExitStack() as locks:
-            for slot in slots.values():
-                await locks.enter_async_context(slot.lock)
-            return await self._swap_all(slots, wishes)
+        return await swap_all(self, wishes)
 
-    async def _swap_all(
-        self, slots: dict[str, Slot], wishes: dict[str, Wish]
+    async def swap_to(
+        self,
+        candidates: Mapping[str, Candidate],
+        *,
+        settings: Callable[[Candidate], Mapping[str, Any]] | None = None,
+        commit: Callable[[], Awaitable[object] | None] | None = None,
     ) -> tuple[SwapReport, ...]:
-        ready: dict[str, Incarnation] = {}
-        same: set[str] = set()
-        moved = False
-        try:
-            chosen: dict[str, Candidate] = {}
-            for target, slot in slots.items():
-                chosen[target] = _step(slot, wishes[target])
-            order = _in_order(chosen)
-            for target in order:
-                if slots[target].is_so(chosen[target], wishes[target]):
-                    same.add(target)
-                    continue
-                try:
-                    ready[target] = await slots[target].prepare(
-                        chosen[target], skip=frozenset(slots)
-                    )
-                except StepError as error:
-                    raise _GroupError(target, error) from error
-            moved = True
-            reports = [
-                slots[t].report(wishes[t], "coalesced")
-                if t in same
-                else slots[t].commit(ready[t], wishes[t])
-                for t in order
-            ]
-        except _GroupError as error:
-            return tuple(
-                slot.failed(
-                    wishes[target],
-                    error.step
-                    if target == error.target
-                    else StepError("group", f"{error.target} failed", refused=True),
-                )
-                for target, slot in slots.items()
-            )
-        finally:
-            if not moved:
-                for target in reversed(ready):
-                    await slots[target].abort(ready[target])
-        return tuple(
-            [
-                report
-                if report.outcome == "coalesced"
-                else await slots[report.target].after(report)
-                for report in reports
-            ]
-        )
+        """Swap several components together to what a plan chose, as `swap_group` does.
+
+        Args:
+            candidates: `domain:key` to who shall provide it; the registry is not asked.
+            settings: Gives a candidate's settings as the plan would have them.
+            commit: Called when all are healthy, right before the first one moves, and not
+                cancelled; if it raises, none moves.
+
+        Raises:
+            Exception: Whatever *commit* raised.
+        """
+        self.bind()
+        wishes = dict.fromkeys(candidates, Wish())
+        return await swap_all(self, wishes, candidates, settings, commit or nothing)
 
     async def rollback(self, domain: str, key: str) -> SwapReport:
         """Bring what was in force before back: built anew, never one that was closed."""
@@ -349,6 +316,12 @@ class Lifecycle:
             while any(slot.draining for slot in self._all()):
                 await self.changed()
         return tuple(slot.status() for slot in self._all() if slot.draining)
+
+    def set_trace(self, on: bool) -> None:
+        """Have leases that begin from here on remember where they were taken, or not."""
+        self.trace = on
+        for slot in self._all():
+            slot.show_all()
 
     # --- for the slots ------------------------------------------------------------------
 
@@ -442,40 +415,6 @@ class Lifecycle:
 
     def _all(self) -> list[Slot]:
         return [slot for keys in list(self._slots.values()) for slot in list(keys.values())]
-
-
-class _GroupError(Exception):
-    """One of a group could not be prepared."""
-
-    def __init__(self, target: str, step: StepError) -> None:
-        super().__init__(target)
-        self.target, self.step = target, step
-
-
-def _step(slot: Slot, wish: Wish) -> Candidate:
-    try:
-        return slot.choose(wish)
-    except StepError as error:
-        raise _GroupError(slot.target, error) from error
-
-
-def _in_order(chosen: dict[str, Candidate]) -> list[str]:
-    """Return the targets so that what one requires stands before it."""
-    out: list[str] = []
-
-    seen: set[str] = set()
-
-    def visit(target: str) -> None:
-        if target in seen or target not in chosen:
-            return
-        seen.add(target)
-        for required in chosen[target].requires:
-            visit(required)
-        out.append(target)
-
-    for target in chosen:
-        visit(target)
-    return out
 
 
 def _names(need: str | Iterable[str] | None) -> frozenset[str]:

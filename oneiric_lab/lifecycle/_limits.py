@@ -25,6 +25,8 @@ class Limits:
         drain: Until a drain counts as stalled.
         draining: Most incarnations of one key that drain at a time; a swap beyond is refused.
         policy: What happens when a drain stalls.
+        fall: Bad answers in a row of a health check that make a component unhealthy.
+        rise: Good answers in a row that make it healthy again.
     """
 
     build: float = 30
@@ -34,6 +36,8 @@ class Limits:
     drain: float = 30
     draining: int = 16
     policy: Policy = "wait"
+    fall: int = 3
+    rise: int = 2
 
     def __post_init__(self) -> None:
         """Refuse what is no time.

@@ -12,7 +12,7 @@ import inspect
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 import anyio
@@ -34,7 +34,7 @@ from ._limits import deadline
 from ._reports import Status, SwapReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oneiric_lab.registry import Candidate
 
@@ -51,6 +51,10 @@ class Wish:
     need: frozenset[str] = frozenset()
     force: bool = False
     verb: str = "swap"
+
+
+ANY: Final = Wish()
+"""Whom the registry says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,14 @@ class Slot:
         self.last_error = ""
         self.degraded: tuple[str, ...] = ()
         self.swaps = 0
-        self.health = Hysteresis()
+        self.health = self._hysteresis()
         self.times: deque[tuple[int, int]] = deque(maxlen=_KEPT)
         self._number = 0
         self._requested = 0
         self._satisfied: tuple[Wish, int] | None = None
+
+    def _hysteresis(self) -> Hysteresis:
+        return Hysteresis(self.life.limits.fall, self.life.limits.rise)
 
     # --- leases -------------------------------------------------------------------------
 
@@ -225,7 +232,7 @@ class Slot:
             if self.is_so(candidate, wish):
                 return self.report(wish, "coalesced")
             if candidate.lifetime == "transient":
-                return self._pinned(candidate, wish)
+                return self.hand_out(candidate, wish)
             next_ = await self.prepare(candidate)
         except StepError as error:
             return self.failed(wish, error)
@@ -233,7 +240,7 @@ class Slot:
         self._satisfied = (wish, began)
         return await self.after(report)
 
-    def _pinned(self, candidate: Candidate, wish: Wish) -> SwapReport:
+    def hand_out(self, candidate: Candidate, wish: Wish) -> SwapReport:
         """Let *candidate* be what each lease makes an instance of."""
         before = "" if self.active is None else self.active.candidate.provider
         old, self.active, self.pin = self.active, None, wish.provider
@@ -243,7 +250,7 @@ class Slot:
             self.retire(old)
         return replace(self.report(wish, "committed"), provider=candidate.provider, before=before)
 
-    def is_so(self, candidate: Candidate, wish: Wish) -> bool:
+    def is_so(self, candidate: Candidate, wish: Wish = ANY) -> bool:
         """Tell whether *candidate* is in force already."""
         if self.active is None or wish.force:
             return False
@@ -255,24 +262,20 @@ class Slot:
         Raises:
             StepError: There is none, it may not win, or too many old ones drain.
         """
-        limits = self.life.limits
-        if self.life.is_closed:
-            raise StepError("choose", "the lifecycle was closed", refused=True)
-        if len(self.draining) >= limits.draining:
-            why = f"{len(self.draining)} old incarnations drain already"
-            raise StepError("choose", why, refused=True)
-        if limits.policy == "refuse" and any(d.state is State.stalled for d in self.draining):
-            raise StepError("choose", "an old incarnation is stalled", refused=True)
+        self.admit()
         if wish.verb == "rollback":
             if self.previous is None:
                 raise StepError("choose", "nothing was in force before", refused=True)
             return self.previous
-        need = wish.need or None
-        provider = wish.provider
+        registry, need, provider = self.life.registry, wish.need or None, wish.provider
         try:
             if provider is None:
-                return self.life.registry.resolve(self.domain, self.key, need)
-            answer = self.life.registry.explain(self.domain, self.key, need)
+                return registry.resolve(self.domain, self.key, need)
+            # Asked first: a ranking takes a third of a swap.
+            winner = registry.current.winner(self.domain, self.key)
+            if need is None and winner is not None and winner.provider == provider:
+                return winner
+            answer = registry.explain(self.domain, self.key, need)
         except OneiricError as error:
             raise StepError("choose", error.faults[0].message, refused=True) from None
         for ranked in answer.ranking:
@@ -287,14 +290,57 @@ class Slot:
         why = f"unknown provider `{provider}` of {self.target}; {near}"
         raise StepError("choose", why, refused=True)
 
-    async def prepare(
+    def admit(self) -> None:
+        """Make sure that a swap may begin.
+
+        Raises:
+            StepError: The lifecycle was closed, or too many old ones drain.
+        """
+        limits = self.life.limits
+        if self.life.is_closed:
+            raise StepError("choose", "the lifecycle was closed", refused=True)
+        if len(self.draining) >= limits.draining:
+            why = f"{len(self.draining)} old incarnations drain already"
+            raise StepError("choose", why, refused=True)
+        if limits.policy == "refuse" and any(d.state is State.stalled for d in self.draining):
+            raise StepError("choose", "an old incarnation is stalled", refused=True)
+
+    async def activate_required(
         self, candidate: Candidate, *, skip: frozenset[str] = frozenset()
+    ) -> None:
+        """Bring into force what *candidate* requires, but for *skip*.
+
+        Raises:
+            StepError: One of them could not be.
+        """
+        for target in candidate.requires:
+            if target in skip:
+                continue
+            slot: Slot = self.life.slot_of(target)
+            if slot.lock.statistics().owner == anyio.get_current_task():
+                # The registry refuses cycles, but not of candidates that are asked for by name.
+                raise StepError(f"requires {target}", "which is being built for this one: a cycle")
+            try:
+                # Under the limit of a build: another task may wait for this one.
+                await self._timed(slot.ready(frozenset()), self.life.limits.build)
+            except TimeoutError as error:
+                raise StepError(f"requires {target}", str(error)) from error
+            except OneiricError as error:
+                raise StepError(f"requires {target}", error.faults[0].message) from error
+
+    async def prepare(
+        self,
+        candidate: Candidate,
+        *,
+        skip: frozenset[str] = frozenset(),
+        settings: Callable[[Candidate], Mapping[str, Any]] | None = None,
     ) -> Incarnation:
         """Return a new incarnation, built and found healthy, that no one can see yet.
 
         Args:
             candidate: What to build.
             skip: Required components that are brought into force together with it.
+            settings: Gives its settings; None asks the lifecycle.
 
         Raises:
             StepError: It could not be; what was built was aborted.
@@ -305,15 +351,13 @@ class Slot:
         stage, ready = "build", False
         started = time.perf_counter_ns()
         try:
-            for target in candidate.requires:
-                if target not in skip:
-                    stage = f"requires {target}"
-                    await self.life.slot_of(target).ready(frozenset())
-            stage = "build"
-            built = await self._timed(build(candidate, self.life.settings(candidate)), limits.build)
+            if candidate.requires:
+                await self.activate_required(candidate, skip=skip)
+            given = (settings or self.life.settings)(candidate)
+            built = await self._timed(build(candidate, given), limits.build)
             next_.built, next_.instance = built, built.instance
             stage, next_.state = "health", State.probing
-            check = getattr(built.instance, "health", None)
+            check = built.health
             if check is not None:
                 _refuse("health", unhealthy(await self._call(limits.health, check), next_.number))
             stage = "pre_swap"
@@ -345,7 +389,7 @@ class Slot:
         spent = time.perf_counter_ns() - started
         self.swaps += 1
         self.times.append((next_.prepared_ns, spent))
-        self.degraded, self.health = (), Hysteresis()
+        self.degraded, self.health = (), self._hysteresis()
         if wish.verb == "swap":
             self.pin = wish.provider
         if old is not None:
@@ -450,7 +494,7 @@ class Slot:
         if not old.leases:
             return
         old.state = State.stalled
-        self.last_error = f"incarnation {old.number} is stalled: {old.leases} leases are held"
+        self.last_error = f"incarnation {old.number} is stalled: {_leases(old.leases)} held"
         self.life.tell(self.target, "stalled", old, self.last_error)
         if self.life.limits.policy != "force":
             try:
@@ -529,13 +573,13 @@ class Slot:
         if not self.draining:
             return report
         held = sum(d.leases for d in self.draining)
-        why = f"{held} leases are held after {seconds:g} s"
+        why = f"{_leases(held)} held after {seconds:g} s"
         return replace(report, outcome="failed", stage="drain", why=why)
 
     async def check(self) -> str | None:
         """Ask what is in force for its health; return why it is not healthy, or None."""
         found = self.active
-        check = None if found is None else getattr(found.instance, "health", None)
+        check = None if found is None or found.built is None else found.built.health
         if found is None or check is None:
             return None
         try:
@@ -543,6 +587,8 @@ class Slot:
         except Exception as error:  # noqa: BLE001 - a check that raises says no
             why = f"{type(error).__name__}: {error}"
         if found is self.active and self.health.observe(good=why is None):
+            if why is not None:
+                self.last_error = f"health: {why}"
             self.life.tell(self.target, "healthy" if why is None else "unhealthy", found, why or "")
         return why
 
@@ -587,6 +633,10 @@ class Slot:
         with anyio.CancelScope(deadline=deadline(seconds, anyio.current_time())):
             return await value
         raise TimeoutError(f"took longer than {seconds:g} s")
+
+
+def _leases(number: int) -> str:
+    return f"{number} lease{'s' * (number != 1)}"
 
 
 def _name(call: Any) -> str:

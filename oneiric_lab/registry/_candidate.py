@@ -37,6 +37,10 @@ _FACTORY = re.compile(
 )
 
 
+_CODE = {"factory": "callable", "settings model": "pydantic model", "health check": "callable"}
+_NAMED = "package.module:name"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a candidate is out of the running: a code, the reason, and where it was said."""
@@ -112,6 +116,8 @@ class Candidate:
         stability: An experimental one wins only when it is selected.
         enabled_by: A flag that must be on.
         settings_model: A pydantic model, or its `module:attr`, for its settings.
+        health: What tells of an instance whether it is well: a callable that takes it, or its
+            `module:attr`; None asks the instance's own `health`, where it has one.
         requires_secrets: Names of the secrets it reveals.
         lifetime: `app` (one instance, shared) or `transient` (one for each lease).
         blocking: Whether its factory blocks, and so runs in a worker thread.
@@ -142,6 +148,7 @@ class Candidate:
     stability: Stability = "stable"
     enabled_by: str | None = None
     settings_model: Any = None
+    health: Callable[..., Any] | str | None = None
     requires_secrets: tuple[str, ...] = ()
     lifetime: Literal["app", "transient"] = "app"
     blocking: bool = False
@@ -241,12 +248,18 @@ def _check(c: Candidate) -> list[Fault]:
         bad(f"unknown stability {c.stability!r}", "use stable, beta or experimental")
     if c.lifetime not in {"app", "transient"}:
         bad(f"unknown lifetime {c.lifetime!r}", "use app or transient")
-    factory: object = c.factory  # a descriptor or a notebook may hold anything
-    if not isinstance(factory, str):
-        if not callable(factory):
-            bad(f"expected a factory, found {factory!r}", "give a callable, or package.module:name")
-    elif factory and not _FACTORY.match(factory):
-        bad(f"factory {c.factory!r} is no `module:attr`", "write it as package.module:name")
+    code: tuple[tuple[str, object], ...] = (
+        # A descriptor or a notebook may hold anything.
+        ("factory", c.factory),
+        ("settings model", c.settings_model or ""),
+        ("health check", c.health or ""),
+    )
+    for what, named in code:
+        if not isinstance(named, str):
+            if not callable(named):
+                bad(f"expected a {what}, found {named!r}", f"give a {_CODE[what]}, or {_NAMED}")
+        elif named and not _FACTORY.match(named):
+            bad(f"{what} {named!r} is no `module:attr`", f"write it as {_NAMED}")
     faults += _check_specifiers(c)
     return faults
 

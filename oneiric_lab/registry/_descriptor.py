@@ -33,6 +33,8 @@ _NEEDED = {
     "factory": "package.module:function",
 }
 """What every candidate must say, with an example."""
+_RUNS = {"factory": "factory", "settings_model": "settings model", "health": "health check"}
+"""What is code, and so may only be of the modules that may run."""
 _LISTS = {"capabilities", "requires_dist", "conflicts_with", "os_platform"}
 
 
@@ -144,17 +146,23 @@ def read_descriptor(
         if unknown or absent or wrong:
             continue
         origin, excerpt = place("candidates", i)
-        factory_origin, _ = place("candidates", i, "factory")
-        refusal = None
-        if isinstance(row["factory"], str):
-            refusal = refuse_factory(row["factory"], [package, *(allowed or ())], factory_origin)
+        refusals = [
+            refuse_factory(
+                row[key],
+                [package, *(allowed or ())],
+                place("candidates", i, key)[0],
+                what=what,
+            )
+            for key, what in _RUNS.items()
+            if isinstance(row.get(key), str)
+        ]
         try:
             candidates.append(
                 Candidate(
                     **{"version": own_version, **row},
                     source=source,
                     source_name=name,
-                    refusals=() if refusal is None else (refusal,),
+                    refusals=tuple(filter(None, refusals)),
                     origin=origin,
                 )
             )

@@ -36,7 +36,7 @@ NEVER = frozenset(
 
 
 def refuse_factory(
-    factory: str, allowed: Sequence[str] | None, origin: Any = None
+    factory: str, allowed: Sequence[str] | None, origin: Any = None, *, what: str = "factory"
 ) -> Refusal | None:
     """Return why *factory* may not run, or None.
 
@@ -44,11 +44,12 @@ def refuse_factory(
         factory: `module:attr`.
         allowed: Prefixes of modules; None allows all but those that never may.
         origin: Where the factory is named.
+        what: How messages call it: a settings model and a health check are code as well.
     """
     module = factory.partition(":")[0]
     if module.split(".")[0] in NEVER:
         return Refusal(
-            "factory", f"names the factory {factory}, a module that never may be one", origin
+            "factory", f"names the {what} {factory}, a module that never may be one", origin
         )
     if allowed is None:
         return None
@@ -56,20 +57,30 @@ def refuse_factory(
         stem = prefix.rstrip(".")
         if module == stem or module.startswith(stem + "."):
             return None
-    return Refusal("factory", f"names the factory {factory}, which is not allowed", origin)
+    return Refusal("factory", f"names the {what} {factory}, which is not allowed", origin)
 
 
 def load_factory(candidate: Candidate) -> Callable[..., Any]:
-    """Return the factory of *candidate*, imported where it is a text.
+    """Return the factory of *candidate*, as `load_named` does."""
+    found: Callable[..., Any] = load_named(candidate, candidate.factory, "factory")
+    return found
+
+
+def load_named(candidate: Candidate, factory: Any, what: str) -> Any:
+    """Return code that *candidate* names, imported where it is a text.
+
+    Args:
+        candidate: Who names it.
+        factory: A callable, or `module:attr`.
+        what: How messages call it.
 
     Raises:
         FactoryRefusedError: It is of a module that never may be one.
         RegistryError: It cannot be imported, or is no callable.
     """
-    factory = candidate.factory
     if not isinstance(factory, str):
         return factory
-    refusal = refuse_factory(factory, None, candidate.origin)
+    refusal = refuse_factory(factory, None, candidate.origin, what=what)
     if refusal is not None:
         raise FactoryRefusedError(
             Fault(
@@ -103,4 +114,4 @@ def load_factory(candidate: Candidate) -> Callable[..., Any]:
                 candidate.origin,
             )
         )
-    return value  # type: ignore[no-any-return]  # checked to be callable
+    return value

@@ -248,6 +248,11 @@ class Generation(Result):
 
     # --- overviews ----------------------------------------------------------------------
 
+    def winner(self, domain: str, key: str) -> Candidate | None:
+        """Return who wins where nothing is asked for, or None; never raises."""
+        node = self.nodes.get(domain, {}).get(key)
+        return None if node is None else node.winner
+
     def winners(self) -> dict[str, Candidate]:
         """Return each component that is provided, with its winner."""
         return {

@@ -11,6 +11,8 @@ import anyio
 import pytest
 
 from oneiric_lab.errors import (
+    ActivationError,
+    FileAccessError,
     InvalidConfigError,
     JobCancelledError,
     NoCandidateError,
@@ -19,7 +21,7 @@ from oneiric_lab.errors import (
     UsageError,
 )
 from oneiric_lab.lab import Lab, Plan
-from oneiric_lab.lifecycle import SwapReport
+from oneiric_lab.lifecycle import Limits, SwapReport
 from oneiric_lab.registry import Candidate
 from oneiric_lab.store import ProcessState
 from oneiric_lab.testing import Workspace
@@ -106,16 +108,23 @@ async def until(is_so: Callable[[], bool]) -> None:
 class TestLifecycle:
     def test_limits_are_those_of_the_settings(self, workspace: Workspace) -> None:
         """
-        The table `lifecycle` gives the time limits.
+        The table `lifecycle` gives them, and a later edit of it is followed.
         """
         workspace.project(
             "[lifecycle]\nactivation_timeout = 1\nhealth_timeout = 2\nhook_timeout = 3\n"
             "cleanup_timeout = 4\ndrain_timeout = 5\n"
         )
-        limits = workspace.open().lifecycle.limits
+        lab = workspace.open()
+        life, limits = lab.lifecycle, lab.lifecycle.limits
 
-        found = (limits.build, limits.health, limits.hook, limits.cleanup, limits.drain)
-        assert found == (1, 2, 3, 4, 5)
+        assert limits == Limits(1, 2, 3, 4, 5)
+        workspace.project(
+            '[lifecycle]\ndrain_policy = "refuse"\nmax_draining = 1\nhealth_fall = 5\n'
+            "health_rise = 4\ntrace_leases = true\n"
+        )
+        lab.reload()
+        assert life.limits == Limits(draining=1, policy="refuse", fall=5, rise=4)
+        assert life.trace
 
     def test_settings_of_the_key_stand_above_those_of_the_provider(
         self, workspace: Workspace
@@ -365,6 +374,186 @@ class TestSwap:
         run(work)
         assert [p.severity for p in lab.problems] == ["warning"]
         assert lab.activity().rows == ()
+
+
+BOTH = {SHELF: "two", "adapters.selections.box": "two"}
+BOX = "adapter:box"
+
+
+@pytest.fixture
+def pair(lab: Lab[Any], closed: Counter[str]) -> Lab[Any]:
+    """A lab with a second component, which the shelf's second provider requires."""
+    for name in ("one", "two", "sick"):
+
+        def factory(name: str = name, settings: Any = None) -> Shelf:
+            if name == "sick" or (settings or {}).get("broken"):
+                raise OSError("no box")
+            return Shelf(f"box-{name}", closed)
+
+        lab.component(BOX, provider=name, priority=1 if name == "one" else 0)(factory)
+    lab.registry.withdraw(
+        candidate=next(
+            c for c in lab.registry.current.candidates("adapter", "shelf") if c.provider == "two"
+        )
+    )
+    lab.component(TARGET, provider="two", requires={BOX: ""})(lambda: Shelf("two", closed))
+    return lab
+
+
+async def all_in_force(lab: Lab[Any]) -> dict[str, str]:
+    """Return who is in force, by component."""
+    return {s.target: s.provider for s in lab.lifecycle.statuses() if s.provider}
+
+
+class TestApply:
+    @pytest.mark.parametrize("layer", ["session", "project"])
+    def test_all_of_it(self, pair: Lab[Any], closed: Counter[str], layer: str) -> None:
+        """
+        Values, file and components change together; what is required stands first.
+        """
+
+        async def work() -> None:
+            async with pair.running() as life:
+                await in_force(pair)
+                await life.activate("adapter", "box")
+                applied = await pair.plan(BOTH, layer=layer).aapply()
+                assert [(r.target, r.outcome) for r in applied.swaps] == [
+                    (BOX, "committed"),
+                    (TARGET, "committed"),
+                ]
+                assert set((await all_in_force(pair)).values()) == {"two"}
+                assert "adapter:shelf: two is in force, incarnation 2" in str(applied)
+                assert not applied.behind
+                assert await pair.reconcile() == []
+
+        run(work)
+        assert closed == {"one": 1, "two": 1, "box-one": 1, "box-two": 1}
+        assert pair.registry.resolve("adapter", "box").provider == "two"
+
+    @pytest.mark.parametrize("layer", ["session", "project"])
+    def test_or_nothing(self, pair: Lab[Any], workspace: Workspace, layer: str) -> None:
+        """
+        Where one cannot be swapped, neither a value nor a file nor another one changes.
+        """
+        text = (workspace.path / "oneiric.toml").read_bytes()
+
+        async def work() -> None:
+            async with pair.running() as life:
+                await in_force(pair)
+                await life.activate("adapter", "box")
+                plan = pair.plan({**BOTH, "adapters.selections.box": "sick"}, layer=layer)
+                with pytest.raises(ActivationError, match="adapter:box could not be swapped") as it:
+                    await plan.aapply()
+                assert "no box" in str(it.value)
+                assert "nothing was changed" in str(it.value)
+                assert set((await all_in_force(pair)).values()) == {"one"}
+                assert pair.registry.resolve("adapter", "shelf").provider == "one"
+
+        run(work)
+        assert (workspace.path / "oneiric.toml").read_bytes() == text
+        assert pair.history().entries == ()
+
+    def test_a_file_that_changed_meanwhile(self, pair: Lab[Any], workspace: Workspace) -> None:
+        """
+        It is not written, and what was built for it is ended.
+        """
+
+        async def work() -> None:
+            async with pair.running() as life:
+                await in_force(pair)
+                await life.activate("adapter", "box")
+                plan = pair.plan(BOTH, layer="project")
+                workspace.project("# mine\n[plugins]\nauto_load = false\n")
+                with pytest.raises(FileAccessError):
+                    await plan.aapply()
+                assert set((await all_in_force(pair)).values()) == {"one"}
+
+        run(work)
+
+    def test_the_settings_of_the_plan_reach_what_it_builds(self, pair: Lab[Any]) -> None:
+        """
+        A component is built with what the plan says, before that is in force.
+        """
+
+        async def work() -> None:
+            async with pair.running() as life:
+                await life.activate("adapter", "box")
+                changes = {"adapters.selections.box": "two", "adapters.settings.box.broken": True}
+                with pytest.raises(ActivationError):
+                    await pair.plan(changes).aapply()
+                assert (await pair.plan({"adapters.selections.box": "two"}).aapply()).swaps
+
+        run(work)
+
+    def test_where_nothing_runs(self, pair: Lab[Any]) -> None:
+        """
+        Values change, as by `apply`; there is nothing to swap.
+        """
+        applied = run(lambda: pair.plan(BOTH).aapply())
+
+        assert applied.swaps == ()
+        assert pair.registry.resolve("adapter", "box").provider == "two"
+
+    def test_apply_on_the_loop_itself(self, pair: Lab[Any]) -> None:
+        """
+        It cannot wait, so it says what is behind; the next look swaps that together.
+        """
+
+        async def work() -> None:
+            async with pair.running() as life:
+                await in_force(pair)
+                await life.activate("adapter", "box")
+                applied = pair.plan(BOTH).apply()
+                assert applied.behind == (BOX, TARGET)
+                assert "not swapped yet: adapter:box, adapter:shelf" in str(applied)
+                assert applied.as_dict()["behind"] == [BOX, TARGET]
+                reports = await pair.reconcile()
+                assert [(r.target, r.provider) for r in reports] == [(BOX, "two"), (TARGET, "two")]
+
+        run(work)
+
+    def test_apply_in_another_thread(self, pair: Lab[Any]) -> None:
+        """
+        It waits until the loop has swapped all, and raises what keeps it from that.
+        """
+
+        async def work() -> None:
+            async with pair.running() as life:
+                await in_force(pair)
+                await life.activate("adapter", "box")
+                bad = pair.plan({"adapters.selections.box": "sick"})
+                with pytest.raises(ActivationError):
+                    await asyncio.to_thread(bad.apply)
+                applied = await asyncio.to_thread(pair.plan(BOTH).apply)
+                assert [r.provider for r in applied.swaps] == ["two", "two"]
+                with_override = await asyncio.to_thread(_overridden, pair)
+                assert with_override == "one"
+                assert set((await all_in_force(pair)).values()) == {"two"}
+
+        run(work)
+
+    def test_those_that_belong_together_follow_together(
+        self, pair: Lab[Any], workspace: Workspace
+    ) -> None:
+        """
+        In a process that watches, too: none moves while one of them cannot.
+        """
+
+        async def work() -> None:
+            async with pair.running() as life:
+                await in_force(pair)
+                await life.activate("adapter", "box")
+                local = '[adapters.selections]\nshelf = "two"\nbox = "{}"\n'
+                workspace.file("oneiric.local.toml", local.format("sick"))
+                pair.reload()
+                outcomes = {r.target: r.outcome for r in await pair.reconcile()}
+                assert outcomes == {BOX: "failed", TARGET: "refused"}
+                assert await pair.reconcile() == []
+                workspace.file("oneiric.local.toml", local.format("two"))
+                pair.reload()
+                assert {r.outcome for r in await pair.reconcile()} == {"committed"}
+
+        run(work)
 
 
 class TestRollback:
@@ -663,6 +852,41 @@ class TestWatch:
         run(work)
 
 
+class TestHealth:
+    def test_is_asked_while_it_watches(self, workspace: Workspace) -> None:
+        """
+        After several bad answers a component is unhealthy, and `status` says so and why.
+        """
+        workspace.project(
+            "[plugins]\nauto_load = false\n[lifecycle]\nhealth_interval = 0.01\nhealth_fall = 2\n"
+        )
+        lab, answers = workspace.open(), [True]
+        lab.component(TARGET, provider="one", health=lambda _: answers[-1])(object)
+
+        async def work() -> None:
+            async with lab.running() as life:
+                await life.activate("adapter", "shelf")
+                events = lab.watch(interval=0.01)
+                first = asyncio.ensure_future(anext(events))
+                await until(lambda: bool(workspace.open().standing().listening))
+                answers.append(False)
+                await until(lambda: not life.status("adapter", "shelf").healthy)
+                found = lab.standing(TARGET)
+                assert found.exit_code == 1
+                assert "unhealthy" in str(found)
+                assert "health: its health check says no" in str(found)
+                answers.append(True)
+                await until(lambda: life.status("adapter", "shelf").healthy)
+                assert lab.standing(TARGET).exit_code == 0
+                assert "last error: health" in str(lab.standing(TARGET))
+                lab.plan({"lifecycle.health_interval": 0}).apply()
+                first.cancel()
+                await asyncio.gather(first, return_exceptions=True)
+                await events.aclose()
+
+        run(work)
+
+
 class TestFromAnotherThread:
     def test_waits_for_the_loop(self, lab: Lab[Any]) -> None:
         """
@@ -700,6 +924,81 @@ class TestFromAnotherThread:
 
 
 class TestStanding:
+    @pytest.mark.parametrize(
+        ("facts", "word", "note", "code"),
+        [
+            ({}, "active", "", 0),
+            ({"degraded": ["hook: away"]}, "degraded", "degraded: hook: away", 0),
+            ({"healthy": False, "last_error": "health: no"}, "unhealthy", "health: no", 1),
+            (
+                {"provider": "two", "last_error": "build: boom"},
+                "failed",
+                "build: boom",
+                1,
+            ),
+            (
+                {"draining": [{"incarnation": 1, "state": "stalled", "leases": 2, "held_at": []}]},
+                "stalled",
+                "incarnation 1 is stalled: 2 leases held",
+                1,
+            ),
+            (
+                {
+                    "draining": [
+                        {"incarnation": 1, "state": "stalled", "leases": 1, "held_at": ["a.py:1"]}
+                    ]
+                },
+                "stalled",
+                "1 lease held, taken at a.py:1",
+                1,
+            ),
+            ({"last_error": "cleanup: away"}, "active", "last error: cleanup: away", 0),
+            ({"chosen": "two", "provider": "two"}, "active", "two is chosen by this process", 0),
+            ({"chosen": None, "provider": "one"}, "active", "nobody is chosen", 1),
+        ],
+    )
+    def test_the_worst_gives_the_word(
+        self, lab: Lab[Any], facts: dict[str, object], word: str, note: str, code: int
+    ) -> None:
+        """
+        One word tells how a component is in a process, and a line below says why.
+        """
+        state: dict[str, object] = {
+            "target": TARGET,
+            "state": "active",
+            "provider": "one",
+            "incarnation": 2,
+            "leases": 0,
+            "draining": [],
+            "last_error": None,
+            "healthy": True,
+            "degraded": [],
+            **facts,
+        }
+        lab.store.beat(ProcessState("1", 1, "h", 0.0, {"components": [state]}))
+        found = lab.standing()
+        components: Any = found.as_dict()["components"]
+
+        assert components[0]["actual"][0]["is"] == word
+        assert note in " ".join(str(found).split())
+        assert found.exit_code == code
+        assert ("1 not as wanted" in str(found)) == bool(code)
+
+    def test_a_drain_that_goes_on(self, lab: Lab[Any]) -> None:
+        """
+        What is drained and still held is draining.
+        """
+
+        async def work() -> None:
+            async with lab.running() as life, life.lease("adapter", "shelf"):
+                await lab.drain(TARGET, drain_timeout=1e-9)
+                found = lab.standing(TARGET)
+                assert "draining" in str(found)
+                assert "1 old" in str(found)
+                assert found.exit_code == 1
+
+        run(work)
+
     def test_many_processes(self, lab: Lab[Any]) -> None:
         """
         Each has a row of its own, with its last error.
@@ -724,6 +1023,11 @@ class TestStanding:
         ]
         assert "build: no shelf" in str(found)
         assert "2 processes listening" in str(found)
+
+
+def _overridden(lab: Lab[Any]) -> str:
+    with lab.override({SHELF: "one"}):
+        return str(lab.value(SHELF))
 
 
 async def _swap(lab: Lab[Any], provider: str) -> SwapReport:

@@ -295,6 +295,107 @@ class TestBlocking:
 
         asyncio.run(main())
 
+    def test_a_generator_that_blocks(self) -> None:
+        """
+        What stands before its `yield` and what stands behind both run in worker threads.
+        """
+        threads: list[int] = []
+
+        def blocks() -> Iterator[str]:
+            threads.append(threading.get_ident())
+            yield "instance"
+            threads.append(threading.get_ident())
+
+        async def main() -> Any:
+            async with lifecycle(blocks, blocking=True) as life, life.lease(*KEY) as made:
+                return made
+
+        assert asyncio.run(main()) == "instance"
+        assert len(threads) == 2
+        assert threading.get_ident() not in threads
+
+    def test_an_async_factory_that_says_so_too(self) -> None:
+        """
+        It runs on the loop: there is nothing that a thread could do for it.
+        """
+
+        async def coroutine() -> str:
+            return "instance"
+
+        async def generator() -> AsyncIterator[str]:
+            yield "instance"
+
+        async def main(factory: Any) -> Any:
+            async with lifecycle(factory, blocking=True) as life, life.lease(*KEY) as made:
+                return made
+
+        assert [asyncio.run(main(f)) for f in (coroutine, generator)] == ["instance"] * 2
+
+    @pytest.mark.parametrize("what", ["health", "close"])
+    def test_limits_hold_for_what_blocks(self, what: str) -> None:
+        """
+        A check or an end that hangs in its thread is given up at its limit.
+        """
+        go = threading.Event()
+
+        class Hangs:
+            def health(self) -> bool:
+                return what != "health" or go.wait(10)
+
+            def close(self) -> None:
+                if what == "close":
+                    go.wait(10)
+
+        async def main() -> Any:
+            limits = Limits(health=0.02, cleanup=0.02)
+            async with lifecycle(Hangs, blocking=True, limits=limits) as life:
+                report = await life.swap(*KEY)
+                await life.swap(*KEY, force=True, drain_timeout=5)
+                status = life.status(*KEY)
+                go.set()
+                return report.why + status.last_error
+
+        assert "took longer than 0.02 s" in asyncio.run(main())
+
+    @pytest.mark.parametrize("end", ["close", "aclose", "abort"])
+    def test_cancelled_at_the_moment_it_is_there(self, end: str) -> None:
+        """
+        Whoever is cancelled as the thread hands it over leaks nothing: each one is ended once.
+        """
+        made: list[Any] = []
+        loop: Any = None
+        task: Any = None
+
+        class Counted:
+            def __init__(self) -> None:
+                self.ends = 0
+                made.append(self)
+                loop.call_soon_threadsafe(task.cancel)
+
+        def sync(self: Any) -> None:
+            self.ends += 1
+
+        async def over(self: Any) -> None:
+            self.ends += 1
+
+        setattr(Counted, end, over if end == "aclose" else sync)
+
+        async def main() -> None:
+            nonlocal loop, task
+            loop = asyncio.get_running_loop()
+            async with lifecycle(Counted, blocking=True) as life:
+                for _ in range(50):
+                    task = asyncio.ensure_future(life.swap(*KEY, force=True))
+                    await asyncio.wait([task])
+            for _ in range(200):
+                if all(one.ends for one in made):
+                    break
+                await asyncio.sleep(0.01)
+
+        asyncio.run(main())
+        assert len(made) == 50
+        assert [one.ends for one in made] == [1] * 50
+
 
 class TestEnds:
     def test_a_plain_function_that_leaves_something_to_await(self) -> None:
@@ -321,3 +422,44 @@ class TestEnds:
             assert ended == ["whole"] * 3
 
         asyncio.run(main())
+
+
+class TestHealth:
+    def test_the_candidates_check_stands_before_the_instances(self) -> None:
+        """
+        It is asked in place of the instance's own, by callable or by name, and takes it.
+        """
+        asked: list[Any] = []
+
+        class Own:
+            def health(self) -> bool:
+                raise AssertionError
+
+        def check(instance: Any) -> bool:
+            asked.append(instance)
+            return len(asked) < 3
+
+        async def main() -> str:
+            async with lifecycle(Own, health=check) as life:
+                assert (await life.swap(*KEY)).ok
+                assert await life.check(*KEY) is None
+                return (await life.swap(*KEY, force=True)).why
+
+        assert asyncio.run(main()) == "its health check says no"
+        assert all(isinstance(one, Own) for one in asked)
+
+    def test_by_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A text is imported at activation, as a factory is; what never may be one is refused.
+        """
+        checks = SimpleNamespace(well=lambda instance: instance == {})
+        monkeypatch.setitem(sys.modules, "own_checks", checks)
+
+        async def main(name: str, **facts: Any) -> Any:
+            async with lifecycle(dict, health=name, **facts) as life:
+                return await life.swap(*KEY)
+
+        assert asyncio.run(main("own_checks:well")).ok
+        assert "a module that never may be one" in asyncio.run(main("os:system")).why
+        wrong = asyncio.run(main("own_checks:well", settings_model="sys:exit", blocking=True))
+        assert wrong.ok  # nobody asks for settings, so nothing of them is imported

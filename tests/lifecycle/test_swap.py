@@ -435,7 +435,7 @@ class TestDrains:
                 async with life.lease(*KEY):
                     report = await life.drain(*KEY, who="ada", why="move", drain_timeout=1)
                     assert (report.outcome, report.stage) == ("failed", "drain")
-                    assert "1 leases are held after 1 s" in report.why
+                    assert "1 lease held after 1 s" in report.why
                     assert life.status(*KEY).state == "drained"
                     with pytest.raises(PausedError):
                         life.handle(*KEY).current  # noqa: B018 - reading raises

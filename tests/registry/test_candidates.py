@@ -45,6 +45,8 @@ class TestFacts:
             ({"lifetime": "request"}, "unknown lifetime"),
             ({"factory": 3}, "expected a factory, found 3"),
             ({"factory": "module.attr"}, "is no `module:attr`"),
+            ({"settings_model": 3}, "expected a settings model, found 3"),
+            ({"health": "check"}, "health check 'check' is no `module:attr`"),
             ({"version": "one"}, "version 'one' is none of PEP 440"),
             ({"python_version": "3"}, "is no version specifier"),
             ({"requires": "cache"}, "which is no component"),
@@ -173,6 +175,21 @@ class TestDescriptor:
         assert str(candidate.refusals[0].origin) == "p.toml:11:11"
         (candidate,) = read(other, allowed=["elsewhere"]).candidates
         assert candidate.refusals == ()
+
+    @pytest.mark.parametrize(
+        ("key", "what"), [("settings_model", "settings model"), ("health", "health check")]
+    )
+    def test_other_code_of_others_is_refused_too(self, key: str, what: str) -> None:
+        """
+        A settings model and a health check run code, so they stand under the same rule.
+        """
+        other = f'{GOOD}\n{key} = "elsewhere:thing"\n'
+        (candidate,) = read(other).candidates
+        (refusal,) = candidate.refusals
+        assert refusal.reason == f"names the {what} elsewhere:thing, which is not allowed"
+        assert refusal.origin is not None
+        assert refusal.origin.line == len(other.splitlines())
+        assert read(other, allowed=["elsewhere"]).candidates[0].refusals == ()
 
     @pytest.mark.parametrize(
         ("old", "new", "place", "said"),
