@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ._recorder import PhaseResult, Recorded, Snapshot
     from ._verdict import LimitedBy
 
+_SHOWN = 5
+"""Kinds of errors that a person is shown."""
+
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Run(Result):
@@ -188,6 +191,15 @@ class Run(Result):
             out += wrong or [(name, None)]
         return out
 
+    def errors(self) -> list[tuple[str, str, int, str]]:
+        """Return operation, kind, count and first text of what failed, the most frequent first."""
+        found = [
+            (name, kind, count, result.examples[kind].text if kind in result.examples else "")
+            for name, result in self.recorded.ops.items()
+            for kind, count in result.measured.errors.items()
+        ]
+        return sorted(found, key=lambda row: -row[2])
+
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape; times in nanoseconds."""
         return {
@@ -211,6 +223,10 @@ class Run(Result):
             "pauses": [[p.begin / 1e9, p.end / 1e9] for p in self.recorded.pauses],
             "workers": [_worker(driven) for driven in self.workers],
             "operations": [dict(row) for row in self.recorded.rows().ops],
+            "errors": [
+                {"op": name, "kind": kind, "count": count, "example": example}
+                for name, kind, count, example in self.errors()
+            ],
             "objectives": [judged.as_dict() for judged in self.judged],
             "invariants": [{"name": name, "wrong": wrong} for name, wrong in self.invariants()],
             "exit_code": self.exit_code,
@@ -235,6 +251,13 @@ class Run(Result):
             )
         heads = ("operation", "ended", "rate", "errors", "p50", "p99", "p99.9", "max")
         blocks: list[Block] = [Table(heads, tuple(rows))]
+        failed = self.errors()
+        blocks += [
+            Note(f"{name}: {count:,} {kind}, such as: {example}", "warn")
+            for name, kind, count, example in failed[:_SHOWN]
+        ]
+        if len(failed) > _SHOWN:
+            blocks.append(Note(f"and {len(failed) - _SHOWN} more kinds of errors", "warn"))
         blocks += [Note(str(j), "ok" if j.met else "bad") for j in self.judged]
         blocks += [Note(f"broken: {name}: {wrong}", "bad") for name, wrong in self.broken]
         if not self.is_valid:

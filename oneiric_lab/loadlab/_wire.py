@@ -237,10 +237,11 @@ class Pool:
             connection = await self._connect()
         try:
             return await self._ask(connection)
-        except EndedEarlyError:
+        except ConnectionError:
             if not (was_kept and self._target.is_idempotent and not connection._got):  # noqa: SLF001 - its own pool
                 raise
-        # It had ended while nobody looked: RFC 9112 §9.3.1 has a client send such a call again.
+        # It had ended while nobody looked, and who writes to what has ended gets a reset: such a
+        # call may be sent again, RFC 9112 §9.3.1.
         self.retried += 1
         return await self._ask(await self._connect())
 

@@ -42,6 +42,7 @@ class TestHttp:
         [
             (Answer(503), {}, {"Status503"}),
             (Answer(302), {}, set()),
+            (Answer(keep=False), {}, set()),
             (Answer(404), {"expect": 404}, set()),
             (Answer(), {"expect": 204}, {"Status200"}),
             (Answer(cut=3), {}, {"EndedEarlyError"}),

@@ -146,6 +146,26 @@ class TestClosed:
         assert [judged.met for judged in found.judged] == [False, True, True]
         assert found.exit_code == 1
         assert "not met" in str(found)
+        assert f"read: {part.ended:,} ValueError, such as: failed on purpose" in str(found)
+        told: Any = found.as_dict()["errors"]
+        assert [row["count"] for row in told] == [part.ended]
+        assert told[0]["example"] == "failed on purpose"
+
+    def test_many_kinds_of_errors(self) -> None:
+        """
+        The most frequent are shown, and how many more there were.
+        """
+
+        class Fails(Scenario):
+            @op()
+            async def read(self, rng: Random) -> None:
+                """Fail in one of seven ways."""
+                raise type(f"E{rng.randrange(7)}", (Exception,), {})("so")
+
+        found = drive(Plan(Fails, load=closed(1, duration=0.05)))
+        assert "and 2 more kinds of errors" in str(found)
+        counts = [count for _, _, count, _ in found.errors()]
+        assert counts == sorted(counts, reverse=True)
 
 
 class TestOpen:

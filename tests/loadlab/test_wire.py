@@ -147,7 +147,8 @@ class TestPool:
         assert found == 200
         assert (pool.mixed, pool.unasked, server.connections) == (0, 0, 2)
 
-    def test_one_that_the_server_ended(self) -> None:
+    @pytest.mark.parametrize("end", [None, ConnectionResetError("reset by peer")])
+    def test_one_that_the_server_ended(self, end: Exception | None) -> None:
         """
         A kept connection that ended meanwhile is not used; one that ends under a call that may
         be sent again has it sent again, once.
@@ -172,7 +173,7 @@ class TestPool:
                 return False
 
             def write(self, data: bytes) -> None:
-                asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
+                asyncio.get_running_loop().call_soon(self.connection.connection_lost, end)
 
             def abort(self) -> None:
                 """End."""
@@ -180,7 +181,7 @@ class TestPool:
         found, pool, server = calls(Answer(keep=False), work)
         assert found == [200, 200]
         assert (pool.retried, server.connections) == (1, 2)
-        with pytest.raises(EndedEarlyError):
+        with pytest.raises(ConnectionError):
             calls(Answer(keep=False), work, "POST")
 
     def test_at_most_so_many(self) -> None:
