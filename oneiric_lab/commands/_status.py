@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, target: str | None) -> Standing:
     """Show what is wanted of components beside what each listening process says is so.
 
-    Exit code 1: a process differs from what is wanted, as for a moment after a change.
+    Exit code 1: a process differs from what is wanted, as for a moment after a change, or is
+    not well: failed, stalled or unhealthy.
     """
     return parts(ctx).lab().standing(target)

@@ -13,7 +13,7 @@ from ._layers import Layer
 from ._load import file_layers, load
 from ._lock import Locked, freeze, layer_digests, mismatches, thaw
 from ._paths import get, leaves, parse_path, render_path
-from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose
+from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose, rebase
 from ._schema import RESERVED, Merge
 from ._secrets import Secret, SecretRef
 from ._settings import Settings
@@ -58,6 +58,7 @@ __all__ = [
     "parse_path",
     "plain",
     "propose",
+    "rebase",
     "render_path",
     "shown",
     "thaw",

@@ -193,6 +193,28 @@ def propose(
     return Proposal(snapshot, after, edits, layer, values, problems, files)
 
 
+def rebase(proposal: Proposal, snapshot: Snapshot) -> Snapshot:
+    """Return what the changes of *proposal* lead to from *snapshot*, a later one.
+
+    What others changed meanwhile stays.
+
+    Raises:
+        InvalidConfigError: Together with that they do not fit.
+    """
+    after = proposal.next
+    if after is None or proposal.now is snapshot:
+        return after or snapshot
+    if proposal.layer == "session":
+        names = {value.path: value.name for value in after.inputs.session}
+        name = next(
+            (names[p] for c in proposal.changes if (p := render_path(c.path)) in names), "session"
+        )
+        return load(_with_session(snapshot, proposal.changes, name), previous=snapshot)
+    documents = {file.path: after.documents[file.path] for file in proposal.files}
+    previous = replace(snapshot, documents={**snapshot.documents, **documents})
+    return load(snapshot.inputs, previous=previous)
+
+
 def _with_session(snapshot: Snapshot, edits: Sequence[Set | Unset], name: str) -> Any:
     values = {value.path: value for value in snapshot.inputs.session}
     for change in edits:

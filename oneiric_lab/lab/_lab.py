@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from oneiric_lab.config import Inputs, Snapshot, changed_values, load, mismatches, propose
+from oneiric_lab.config import Inputs, Snapshot, changed_values, load, mismatches, propose, rebase
 from oneiric_lab.errors import (
     Fault,
     NoCandidateError,
@@ -372,19 +372,18 @@ class Lab(Generic[T]):
 
     def _next(self, plan: Plan) -> tuple[Snapshot, Generation]:
         """Return what a plan leads to from where things stand now."""
-        after = plan.proposal.next or self.snapshot
+        after = rebase(plan.proposal, self.snapshot)
         return after, self.registry.preview(rules=self._rules(after))
 
     def _publish_plan(self, plan: Plan) -> Applied:
         proposal = plan.proposal
-        entry = write(self.store, self.root, proposal, "apply") if proposal.files else None
-        after = proposal.next
-        if proposal.files and after is not None:
+        entry, after = None, rebase(proposal, self.snapshot)
+        if proposal.files:
+            entry = write(self.store, self.root, proposal, "apply")
             # What is in force is what the files say now, read from them.
             after = load(after.inputs, previous=self.snapshot)
-        if after is not None:
-            self._publish(after)
-            self.registry.configure(self._rules(after))
+        self._publish(after)
+        self.registry.configure(self._rules(after))
         return Applied(
             "apply",
             entry,

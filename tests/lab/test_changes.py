@@ -270,6 +270,24 @@ class TestApplyAndUndo:
         lab.undo()
         assert not local.exists()
 
+    def test_plans_that_were_made_together(self, lab: Lab[Any]) -> None:
+        """
+        Each changes what it said and nothing else, in whichever order they are applied.
+        """
+        first = lab.plan({"server.port": 1})
+        second = lab.plan({"server.host": "b"})
+        third = lab.plan({"app.name": "x"}, layer="local")
+        fourth = lab.plan(unset=["server.port"])
+        for plan in (first, second, third):
+            plan.apply()
+        found = [lab.value(path) for path in ("server.port", "server.host", "app.name")]
+        assert found == [1, "b", "x"]
+        assert str(lab.origin("server.host")) == str(second.proposal.values[0].new_origin)
+        fourth.apply()
+
+        assert lab.value("server.port") == 8080
+        assert lab.value("server.host") == "b"
+
     def test_two_savers_at_once(self, workspace: Workspace) -> None:
         """Of two that write at once one wins, the other is told; nothing is mixed."""
         workspace.project("[server]\nport = 1\nhost = 'a'\n")
