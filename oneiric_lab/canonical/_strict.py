@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from oneiric_lab.errors import CanonicalError, Fault
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z", re.ASCII)
 # Hour 24 and second 60 would be a second spelling of another time.
 _UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z\Z", re.ASCII)
 
@@ -58,9 +57,13 @@ def base64_bytes(value: object, *, size: int | None = None) -> bytes:
         >>> base64_bytes("aGk=")
         b'hi'
     """
-    if not isinstance(value, str) or not _BASE64.match(value):
+    try:
+        # An expression that matches it first would take ten times as long as the decoding.
+        data = binascii.a2b_base64(value, strict_mode=True) if isinstance(value, str) else None
+    except ValueError:
+        data = None
+    if data is None:
         raise CanonicalError(_fault("bad-base64", "base64 with padding and nothing else", value))
-    data = binascii.a2b_base64(value, strict_mode=True)
     if base64_text(data) != value:
         raise CanonicalError(
             _fault("bad-base64", "base64 without bits behind its last byte", value)
