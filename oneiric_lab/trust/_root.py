@@ -322,10 +322,7 @@ def sign_root(root: Root, *signers: Signer) -> Root:
 def _read_signers(tree: Members, limits: Limits) -> dict[str, tuple[PublicKey, ...]]:
     out: dict[str, tuple[PublicKey, ...]] = {}
     owner: dict[str, str] = {}
-    names = list(tree.all())
-    if len(names) > limits.signers:
-        tree.fail(f"{len(names):,} signers where at most {limits.signers} are read")
-    for name in names:
+    for name in tree.all(most=limits.signers):
         if not is_name(name):
             tree.refuse(name, "a signer's name of letters, digits, `_`, `.` and `-`", name)
         keys = []

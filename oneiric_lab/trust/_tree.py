@@ -171,9 +171,11 @@ class Members:
         for index, item in enumerate(self.items(key, most=most)):
             yield Members(item, self._what, f"{self._at}/{_escaped(key)}/{index}")
 
-    def all(self) -> Iterator[str]:
-        """Yield the keys that are left; the caller takes each."""
-        yield from tuple(self._left)
+    def all(self, *, most: int | None = None) -> tuple[str, ...]:
+        """Return the keys that are left, at most *most*; the caller takes each."""
+        if most is not None and len(self._left) > most:
+            self.fail(f"{len(self._left):,} members where at most {most:,} are read")
+        return tuple(self._left)
 
     def done(self) -> None:
         """Refuse what nobody took: a reader that skips a member reads another document."""
