@@ -18,10 +18,11 @@ from oneiric_lab.views import Cell, Column, Note, Result, Table, View
 
 from ._comparable import check_plans, unfit
 from ._compare import BAND, compare_runs
+from ._crew import check_workers
 from ._metrics import columns, usual_metrics
 from ._objectives import rounded
 from ._statistics import percent
-from ._worker import check_workers, run_apart
+from ._worker import run_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -78,7 +78,11 @@ OPTIONS: Final = (
         help="Such as 'read.response.p99 < 20ms'.",
     ),
     click.option(
-        "--workers", type=int, default=1, show_default=True, help="Processes that share it."
+        "--workers",
+        default="1",
+        show_default=True,
+        callback=lambda _, __, value: int(value) if value.isdecimal() else value,
+        help="Processes that share it; or dask, dask:4, dask://HOST:PORT.",
     ),
 )
 """Options of a plan, in the order of the help; but for `--workers`, `plan_asked` takes them."""

@@ -64,7 +64,7 @@ def command(
     out: str | None,
     no_save: bool,
     params: tuple[str, ...],
-    workers: int,
+    workers: int | str,
     **options: Any,
 ) -> Result:
     """Drive SCENARIO in processes of its own; Ctrl-C ends it and keeps what there is.
@@ -89,7 +89,7 @@ def command(
 def _drive(
     plan: Plan,
     runs: Runs | None,
-    workers: int,
+    workers: int | str,
     done: Callable[[int, int, str], None],
     stop: Callable[[], bool],
 ) -> Result:
