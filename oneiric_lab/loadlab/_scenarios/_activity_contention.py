@@ -58,6 +58,8 @@ class ActivityContention(Scenario):
                 *(sys.executable, "-c", _CODE, str(package), str(self.path)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
+                # Ctrl-C goes to all processes of a terminal; who started these ends them.
+                start_new_session=True,
             )
             for _ in range(self.p.processes)
         ]
