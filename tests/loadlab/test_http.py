@@ -80,7 +80,8 @@ class TestHttp:
         assert found.broken == ()
 
     @pytest.mark.parametrize(
-        "wrong", [{}, {"url": "https://127.0.0.1/"}, {"connections": -1}, {"max_bytes": 0}]
+        "wrong",
+        [{}, {"url": "https://127.0.0.1/"}, {"connections": -1}, {"max_bytes": 0}, {"body": b"x"}],
     )
     def test_is_refused_before_it_is_driven(self, wrong: dict[str, Any]) -> None:
         """

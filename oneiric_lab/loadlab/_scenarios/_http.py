@@ -49,12 +49,16 @@ class Http(Scenario):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         p = self.p
-        self.target = target_of(p.url, p.method, p.body, p.headers)
-        for name in ("connections", "expect", "max_bytes"):
+        for name, default in self.defaults.items():
             value = getattr(p, name)
-            if not isinstance(value, int) or value < (name == "max_bytes"):
-                fix = f"--param {name}={self.defaults[name]}"
+            if isinstance(default, int):
+                wrong = not isinstance(value, int) or value < (name == "max_bytes")
+            else:
+                wrong = default is not None and not isinstance(value, str)
+            if wrong:
+                fix = f"--param {name}={default}"
                 raise UsageError(Fault("usage", f"http cannot have {name}={value!r}", fix=fix))
+        self.target = target_of(p.url, p.method, p.body, p.headers)
 
     @classmethod
     def new_loop(cls) -> asyncio.AbstractEventLoop:
