@@ -74,9 +74,9 @@ class TestHttp:
         """
         They are given up with their connections, and no late answer is anybody's.
         """
-        found = drive(Answer(delay=0.08), closed(4, duration=0.4), timeout=0.03)
+        found = drive(Answer(delay=2), closed(4, duration=0.4), timeout=0.03)
 
-        assert set(found.recorded.ops["call"].whole.statuses) <= {"timeout", "cancelled"}
+        assert set(found.recorded.ops["call"].whole.statuses) == {"timeout"}
         assert found.broken == ()
 
     @pytest.mark.parametrize(
