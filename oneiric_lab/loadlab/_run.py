@@ -18,7 +18,7 @@ from ._shapes import need_numpy
 from ._tables import table as table_of
 from ._verdict import Figures, limit_of_all
 from ._warmup import SHORTEST, warmup_of
-from ._words import time_in_words
+from ._words import time_in_words, verdict_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -278,8 +278,7 @@ class Run(Result):
             blocks.append(Note(shown if many == 1 else f"{shown} in {many} pauses", "info"))
         if self.path is not None:
             blocks.append(Note(f"kept in {near(self.path)}", "info"))
-        state = {0: "passed", 1: "objectives missed", 3: "invalid", 4: "invariant broken"}
-        title = f"load {self.plan.name}: {state.get(self.exit_code, 'cancelled, partial')}"
+        title = f"load {self.plan.name}: {verdict_in_words(self.exit_code)}"
         return View("load-run", title, tuple(blocks), tone="ok" if not self.exit_code else "bad")
 
 

@@ -22,6 +22,7 @@ from ._about import ID
 from ._plan import load_in_words, plan_of
 from ._run import Run
 from ._saved import JSON, read_file
+from ._words import verdict_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,12 @@ class Kept:
     exit_code: int | None = None
     objectives: tuple[int, int] | None = None
     wrong: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What came of it, in words."""
+        return "damaged" if self.exit_code is None else verdict_in_words(self.exit_code)
+
     label: str = ""
 
 

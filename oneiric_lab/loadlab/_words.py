@@ -16,3 +16,14 @@ def time_in_words(ns: float | None) -> str:
         if ns >= size:
             return f"{ns / size:.3g} {unit}"
     return f"{ns:.0f} ns"
+
+
+def verdict_in_words(exit_code: int) -> str:
+    """Return what the exit code of a run means.
+
+    Example:
+        >>> verdict_in_words(0)
+        'passed'
+    """
+    state = {0: "passed", 1: "objectives missed", 3: "invalid", 4: "invariant broken"}
+    return state.get(exit_code, "cancelled, partial")

@@ -173,6 +173,16 @@ class TestExport:
         with pytest.raises(UsageError, match="does not tell a form"):
             ask("load", "export", "--out", "x.doc")
 
+    def test_every_form_and_table_can_be_asked_for(self) -> None:
+        """
+        Help knows them without loading what writes them.
+        """
+        from oneiric_lab.commands._load import _export
+        from oneiric_lab.loadlab import FORMATS, TABLES
+
+        assert tuple(FORMATS) == _export._FORMATS
+        assert TABLES == _export._TABLES
+
 
 class TestTab:
     def test_completes_runs(self, tmp_path: Path) -> None:

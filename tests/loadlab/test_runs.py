@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -164,6 +165,34 @@ class TestRuns:
         assert len(runs) == 40
         assert not [kept.wrong for kept in runs if kept.wrong]
         assert not list(runs.folder.rglob("*.tmp"))
+
+    def test_a_process_that_is_killed(self, tmp_path: Path) -> None:
+        """
+        Whenever it is, each run that is listed is whole.
+        """
+        script = (
+            "import sys\n"
+            "from oneiric_lab.loadlab import Plan, Run, Runs, scenario_named\n"
+            "from oneiric_lab.loadlab._drive import Driven\n"
+            "from oneiric_lab.loadlab._recorder import Recorder\n"
+            "plan = Plan(scenario_named('swap-1k')[0])\n"
+            "print('go', flush=True)\n"
+            "while True:\n"
+            "    run = Run(plan, Recorder().result(), Driven(), 'none', (), (), {})\n"
+            "    Runs(sys.argv[1]).save(run)\n"
+        )
+        for rest in (0.05, 0.11, 0.17):
+            words = [sys.executable, "-c", script, str(tmp_path)]
+            with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(rest)
+                process.kill()
+
+        runs = Runs(tmp_path)
+        assert len(runs) > 0
+        assert not [kept.wrong for kept in runs if kept.wrong]
+        assert all(runs.open(name).id == name for name in runs.ids())
 
     def test_a_disk_that_is_full(self, tmp_path: Path) -> None:
         """

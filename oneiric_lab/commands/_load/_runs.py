@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from oneiric_lab.loadlab import Kept
     from oneiric_lab.views import Block
 
-_STATES = {0: "passed", 1: "objectives missed", 3: "invalid", 4: "invariant broken"}
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KeptRuns(Result):
@@ -41,6 +39,7 @@ class KeptRuns(Result):
                     "started": None if kept.started is None else kept.started.isoformat(),
                     "scenario": kept.scenario,
                     "load": kept.load,
+                    "verdict": kept.verdict,
                     "exit_code": kept.exit_code,
                     "objectives": None if kept.objectives is None else list(kept.objectives),
                     "wrong": kept.wrong,
@@ -65,14 +64,13 @@ class KeptRuns(Result):
 
 def _row(kept: Kept) -> tuple[CellLike, ...]:
     if kept.started is None or kept.objectives is None:
-        return kept.id, None, None, Cell("damaged", "bad"), None
+        return kept.id, None, None, Cell(kept.verdict, "bad"), None
     met, of = kept.objectives
-    state = _STATES.get(kept.exit_code or 0, "cancelled, partial")
     return (
         kept.id,
         kept.scenario,
         kept.load,
-        Cell(state, "bad" if kept.exit_code else "ok"),
+        Cell(kept.verdict, "bad" if kept.exit_code else "ok"),
         f"{met} of {of} met" if of else "none",
     )
 
