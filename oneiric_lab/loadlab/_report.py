@@ -191,8 +191,8 @@ def _responses(op: OpResult, time: _Time) -> Figure:
                 for c in range(time.columns)
             ),
         )
+        # A line that is empty keeps its place, so that each looks alike in every chart.
         for name, values in found.items()
-        if values
     )
     whole = op.measured.response
     told = [
@@ -267,20 +267,17 @@ def _distribution(op: OpResult) -> Figure:
         ends = time_in_words(_edge(band)), time_in_words(_edge(band + 1))
         rows.append((*ends, f"{bands[band]:,}", f"{100 * below / total:.4g} %"))
 
-    def at(band: float) -> float:
-        return (band - low) / (high - low)
-
-    decades = [d for d in range(low // _BANDS, high // _BANDS + 2) if low <= d * _BANDS <= high]
-    across = [(at(d * _BANDS), time_in_words(10**d)) for d in decades]
-    if len(across) < 2:  # noqa: PLR2004 - one tick tells no scale
-        across = [(0.0, time_in_words(_edge(low))), (1.0, time_in_words(_edge(high)))]
+    scale = _Scale([_edge(low), _edge(high)])
     return Figure(
         f"Distribution of the response of {op.name}",
         f"{total:,} responses that were measured, without the warm-up; lengths on a logarithmic "
         f"scale, {_BANDS} stretches to a decade.",
-        tuple(across),
+        scale.ticks,
         tuple((t / most, _number(t)) for t in _nice(0, most) if t <= most),
-        bars=tuple((at(band), at(band + 1), many / most) for band, many in bands.items()),
+        bars=tuple(
+            (scale.at(_edge(band)), scale.at(_edge(band + 1)), many / most)
+            for band, many in bands.items()
+        ),
         heads=("from", "to", "responses", "up to here"),
         rows=tuple(rows),
         axis="response",
