@@ -15,7 +15,7 @@ from ._names import known_names
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from oneiric_lab.lab import Lab
+    from oneiric_lab.lab import Lab, Loads
     from oneiric_lab.views import Result
 
     from ._names import Names
@@ -64,6 +64,7 @@ class Interaction:
         labs: Open workspaces of this door, by options.
         progress: Told how far long work is: done, total, and what was just done.
         submit: Starts long work and returns its job at once; None where a door has no jobs.
+        loads: Starts load runs, each a job; None where a door has no jobs.
         current: The lab that is meant when nobody names a workspace: a kernel's own `lab`.
         takes_over: Whether a verb may keep the terminal until it ends; a kernel has none.
         names: What completion knows of a workspace, None where it does not open.
@@ -76,6 +77,7 @@ class Interaction:
     labs: dict[tuple[object, ...], Held] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, note: None
     submit: Callable[[str, Work], Result] | None = None
+    loads: Callable[[], Loads] | None = None
     current: Callable[[], Lab[Any] | None] = lambda: None
     takes_over: bool = True
     names: Callable[[Context], Names | None] = known_names

@@ -7,5 +7,6 @@ caller stands, as a shell wants it.
 
 from ._job import Context, Job, Progress, State
 from ._owner import Owner, run_inline
+from ._threads import in_thread
 
-__all__ = ["Context", "Job", "Owner", "Progress", "State", "run_inline"]
+__all__ = ["Context", "Job", "Owner", "Progress", "State", "in_thread", "run_inline"]

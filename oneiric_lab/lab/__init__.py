@@ -1,16 +1,75 @@
 """The facade `Lab`: one workspace, its parts put together."""
 
-from ._allow import allow, is_allowed
-from ._code import code_modules
-from ._following import Reloaded, followed
-from ._lab import Lab
-from ._locking import LOCK, Frozen
-from ._plan import Applied, Plan
-from ._quarantine import Probed
-from ._results import Check, History, Status, ValueDiff
-from ._sample import copy_sample, sample_source, tutorials
-from ._scenarios import find_scenario
-from ._standing import Deed, Deeds, Standing, Wished
+from typing import TYPE_CHECKING
+
+from oneiric_lab._lazy import exporter
+
+if TYPE_CHECKING:
+    from ._allow import allow as allow
+    from ._allow import is_allowed as is_allowed
+    from ._code import code_modules as code_modules
+    from ._following import Reloaded as Reloaded
+    from ._following import followed as followed
+    from ._lab import Lab as Lab
+    from ._load import LoadJob as LoadJob
+    from ._load import Loads as Loads
+    from ._locking import LOCK as LOCK
+    from ._locking import Frozen as Frozen
+    from ._plan import Applied as Applied
+    from ._plan import Plan as Plan
+    from ._quarantine import Probed as Probed
+    from ._results import Check as Check
+    from ._results import History as History
+    from ._results import Status as Status
+    from ._results import ValueDiff as ValueDiff
+    from ._sample import copy_sample as copy_sample
+    from ._sample import sample_source as sample_source
+    from ._sample import tutorials as tutorials
+    from ._scenarios import find_scenario as find_scenario
+    from ._standing import Deed as Deed
+    from ._standing import Deeds as Deeds
+    from ._standing import Standing as Standing
+    from ._standing import Wished as Wished
+    from ._ui import Offer as Offer
+    from ._ui import Ui as Ui
+    from ._ui import offer_widgets as offer_widgets
+    from ._ui import widget as widget
+else:
+    # A kernel offers widgets before it opens a workspace, and who opens one drives no load.
+    __getattr__, __dir__ = exporter(
+        __name__,
+        {
+            "Applied": "._plan",
+            "Check": "._results",
+            "Deed": "._standing",
+            "Deeds": "._standing",
+            "Frozen": "._locking",
+            "History": "._results",
+            "LOCK": "._locking",
+            "Lab": "._lab",
+            "LoadJob": "._load",
+            "Loads": "._load",
+            "Offer": "._ui",
+            "Plan": "._plan",
+            "Probed": "._quarantine",
+            "Reloaded": "._following",
+            "Standing": "._standing",
+            "Status": "._results",
+            "Ui": "._ui",
+            "ValueDiff": "._results",
+            "Wished": "._standing",
+            "allow": "._allow",
+            "code_modules": "._code",
+            "copy_sample": "._sample",
+            "find_scenario": "._scenarios",
+            "followed": "._following",
+            "is_allowed": "._allow",
+            "offer_widgets": "._ui",
+            "sample_source": "._sample",
+            "tutorials": "._sample",
+            "widget": "._ui",
+        },
+    )
 
 __all__ = [
     "LOCK",
@@ -21,11 +80,15 @@ __all__ = [
     "Frozen",
     "History",
     "Lab",
+    "LoadJob",
+    "Loads",
+    "Offer",
     "Plan",
     "Probed",
     "Reloaded",
     "Standing",
     "Status",
+    "Ui",
     "ValueDiff",
     "Wished",
     "allow",
@@ -34,6 +97,8 @@ __all__ = [
     "find_scenario",
     "followed",
     "is_allowed",
+    "offer_widgets",
     "sample_source",
     "tutorials",
+    "widget",
 ]

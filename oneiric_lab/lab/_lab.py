@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.config import ValueExplanation
     from oneiric_lab.errors import Origin
+    from oneiric_lab.jobs import Owner
     from oneiric_lab.lifecycle import Lifecycle, SwapReport
     from oneiric_lab.lifecycle import Status as ComponentStatus
     from oneiric_lab.plugins import ProbeResult
@@ -76,8 +77,10 @@ if TYPE_CHECKING:
     )
     from oneiric_lab.store import DesiredState
 
+    from ._load import Loads
     from ._running import Running
     from ._standing import Deeds, Standing, Wished
+    from ._ui import Ui
 
 T = TypeVar("T")
 
@@ -95,6 +98,8 @@ class Lab(Generic[T]):
     """
 
     __slots__ = (
+        "_loads",
+        "_owner",
         "_running",
         "_trusted",
         "config",
@@ -117,6 +122,8 @@ class Lab(Generic[T]):
         self.store = store_of(snapshot.inputs)
         self._trusted = trusted
         self._running: Running | None = None
+        self._owner: Owner | None = None
+        self._loads: Loads | None = None
         self._publish(snapshot)
 
     # --- opening ------------------------------------------------------------------------
@@ -240,7 +247,12 @@ class Lab(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        return None
+        self.close()
+
+    def close(self) -> None:
+        """Cancel the jobs of this lab and end their thread; questions are answered as before."""
+        if self._owner is not None:
+            self._owner.close()
 
     def __repr__(self) -> str:
         active = ", ".join(self.snapshot.profiles) or "no profile"
@@ -869,6 +881,32 @@ class Lab(Generic[T]):
             UsageError: No such loop runs, or this is its own thread.
         """
         return self._run().call(work, cancelled)
+
+    # --- long work ----------------------------------------------------------------------
+
+    def _jobs(self) -> Owner:
+        """Return the one owner of this lab's jobs; its thread begins with the first one."""
+        if self._owner is None:
+            from oneiric_lab.jobs import Owner  # noqa: PLC0415 - who asks only has no jobs
+
+            self._owner = Owner()
+        return self._owner
+
+    @property
+    def load(self) -> Loads:
+        """Load runs: `job = lab.load.run("swap-under-readers", users=100)`."""
+        if self._loads is None:
+            from ._load import Loads  # noqa: PLC0415 - see above
+
+            self._loads = Loads(self._jobs, self.root)
+        return self._loads
+
+    @property
+    def ui(self) -> Ui:
+        """Widgets for a notebook: `lab.ui.load(job)`, once `%load_ext oneiric_lab` was run."""
+        from ._ui import Ui  # noqa: PLC0415 - in a notebook only
+
+        return Ui(self)
 
     # --- states -------------------------------------------------------------------------
 

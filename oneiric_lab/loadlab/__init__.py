@@ -7,8 +7,10 @@ runs differ by.
 """
 
 from ._about import About
+from ._asked import plan_for
 from ._compare import Compared, compare_runs
-from ._course import Course
+from ._course import Course, rates_of
+from ._crew import check_workers
 from ._export import FORMATS, SUFFIXES, export, format_of
 from ._floor import Floor, aa, floor_of
 from ._objectives import Judged, Objective, parse_objective
@@ -47,6 +49,7 @@ __all__ = [
     "Turn",
     "aa",
     "check_new",
+    "check_workers",
     "closed",
     "compare",
     "compare_runs",
@@ -60,8 +63,10 @@ __all__ = [
     "noise",
     "op",
     "parse_objective",
+    "plan_for",
     "poisson",
     "ramp",
+    "rates_of",
     "repeat",
     "run",
     "run_apart",

@@ -6,6 +6,7 @@ What is seen live is a picture and no measurement: a run's figures are those of 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from math import nan
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,7 @@ from oneiric_lab.views import Cell, Result, Table, View
 from ._words import time_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ._plan import Plan
     from ._recorder import Live, Snapshot
@@ -23,6 +24,8 @@ MOST: Final = 2_400
 """Ticks that are kept: ten minutes at four a second; of longer runs neighbours are joined."""
 
 _QUANTILES = ("p50_ns", "p99_ns")
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 24
 
 
 class Course(Result):
@@ -34,12 +37,14 @@ class Course(Result):
         plan: What was asked.
         ticks: What happened in each stretch of time.
         count: How many ticks there were, those that were joined since counted apart.
+        paused: Seconds in which the run was paused.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.ticks: list[Snapshot] = []
         self.count = 0
+        self.paused = 0.0
 
     def add(self, tick: Snapshot) -> None:
         """Keep what happened since the tick before."""
@@ -47,6 +52,7 @@ class Course(Result):
             pairs = zip(self.ticks[::2], self.ticks[1::2], strict=True)
             self.ticks = [joined(*pair) for pair in pairs]
         self.ticks.append(tick)
+        self.paused += tick.window if tick.paused else 0.0
         self.count += 1
 
     @property
@@ -57,7 +63,7 @@ class Course(Result):
     @property
     def left(self) -> float:
         """Seconds until operations cease to begin, if it goes on as planned."""
-        return max(self.plan.length - self.at, 0.0)
+        return max(self.plan.length - (self.at - self.paused), 0.0)
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -70,24 +76,57 @@ class Course(Result):
 
     def view(self) -> View:
         """Return one row for each tick and operation."""
-        heads = ("at", "operation", "ended", "bad", "p50", "p99", "in flight")
-        rows = tuple(
-            (
-                Cell(f"{row['at_s']:.2f} s", value=row["at_s"]),
-                row["op"],
-                Cell(f"{row['rate']:,.0f}/s", value=row["rate"]),
-                Cell(f"{row['bad']:,.0f}/s", "bad" if row["bad"] else "plain", value=row["bad"]),
-                *(
-                    Cell(time_in_words(row[q]), value=nan if row[q] is None else row[q])
-                    for q in _QUANTILES
-                ),
-                Cell(f"{row['in_flight']:,}", value=row["in_flight"]),
-            )
-            for tick in self.ticks
-            for row in _rows(tick)
-        )
         title = f"course of {self.plan.name}"
-        return View("load-course", title, (Table(heads, rows),))
+        return View("load-course", title, (_table(self.ticks),))
+
+    def sparks(self) -> Table:
+        """Return a line of small bars for each operation: its rate and its p99 over time."""
+        rows = []
+        for name in self.ticks[-1].ops if self.ticks else ():
+            lives = [tick.ops[name] for tick in self.ticks if name in tick.ops]
+            rates = [sum(live.rates.values()) for live in lives]
+            slow = [live.p99 or 0 for live in lives]
+            worst = max(slow) or None
+            bars = "" if worst is None else _bars(slow)
+            rows.append((name, _bars(rates), f"{max(rates):,.0f}/s", bars, time_in_words(worst)))
+        return Table(("operation", "rate over time", "most", "p99 over time", "worst"), tuple(rows))
+
+    def latest(self) -> Table:
+        """Return the rows of the last tick."""
+        return _table(self.ticks[-1:])
+
+
+def _bars(values: Sequence[float]) -> str:
+    """Return at most `_WIDTH` bars, each as high as the highest value of its stretch."""
+    parts = min(len(values), _WIDTH)
+    cuts = [len(values) * part // parts for part in range(parts + 1)]
+    peaks = [max(values[a:b]) for a, b in pairwise(cuts)]
+    most = max(peaks, default=0) or 1
+    return "".join(_BARS[round(peak / most * (len(_BARS) - 1))] for peak in peaks)
+
+
+def _table(ticks: Sequence[Snapshot]) -> Table:
+    heads = ("at", "operation", "ended", "bad", "p50", "p99", "in flight")
+    rows = tuple(
+        (
+            Cell(f"{row['at_s']:.2f} s", value=row["at_s"]),
+            row["op"],
+            Cell(f"{row['rate']:,.0f}/s", value=row["rate"]),
+            Cell(f"{row['bad']:,.0f}/s", "bad" if row["bad"] else "plain", value=row["bad"]),
+            *(
+                Cell(time_in_words(row[q]), value=nan if row[q] is None else row[q])
+                for q in _QUANTILES
+            ),
+            Cell(f"{row['in_flight']:,}", value=row["in_flight"]),
+        )
+        for tick in ticks
+        for row in _rows(tick)
+    )
+    return Table(heads, rows)
+
+
+def _time(ns: float | None) -> Cell:
+    return Cell(time_in_words(ns), value=nan if ns is None else ns)
 
 
 def _rows(tick: Snapshot) -> list[dict[str, Any]]:
@@ -107,6 +146,18 @@ def _rows(tick: Snapshot) -> list[dict[str, Any]]:
     ]
 
 
+def rates_of(tick: Snapshot) -> str:
+    """Return what a tick tells in one line: rates and p99, or that the run is paused."""
+    if tick.paused:
+        return "paused"
+    told = []
+    for name, live in tick.ops.items():
+        p99 = "" if live.p99 is None else f" p99 {live.p99 / 1e6:,.3g} ms"
+        told.append(f"{name} {sum(live.rates.values()):,.0f}/s{p99}")
+    bad = sum(bad_rate(live) for live in tick.ops.values())
+    return ", ".join(told) + (f", {bad:,.0f} bad/s" if bad else "")
+
+
 def bad_rate(live: Live) -> float:
     """Return how many a second did not end well."""
     return sum(rate for status, rate in live.rates.items() if status != "ok")
@@ -124,6 +175,7 @@ def joined(first: Snapshot, second: Snapshot) -> Snapshot:
             for name, live in second.ops.items()
         },
         in_flight=max(first.in_flight, second.in_flight),
+        paused=first.paused and second.paused,
     )
 
 

@@ -163,7 +163,8 @@ class Plan:
         own = {f.name for f in fields(self)}
         params = {k: v for k, v in changes.items() if k not in own}
         rest = {k: v for k, v in changes.items() if k in own}
-        return replace(self, params={**self.params, **params}, **rest)
+        params = {**self.params, **rest.pop("params", {}), **params}
+        return replace(self, params=params, **rest)
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""

@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab.commands import Interaction, Stream, root, run, split_looks
 from oneiric_lab.errors import UsageError
 from oneiric_lab.jobs import Owner
+from oneiric_lab.lab import offer_widgets
+
+from ._display import register as register_display
+from ._display import unregister as unregister_display
+from .widgets import OFFERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.commands import Work
     from oneiric_lab.jobs import Context
-    from oneiric_lab.lab import Lab
+    from oneiric_lab.lab import Lab, Loads
     from oneiric_lab.views import Result
 
 _START = re.compile(r"^\s*(?:[\w\s,.\[\]'\"]+=\s*)?%%?oneiric[ \t]+")
@@ -40,12 +45,14 @@ class Door:
         self._body: str | None = None
         self._names = names
         self.owner = Owner()
+        self._own: Loads | None = None
         self.interaction = Interaction(
             layer="session",
             body=lambda: self._body,
             current=self._current,
             takes_over=False,
             submit=self._submit,
+            loads=self._loads,
         )
 
     def _submit(self, name: str, do: Work) -> Result:
@@ -58,6 +65,17 @@ class Door:
             return await to_thread.run_sync(do, ctx.progress, lambda: ctx.is_cancelled)
 
         return self.owner.submit(work, name=name)
+
+    def _loads(self) -> Loads:
+        """Return what starts load runs: that of the notebook's `lab`, whose jobs they are."""
+        current = self._current()
+        if current is not None:
+            return current.load
+        if self._own is None:
+            from oneiric_lab.lab import Loads  # noqa: PLC0415 - with the first run
+
+            self._own = Loads(lambda: self.owner)
+        return self._own
 
     def _current(self) -> Lab[Any] | None:
         """Return what the notebook calls `lab`: `%oneiric` and its cells speak of one lab."""
@@ -177,6 +195,8 @@ def load(shell: InteractiveShell) -> None:
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(matcher)
     shell.input_transformers_cleanup.append(ask_help)
+    register_display(shell)
+    offer_widgets(OFFERS)
     _loaded[id(shell)] = door, matcher
 
 
@@ -187,6 +207,8 @@ def unload(shell: InteractiveShell) -> None:
         return
     door, matcher = found
     door.owner.close()
+    unregister_display(shell)
+    offer_widgets({})
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)
     if ask_help in shell.input_transformers_cleanup:

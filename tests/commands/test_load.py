@@ -11,6 +11,9 @@ from click.shell_completion import ShellComplete
 
 from oneiric_lab.commands import Interaction, root, run
 from oneiric_lab.errors import UsageError
+from oneiric_lab.jobs import Owner
+from oneiric_lab.lab import LoadJob, Loads
+from oneiric_lab.loadlab import Runs
 from oneiric_lab.testing import Answer, LoopbackServer
 
 if TYPE_CHECKING:
@@ -92,17 +95,19 @@ class TestLoad:
         assert found.driven.offered == 30
         assert len(found.as_dict()["workers"]) == 2
 
-    def test_a_kernel_gets_a_job(self) -> None:
+    def test_a_kernel_gets_a_job(self, tmp_path: Path) -> None:
         """
-        The door decides how long work is done.
+        A door that has jobs gets one at once; the run is kept when it has ended.
         """
-        started: list[str] = []
+        with Owner() as owner:
+            loads = Loads(lambda: owner)
+            words = ["run", "resolve-storm", "--users", "2", "--out", str(tmp_path), *SHORT]
+            job = ask(*words, loads=lambda: loads)
+            assert isinstance(job, LoadJob)
+            found = job.result(60)
 
-        def submit(name: str, _: Any) -> Any:
-            started.append(name)
-
-        ask("run", "swap-1k", submit=submit)
-        assert started == ["load"]
+        assert loads.jobs == (job,)
+        assert Runs(tmp_path).open().as_dict() == found.as_dict()
 
     def test_a_server(self) -> None:
         """

@@ -57,6 +57,7 @@ LINES: dict[str, list[str]] = {
     "drain": ["drain adapter:cache --why night"],
     "status": ["status", "drain adapter:cache", "status adapter:cache"],
     "activity": ["activity", "activity adapter:cache --limit 1"],
+    "ui": ["ui"],
     "doctor": ["doctor"],
     "lab": ["lab --dry-run"],
 }

@@ -122,24 +122,12 @@ def plan_asked(scenario: str, params: Mapping[str, Any], **options: Any) -> Plan
     Raises:
         UsageError: There is no such scenario, or something of the plan cannot be.
     """
-    from oneiric_lab.loadlab import Plan, closed, constant  # noqa: PLC0415 - `--help` needs none
+    from oneiric_lab.loadlab import plan_for  # noqa: PLC0415 - `--help` needs none
 
     kind, usual = scenario_asked(scenario)
-    users, rate = options.pop("users"), options.pop("rate")
-    if users is not None and rate is not None:
-        raise UsageError(
-            Fault(
-                "usage",
-                "--users and --rate together: a load is closed or open",
-                fix="leave one of them out",
-            )
-        )
-    duration = options["duration"]
-    if rate is not None:
-        load: Any = constant(rate, duration)
-    else:
-        load = closed(usual["users"] if users is None else users, duration=duration)
-    return Plan(kind, params, load, **options)
+    if options["users"] is None and options["rate"] is None:
+        options["users"] = usual["users"]
+    return plan_for(kind, params=params, **options)
 
 
 def values_asked(
@@ -199,16 +187,3 @@ def _example(kind: type[Scenario], option: str) -> str:
         return "it has no parameters"
     name, default = next(iter(kind.defaults.items()))
     return f"{option} {name}={shown_default(default)}"
-
-
-def rates_of(seen: Any) -> str:
-    """Return what a snapshot of a run tells in one line."""
-    if seen.paused:
-        return "paused"
-    told = []
-    bad = 0.0
-    for name, now in seen.ops.items():
-        p99 = "" if now.p99 is None else f" p99 {now.p99 / 1e6:,.3g} ms"
-        told.append(f"{name} {sum(now.rates.values()):,.0f}/s{p99}")
-        bad += sum(rate for status, rate in now.rates.items() if status != "ok")
-    return ", ".join(told) + (f", {bad:,.0f} bad/s" if bad else "")

@@ -12,7 +12,7 @@ from oneiric_lab.commands._types import DirectoryType
 from oneiric_lab.errors import OneiricError
 from oneiric_lab.views import Note, Result, View
 
-from ._asked import ScenarioType, asks, plan_asked, rates_of, values_asked
+from ._asked import ScenarioType, asks, plan_asked, values_asked
 from ._kept import runs_in
 
 if TYPE_CHECKING:
@@ -81,9 +81,10 @@ def command(
     if runs is not None:
         # Told now, and not when all is measured and nothing can be kept.
         runs.make()
-    return context.interaction.work(
-        "load", lambda done, stop: _drive(plan, runs, workers, done, stop)
-    )
+    interaction = context.interaction
+    if interaction.loads is not None:
+        return interaction.loads().run(plan, workers=workers, save=runs)
+    return interaction.work("load", lambda done, stop: _drive(plan, runs, workers, done, stop))
 
 
 def _drive(
@@ -93,7 +94,7 @@ def _drive(
     done: Callable[[int, int, str], None],
     stop: Callable[[], bool],
 ) -> Result:
-    from oneiric_lab.loadlab import run_apart  # noqa: PLC0415 - `--help` needs none
+    from oneiric_lab.loadlab import rates_of, run_apart  # noqa: PLC0415 - `--help` needs none
 
     total = max(1, round(plan.length))
 

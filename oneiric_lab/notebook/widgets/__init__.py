@@ -1,0 +1,43 @@
+"""Widgets of a notebook: each a Python class and one ES module, no framework and no bundler.
+
+`%load_ext oneiric_lab` offers them as `lab.ui.NAME(...)`; what one needs is imported when it
+is asked for. `static/tokens.css` holds the colours and `static/kit.mjs` what all modules share.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.commands._ui import VERBS
+from oneiric_lab.lab import Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._load import LoadChart
+
+
+def load(
+    lab: Any, job: Any = None, *, metric: str | None = None, operation: str | None = None
+) -> LoadChart:
+    """Show a load run while it goes on, and what became of it.
+
+    Args:
+        lab: Whose newest run is shown where no job is given.
+        job: What `lab.load.run(...)` returned.
+        metric: Whose quantiles are drawn: `response`, `service` or `lag`.
+        operation: Of which operation; by default the first one that the load drives.
+
+    Raises:
+        UsageError: There is no job, or no such metric or operation.
+        MissingExtraError: Without anywidget.
+    """
+    from ._load import chart  # noqa: PLC0415 - brings anywidget
+
+    return chart(lab, job, metric=metric, operation=operation)
+
+
+OFFERS: Mapping[str, Offer] = {
+    "load": Offer(VERBS["load"], load),
+}
+"""Name to what `lab.ui` offers."""

@@ -1,0 +1,55 @@
+"""What all widgets share: a stable text, a snapshot beside the live view, and safe messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from oneiric_lab.errors import MissingExtraError
+from oneiric_lab.views import Result
+
+from ._esm import module, style
+
+try:
+    import anywidget
+except ImportError as error:
+    raise MissingExtraError("anywidget is not installed", extra="notebook") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Widget(Result, anywidget.AnyWidget):
+    """A live view of a result, which is also its snapshot.
+
+    A subclass names its files by `name`, gives `view()` and `as_dict()`, and has a method
+    `do_WORD` for each message `{"do": WORD}` that its buttons send: one that calls a public
+    function and nothing else, since what the mouse can do a cell can.
+    """
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        # traitlets makes a class for each object, whose module is a trait by then.
+        if "name" in vars(cls):
+            cls._esm, cls._css = module(cls.name), style(cls.name)
+        super().__init_subclass__(**options)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.on_msg(self._told)
+
+    def _told(self, _: object, content: Any, __: object) -> None:
+        """Do what a button asks for; a message that is none of ours does nothing."""
+        word = content.get("do") if isinstance(content, dict) else None
+        act: Callable[[], object] | None = getattr(self, f"do_{word}", None)
+        if act is not None:
+            act()
+
+    def _repr_mimebundle_(  # type: ignore[override]  # IPython takes a pair or its first part
+        self, include: object = None, exclude: object = None, **_: Any
+    ) -> dict[str, object]:
+        """Return the snapshot in its three forms, and the live view."""
+        live = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {**super()._repr_mimebundle_(include, exclude), WIDGET_VIEW: live}

@@ -1,0 +1,54 @@
+/* What the modules of all widgets share. */
+
+/** A node with attributes (`on…` are listeners) and children; texts are texts, never HTML. */
+export const el = (tag, attributes = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+};
+
+/** The sign of a tone, since colour alone says nothing to many. */
+export const GLYPHS = { ok: "✓ ", warn: "⚠ ", bad: "✗ ", info: "ℹ " };
+
+/** Call `draw` when colours may have changed; returns what ends that. */
+export const onTheme = (draw) => {
+  const watch = new MutationObserver(draw);
+  watch.observe(document.body, { attributes: true });
+  const media = ["(prefers-color-scheme: dark)", "(forced-colors: active)"].map((query) => matchMedia(query));
+  for (const each of media) each.addEventListener("change", draw);
+  return () => {
+    watch.disconnect();
+    for (const each of media) each.removeEventListener("change", draw);
+  };
+};
+
+/** What shows the code that a click stands for, and copies it. */
+export const codeLine = () => {
+  const code = el("code");
+  const said = el("span", { class: "ol-quiet", role: "status" });
+  const copy = el("button", {
+    type: "button",
+    "aria-label": "Copy as code",
+    onclick: async () => {
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        said.textContent = "copied";
+      } catch {
+        getSelection().selectAllChildren(code);
+        said.textContent = "selected: copy it with the keyboard";
+      }
+    },
+  }, "Copy");
+  const node = el("div", { class: "ol-code", hidden: true }, el("span", { class: "ol-quiet" }, "as code:"), code, copy, said);
+  const show = (text) => {
+    node.hidden = false;
+    code.textContent = text;
+    said.textContent = "";
+  };
+  return { node, show };
+};

@@ -1,0 +1,65 @@
+"""`ui`: what a notebook can show, and what a shell says to that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from oneiric_lab.commands import Interaction, run
+from oneiric_lab.errors import UsageError
+from oneiric_lab.jobs import Owner
+from oneiric_lab.lab import Loads, Offer, offer_widgets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def offered() -> Iterator[None]:
+    """Offer a chart that only tells what it was asked for."""
+    offer_widgets({"load": Offer("A chart.", lambda lab, job, **options: (job, options))})
+    yield
+    offer_widgets({})
+
+
+def ask(*words: str, **options: Any) -> Any:
+    """Run one verb."""
+    return run(["ui", *words], Interaction(**options))
+
+
+class TestUi:
+    def test_alone_it_lists_what_there_is(self) -> None:
+        """
+        Every widget with the magic that shows it.
+        """
+        assert "%oneiric ui load" in str(ask())
+        assert list(ask().as_dict()["widgets"]) == ["load"]
+
+    def test_a_shell_shows_none(self) -> None:
+        """
+        It is told where there are some.
+        """
+        with pytest.raises(UsageError, match="oneiric-lab lab opens a notebook"):
+            ask("load")
+
+    @pytest.mark.usefixtures("offered")
+    def test_before_a_run(self) -> None:
+        """
+        Without a run there is nothing to show; the fix starts one.
+        """
+        with Owner() as owner, pytest.raises(UsageError, match="oneiric load run"):
+            ask("load", loads=lambda: Loads(lambda: owner))
+
+    @pytest.mark.usefixtures("offered")
+    def test_the_newest_run(self) -> None:
+        """
+        What is chosen goes to the widget.
+        """
+        with Owner() as owner:
+            loads = Loads(lambda: owner)
+            loads.run("resolve-storm", users=1, duration=0.1)
+            job = loads.run("resolve-storm", users=1, duration=0.1)
+            found = ask("load", "--metric", "lag", loads=lambda: loads)
+
+        assert found == (job, {"metric": "lag", "operation": None})

@@ -1,0 +1,62 @@
+"""The modules and style sheets of widgets, as text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from oneiric_lab.commands._ui import VERBS
+from oneiric_lab.notebook.widgets import OFFERS
+from oneiric_lab.notebook.widgets._esm import LIMIT, STATIC, module, style
+
+MODULES = sorted(path.stem for path in STATIC.glob("*.mjs") if path.stem != "kit")
+
+
+class TestModules:
+    def test_every_widget_has_one(self) -> None:
+        """
+        What is offered has a module and a style sheet, and none is left over.
+        """
+        assert sorted(OFFERS) == sorted(VERBS) == MODULES
+        assert all((STATIC / f"{name}.css").is_file() for name in MODULES)
+
+    @pytest.mark.parametrize("name", MODULES)
+    def test_is_small(self, name: str) -> None:
+        """
+        A module travels with each widget.
+        """
+        assert len(module(name).encode()) <= LIMIT
+        assert len(style(name).encode()) <= LIMIT / 2
+
+    @pytest.mark.parametrize("name", MODULES)
+    def test_stands_alone(self, name: str) -> None:
+        """
+        Nothing is imported, fetched or evaluated, and no text becomes HTML.
+        """
+        text = module(name)
+
+        assert not re.search(r"\bimport\b|^export (?!default)", text, re.MULTILINE)
+        assert not re.search(r"https?:|//cdn|@import|url\(", text + style(name))
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|eval\(|Function\(", text)
+        assert len(re.findall(r"^export default", text, re.MULTILINE)) == 1
+
+    @pytest.mark.parametrize("name", MODULES)
+    def test_needs_of_a_notebook_only_what_all_have(self, name: str) -> None:
+        """
+        Of its model a module uses what every front end of anywidget gives.
+        """
+        used = set(re.findall(r"\bmodel\.(\w+)", module(name)))
+
+        assert used <= {"get", "set", "on", "off", "send", "save_changes"}
+
+    @pytest.mark.parametrize("name", MODULES)
+    def test_colours_are_tokens(self, name: str) -> None:
+        """
+        A colour is said in one file.
+        """
+        own = (STATIC / f"{name}.css").read_text() + (STATIC / f"{name}.mjs").read_text()
+
+        assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|--jp-|--vscode-", own)
+        tokens = set(re.findall(r"--ol-[\w-]+(?=:)", (STATIC / "tokens.css").read_text()))
+        assert set(re.findall(r"var\((--ol-[\w-]+)", own)) <= tokens
