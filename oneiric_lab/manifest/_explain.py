@@ -107,6 +107,8 @@ def _lines(name: str, value: object) -> list[tuple[str, CellLike]]:
         return [(name, ", ".join(map(str, value)) or "none")]
     if name == "documentation_url":
         return [(name, Cell(str(value), link=str(value)))]
+    if value == "":
+        return [(name, Cell("any", "muted"))]  # versions: an empty text takes all
     return [(name, value if isinstance(value, bool | int | float) else str(value))]
 
 

@@ -53,7 +53,7 @@ class Exported(Result):
             blocks.append(Code(self.text(), "toml"))
         if self.left_out:
             blocks.append(Table(("left out", "why"), self.left_out))
-        where = "" if self.out is None else f" in {self.out}"
+        where = " as a manifest" if self.out is None else f" in {self.out}"
         if self.out is not None:
             blocks.append(Note(f"manifest pack {self.out} makes it canonical"))
         return View(

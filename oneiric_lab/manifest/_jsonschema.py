@@ -7,10 +7,13 @@ from typing import Any
 from ._schema import adapter
 
 
-def manifest_json_schema() -> dict[str, Any]:
+def manifest_json_schema(*, authoring: bool = False) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a packed manifest.
 
     A `format` in it names a check that a pattern cannot make, such as `pep440-version`.
+
+    Args:
+        authoring: Take what people may write shorter, too.
     """
     schema = adapter().json_schema()
     for part in (schema, *schema["$defs"].values()):
@@ -19,8 +22,19 @@ def manifest_json_schema() -> dict[str, Any]:
         part.pop("title", None)
         for inner in part["properties"].values():
             inner.pop("title", None)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "manifest, schema 3",
-        **schema,
-    }
+    title = "manifest, schema 3"
+    if authoring:
+        title = "authoring file of a manifest, schema 3"
+        _shorter(schema["$defs"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+
+
+def _shorter(shapes: dict[str, Any]) -> None:
+    """Let a capability be its name, and an artifact its file."""
+    name = shapes["Capability"]["properties"]["name"]
+    able = shapes["ManifestEntry"]["properties"]["capabilities"]
+    able["items"] = {"anyOf": [able["items"], name]}
+    artifact = shapes["Artifact"]
+    about = "A file below the folder of this document; its digest and size are filled in."
+    artifact["properties"]["path"] = {"description": about, "minLength": 1, "type": "string"}
+    artifact["anyOf"] = [{"required": artifact.pop("required")}, {"required": ["path"]}]

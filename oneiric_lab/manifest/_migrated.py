@@ -101,14 +101,19 @@ class Migrated(Result):
         """Return a row for each step, the decisions first."""
         order = ("decision", "dropped", "inferred")
         rows = tuple(
-            (Cell(step.kind, _TONES[step.kind]), str(step.origin), step.path or "-", _told(step))
+            (
+                Cell(step.kind, _TONES[step.kind]),
+                Cell(f"{step.origin.line}:{step.origin.column}", link=self.file),
+                step.path or "-",
+                _told(step),
+            )
             for step in sorted(self.steps, key=lambda step: order.index(step.kind))
         )
         number = len(self.decisions)
         left = "nothing to decide" if not number else f"{number} to decide"
         blocks: list[Block] = []
         if rows:
-            blocks.append(Table(("", "said at", "value", "what"), rows))
+            blocks.append(Table(("", "at", "value", "what"), rows))
         if self.out is None:
             blocks.append(Note("nothing was written; --out shop.toml writes the draft"))
         else:

@@ -106,19 +106,20 @@ WORKFLOW: dict[str, Any] = {
 }
 
 
+WHOLE: dict[str, Any] = {
+    "schema": 3,
+    "project": "shop",
+    "channel": "stable",
+    "version": 7,
+    "entries": [FULL, EVENT, WORKFLOW],
+    "x-note": "ours",
+}
+
+
 @pytest.fixture
 def whole() -> dict[str, Any]:
     """Return a manifest in which every name that the schema has is said."""
-    return deepcopy(
-        {
-            "schema": 3,
-            "project": "shop",
-            "channel": "stable",
-            "version": 7,
-            "entries": [FULL, EVENT, WORKFLOW],
-            "x-note": "ours",
-        }
-    )
+    return deepcopy(WHOLE)
 
 
 @pytest.fixture

@@ -197,7 +197,9 @@ class TestExplainEntry:
 
         for part in ("shop:on_placed", "event.topics", "order.placed", "exclusive", "stable"):
             assert part in text
-        assert "capability" in str(explain_entry(manifest, "adapter:cache"))
+        cache = str(explain_entry(manifest, "adapter:cache"))
+        assert "capability" in cache
+        assert "requires.adapter:secrets  any" in cache
         assert explain_entry(manifest, "workflow:ship").as_dict()["before"] is None
 
     def test_who_would_provide_it(self, whole: dict[str, Any]) -> None:

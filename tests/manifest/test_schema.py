@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -26,7 +28,9 @@ from oneiric_lab.manifest._checks import CHECKS
 from oneiric_lab.manifest._schema import PATTERNS, Shape
 from oneiric_lab.manifest._validate import tree_faults
 
-SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "manifest.schema.json"
+from .conftest import WHOLE
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
 
 
 def messages(tree: dict[str, Any]) -> list[str]:
@@ -247,17 +251,32 @@ class TestChecks:
 class TestJsonSchema:
     """The JSON Schema in the reference."""
 
-    def test_the_page_is_what_the_types_say(self) -> None:
+    @pytest.mark.parametrize("authoring", [False, True])
+    def test_the_page_is_what_the_types_say(self, authoring: bool) -> None:
         """
         `python -m pytest` with ONEIRIC_GOLDEN=write writes it anew.
         """
-        import os
-
-        text = json.dumps(manifest_json_schema(), indent=2) + "\n"
+        file = SCHEMAS / f"manifest{'-authoring' if authoring else ''}.schema.json"
+        text = json.dumps(manifest_json_schema(authoring=authoring), indent=2) + "\n"
         if os.environ.get("ONEIRIC_GOLDEN") == "write":
-            SCHEMA_FILE.write_text(text)
+            file.write_text(text)
 
-        assert SCHEMA_FILE.read_text() == text
+        assert file.read_text() == text
+
+    def test_the_one_for_authors_takes_what_is_shorter(self, whole: dict[str, Any]) -> None:
+        """
+        Names for capabilities and files for artifacts, beside all that is packed.
+        """
+        Draft202012Validator.check_schema(manifest_json_schema(authoring=True))
+        packed = Draft202012Validator(manifest_json_schema())
+        written = Draft202012Validator(manifest_json_schema(authoring=True))
+        assert written.is_valid(whole)
+        whole["entries"][0] |= {"capabilities": ["kv"], "artifact": {"path": "dist/a.whl"}}
+
+        assert written.is_valid(whole)
+        assert not packed.is_valid(whole)
+        whole["entries"][0]["capabilities"] = ["key value"]
+        assert not written.is_valid(whole)
 
     def test_it_takes_what_the_schema_takes(self, whole: dict[str, Any]) -> None:
         """
@@ -351,3 +370,66 @@ class TestReadManifest:
             read_manifest(data, name="m")
 
         assert f"m:1:{data.index(b'5000') + 1}" in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["adapter", "cache", "a:b", "1.0", "MIT", "x-a", "https://a.example/"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=4)
+            | st.sampled_from([*ManifestDocument.__annotations__, *ManifestEntry.__annotations__]),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+class TestAnyDocument:
+    """Whatever JSON can hold."""
+
+    @given(st.dictionaries(st.sampled_from([*ManifestDocument.__annotations__, "x-a"]), JSON))
+    @settings(max_examples=200)
+    def test_it_ends_in_faults_with_a_message_each(self, tree: dict[str, Any]) -> None:
+        """
+        Nothing is raised, and every fault has words and a path.
+        """
+        for fault in tree_faults(tree):
+            assert fault.message
+            assert fault.code
+            assert fault.path
+
+    @given(st.data())
+    @settings(max_examples=200)
+    def test_a_whole_one_with_one_part_replaced(self, data: st.DataObject) -> None:
+        """
+        It is a manifest still, or its report is drawn with places; nothing else is raised.
+        """
+        tree = deepcopy(data.draw(st.just(WHOLE)))
+        node: Any = tree
+        while True:
+            key = data.draw(
+                st.sampled_from([*(node if isinstance(node, dict) else range(len(node)))])
+            )
+            inner = node[key]
+            if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):
+                break
+            node = inner
+        node[key] = data.draw(JSON)
+
+        report: ManifestError | None = None
+        with suppress(CanonicalError):  # an integer that readers round
+            try:
+                assert read_manifest(encode(tree), name="m").document() == tree
+            except ManifestError as error:
+                report = error
+        if report is not None:
+            assert all(fault.origin and fault.origin.column for fault in report.faults)
+            assert str(report)
