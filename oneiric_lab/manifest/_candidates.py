@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Origin
-from oneiric_lab.registry import Candidate, Refusal, refuse_factory
+from oneiric_lab.registry import RUNS, Candidate, Refusal, refuse_factory
 
 from ._migrate import entries_of
 from ._validate import tree_faults
@@ -31,6 +31,7 @@ _SAME = (
     "stability",
     "enabled_by",
     "settings_model",
+    "health",
     "requires_secrets",
     "lifetime",
     "blocking",
@@ -47,8 +48,8 @@ def candidates_of(manifest: Manifest, *, allowed: Sequence[str] = ()) -> list[Ca
 
     Args:
         manifest: The manifest.
-        allowed: Prefixes of modules whose factories and settings models may run
-            (`plugins.allow_factories`); none by default.
+        allowed: Prefixes of modules whose factories, settings models and health checks may
+            run (`plugins.allow_factories`); none by default.
     """
     name = manifest.source_name
     shown, may = manifest.name or f"{name} {manifest.version}", tuple(allowed)
@@ -109,11 +110,11 @@ def _candidate(
     allowed: tuple[str, ...],
 ) -> Candidate:
     origin = Origin(f"manifest:{source_name}", name=f"{shown}, entries[{index}]")
-    refusals = [refuse_factory(entry["factory"], allowed, origin)]
-    model = entry.get("settings_model")
-    if model is not None and refuse_factory(model, allowed) is not None:
-        reason = f"names the settings model {model}, which is not allowed"
-        refusals.append(Refusal("factory", reason, origin))
+    refusals = [
+        refuse_factory(entry[name], allowed, origin, what=what)
+        for name, what in RUNS.items()
+        if name in entry
+    ]
     if wrong:
         refusals.append(Refusal("manifest", f"is not what schema 3 takes: {wrong}", origin))
     factory = entry["factory"]

@@ -143,9 +143,10 @@ def entry_of(candidate: Candidate) -> dict[str, Any] | None:
             out[name] = value
     if candidate.capabilities:
         out["capabilities"] = sorted(candidate.capabilities)
-    model = candidate.settings_model
-    if model is not None and (named := _name_of(model)) is not None:
-        out["settings_model"] = named
+    for name in ("settings_model", "health"):
+        code = getattr(candidate, name)
+        if code is not None and (named := _name_of(code)) is not None:
+            out[name] = named
     if candidate.stability != "stable":
         out["stability"] = candidate.stability
     if candidate.lifetime != "app":

@@ -229,6 +229,8 @@ class ManifestEntry(Shape, total=False):
     """Names of the secrets that it reveals."""
     settings_model: Object
     """The pydantic model of its settings."""
+    health: Object
+    """What tells of an instance whether it is well."""
     lifetime: Literal["app", "transient"]
     """One instance for all, or one for each lease."""
     blocking: bool

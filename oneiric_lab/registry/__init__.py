@@ -21,7 +21,7 @@ from ._candidate import (
 from ._component import candidate_of, collect, component, declared
 from ._descriptor import NAME, Descriptor, read_descriptor
 from ._explain import Explanation, Ranked, Rejected, WhyNot
-from ._factory import load_factory, load_named, refuse_factory
+from ._factory import RUNS, load_factory, load_named, refuse_factory
 from ._generation import Generation
 from ._listing import GenerationDiff, Listing
 from ._registry import Handle, Registry
@@ -32,6 +32,7 @@ __all__ = [
     "LEVELS",
     "NAME",
     "PRIORITIES",
+    "RUNS",
     "TABLES",
     "Candidate",
     "Choice",

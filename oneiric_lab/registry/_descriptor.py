@@ -9,7 +9,7 @@ from oneiric_lab.config import parse
 from oneiric_lab.errors import Fault, InvalidCandidateError, OneiricError, Origin, did_you_mean
 
 from ._candidate import Candidate
-from ._factory import refuse_factory
+from ._factory import RUNS, refuse_factory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,6 @@ _NEEDED = {
     "factory": "package.module:function",
 }
 """What every candidate must say, with an example."""
-_RUNS = {"factory": "factory", "settings_model": "settings model", "health": "health check"}
-"""What is code, and so may only be of the modules that may run."""
 _LISTS = {"capabilities", "requires_dist", "conflicts_with", "os_platform"}
 
 
@@ -153,7 +151,7 @@ def read_descriptor(
                 place("candidates", i, key)[0],
                 what=what,
             )
-            for key, what in _RUNS.items()
+            for key, what in RUNS.items()
             if isinstance(row.get(key), str)
         ]
         try:

@@ -34,6 +34,9 @@ NEVER = frozenset(
 )
 """Modules whose functions are never a factory, whoever allows them."""
 
+RUNS = {"factory": "factory", "settings_model": "settings model", "health": "health check"}
+"""Facts of a candidate that are code, and so may only be of modules that may run; in words."""
+
 
 def refuse_factory(
     factory: str, allowed: Sequence[str] | None, origin: Any = None, *, what: str = "factory"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric_lab.canonical import MAX_DEPTH, decode, encode
@@ -35,6 +35,7 @@ class TestDecode:
     """What passes and what does not."""
 
     @given(DOCUMENTS)
+    @settings(deadline=None)
     def test_the_canonical_form_passes(self, value: object) -> None:
         """
         What `encode` writes is read as what it was; a number that looks like an integer
@@ -143,6 +144,7 @@ class TestDecode:
         assert refused(b'["]",["["]]', max_depth=1).code == "too-deep"
 
     @given(DOCUMENTS, st.integers(1, 6))
+    @settings(deadline=None)
     def test_depth_is_that_of_the_value(self, value: object, limit: int) -> None:
         """
         Whatever quotes, escapes and brackets stand in its texts, the depth is the value's.
@@ -190,6 +192,7 @@ class TestDecode:
         assert "\u202e" not in text
 
     @given(st.binary(max_size=40))
+    @settings(deadline=None)
     def test_any_bytes_end_in_a_value_or_a_fault(self, data: bytes) -> None:
         """
         Nothing else is ever raised, and what passes is its own canonical form.
@@ -198,6 +201,7 @@ class TestDecode:
             assert encode(decode(data)) == data
 
     @given(DOCUMENTS, st.data())
+    @settings(deadline=None)
     def test_no_changed_byte_passes_as_the_same(self, value: object, data: st.DataObject) -> None:
         """
         A document with one byte changed, left out or put in is refused, or is another value.

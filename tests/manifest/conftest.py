@@ -49,6 +49,7 @@ FULL: dict[str, Any] = {
     "owner": "Platform",
     "requires_secrets": ["redis_password"],
     "settings_model": "shop_redis:Settings",
+    "health": "shop_redis:is_well",
     "lifetime": "app",
     "blocking": True,
     "timeouts": {"build": 5, "health": 1.5, "hook": 1, "cleanup": 2, "drain": 0, "call": 0.25},

@@ -84,6 +84,7 @@ class TestCandidatesOf:
         assert found.os_platform == ("linux", "darwin", "freebsd14")
         assert (found.stability, found.enabled_by) == ("beta", "new_cache")
         assert found.settings_model == "shop_redis:Settings"
+        assert found.health == "shop_redis:is_well"
         assert found.requires_secrets == ("redis_password",)
         assert (found.lifetime, found.blocking) == ("app", True)
         assert (found.source, found.source_name) == ("manifest", "shop/stable")
@@ -128,15 +129,18 @@ class TestCandidatesOf:
 
         assert registry_with(manifest, allowed=(module,)).explain("adapter", "cache").winner is None
 
-    def test_a_settings_model_is_code_too(self) -> None:
+    @pytest.mark.parametrize(
+        ("name", "what"), [("settings_model", "settings model"), ("health", "health check")]
+    )
+    def test_other_code_is_code_too(self, name: str, what: str) -> None:
         """
         It is imported, so it must be allowed as a factory must.
         """
-        manifest = manifest_with({"settings_model": "os.path:join"})
+        for code in ("os.path:join", "other:thing"):
+            explained = registry_with(manifest_with({name: code})).explain("adapter", "cache")
 
-        assert "the settings model os.path:join" in str(
-            registry_with(manifest).explain("adapter", "cache")
-        )
+            assert explained.winner is None
+            assert f"names the {what} {code}" in str(explained)
 
     @pytest.mark.parametrize(
         ("fact", "reason"),

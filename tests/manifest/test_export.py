@@ -57,6 +57,7 @@ FULL = Candidate(
     stability="experimental",
     enabled_by="new_cache",
     settings_model="shop_redis:Settings",
+    health="shop_redis:is_well",
     requires_secrets=("password",),
     lifetime="transient",
     blocking=True,
