@@ -412,7 +412,8 @@ class _Run:
             return None
         self.passed(
             "revocations",
-            f"list {listed.number}: {len(listed.revoked):,} keys, {len(signers)} signers",
+            f"list {listed.number}: {_count(len(listed.revoked), 'key')}, "
+            f"signed by {', '.join(signers)}",
         )
         self.list_order(listed, known)
         self.list_age(listed)

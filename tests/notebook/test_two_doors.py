@@ -42,6 +42,7 @@ LINES: dict[str, list[str]] = {
         "manifest export --winners",
         "manifest validate shop.toml",
         "manifest pack shop.toml --dry-run",
+        "manifest verify shop.toml",
     ],
     "swap": [
         "swap adapter:cache sqlite --layer project",

@@ -12,6 +12,7 @@ VERBS: dict[str, str] = {
     "export": "Write the workspace's components as a manifest.",
     "validate": "Say all that is wrong with a manifest.",
     "migrate": "Make a draft of schema 3 out of an older manifest.",
+    "verify": "Say whether a release holds, check by check.",
     "explain": "Say what an entry is, and what it would come to here.",
 }
 """Verb to its one line of help."""
@@ -20,7 +21,7 @@ VERBS: dict[str, str] = {
 @click.command("manifest", cls=Group, package=__name__, verbs=VERBS, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Write, check, migrate and explain manifests."""
+    """Write, check, migrate, verify and explain manifests."""
     if ctx.invoked_subcommand is None:
         raise UsageError(
             Fault(
