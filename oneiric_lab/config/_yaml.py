@@ -11,8 +11,9 @@ from ._positions import Positions, Span
 if TYPE_CHECKING:
     from ._paths import Path
 
-# An alias bomb doubles at each level; a document that people write has few aliases.
-_MOST_NODES = 200_000
+# An alias bomb doubles at each level; a document that people write has few aliases. Only
+# what is met again counts, so a document may be as large as a file may.
+_MOST_AGAIN = 200_000
 
 
 class YamlFaultError(Exception):
@@ -61,13 +62,15 @@ def load_yaml(text: str) -> object:
     if root is None:
         return {}
     constructor = yaml.SafeLoader("")
-    seen = 0
+    met: set[int] = set()
+    again = 0
 
     def value(node: Any, inside: tuple[int, ...]) -> object:
-        nonlocal seen
-        seen += 1
+        nonlocal again
+        again += id(node) in met
+        met.add(id(node))
         start, end = node.start_mark.index, node.end_mark.index
-        if seen > _MOST_NODES or id(node) in inside:
+        if again > _MOST_AGAIN or id(node) in inside:
             raise YamlFaultError(start, 1, "aliases grow without bound", "write the values out")
         if isinstance(node, yaml.MappingNode):
             out: dict[str, object] = {}

@@ -56,9 +56,10 @@ class AuthoredDocument:
 
     @property
     def is_legacy(self) -> bool:
-        """Whether it is of schema 1 or 2, which have no `schema` in them."""
+        """Whether it is of schema 1 or 2: JSON or YAML, with `entries` and no `schema`."""
         tree = self.parsed.tree
-        return not tree.keys() & {"schema", "project", "channel"}
+        newer = self.parsed.format == "toml" or tree.keys() & {"schema", "project", "channel"}
+        return "entries" in tree and not newer
 
 
 def read_document(path: Path, *, name: str | None = None) -> AuthoredDocument:

@@ -363,6 +363,17 @@ class TestYaml:
 
         assert "aliases grow" in _fault("\n".join(lines).encode(), "yaml").message
 
+    def test_a_large_document_is_no_bomb(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Only what an alias repeats counts; without aliases a file may be as large as any."""
+        from oneiric_lab.config import _yaml
+
+        monkeypatch.setattr(_yaml, "_MOST_AGAIN", 3)
+        large = "a: [" + ", ".join("x" * 100) + "]\n"
+
+        assert len(parse(large.encode(), format="yaml", name="x", layer="x").tree["a"]) == 100
+        assert parse(b"a: &x [1, 2]\nb: *x\n", format="yaml", name="x", layer="x").tree["b"]
+        assert "aliases" in _fault(b"a: &x [1, 2]\nb: *x\nc: *x\n", "yaml").message
+
     def test_without_pyyaml_the_hint_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A YAML file on a small installation says what to install."""
         import sys

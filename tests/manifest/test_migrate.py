@@ -110,7 +110,7 @@ class TestReadLegacy:
             ({"entries": {}}, "expected a list, got a table: entries"),
             ({"entries": [1]}, "expected a table, got integer 1: entries[0]"),
             ({"entries": [{}]}, "missing value: entries[0].domain"),
-            ({"source": 1}, "expected a string, got integer 1: source"),
+            ({"source": 1, "entries": []}, "expected a string, got integer 1: source"),
         ],
     )
     def test_shapes_that_are_none(self, folder: Path, tree: Any, said: str) -> None:
@@ -126,13 +126,25 @@ class TestReadLegacy:
 
     def test_an_empty_one_is_one(self, folder: Path) -> None:
         """
-        There, every name had a default.
+        There, every other name had a default.
         """
-        (folder / "a.json").write_text("{}")
+        (folder / "a.json").write_text('{"entries": []}')
 
         legacy = read_legacy(Path("a.json"))
 
         assert (legacy.schema, legacy.source, legacy.entries) == (1, "remote", ())
+
+    @pytest.mark.parametrize("name", ["a.json", "a.yaml", "a.toml"])
+    def test_an_empty_file_is_none(self, folder: Path, name: str) -> None:
+        """
+        It says nothing that a manifest of any schema would say.
+        """
+        (folder / name).write_text("{}" if name == "a.json" else "")
+
+        found = validate(name)
+
+        assert not found.ok
+        assert [fault.message for fault in found.faults][0] == "missing value: schema"
 
     def test_an_alias_bomb_is_refused(self, folder: Path) -> None:
         """
