@@ -144,7 +144,7 @@ class TestReadLegacy:
         found = validate(name)
 
         assert not found.ok
-        assert [fault.message for fault in found.faults][0] == "missing value: schema"
+        assert found.faults[0].message == "missing value: schema"
 
     def test_an_alias_bomb_is_refused(self, folder: Path) -> None:
         """
