@@ -157,8 +157,8 @@ class Compared(Result):
         blocks += [
             Note(
                 f"{shape.op}: another shape: no quantile of the response is called faster or "
-                f"slower, but {percent(round(shape.distance.share, 2))} of all calls went over "
-                f"{rounded(shape.distance.at_ns / 1e9, 'time', 3)}",
+                f"slower, but {percent(round(shape.distance.share, 2))} of all calls lie on the "
+                f"other side of {rounded(shape.distance.at_ns / 1e9, 'time', 3)}",
                 "warn",
             )
             for shape in self.shapes

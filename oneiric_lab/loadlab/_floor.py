@@ -144,7 +144,7 @@ def aa(
     runs: int = RUNS,
     seed: int = 0,
     band: float = BAND,
-    workers: int = 1,
+    workers: object = 1,
     each: Callable[[Turn], object] | None = None,
     live: Callable[[int, Any], object] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -156,7 +156,7 @@ def aa(
         runs: How many a side; 4 at least.
         seed: Of the shuffles; run *n* draws from the plan's seed plus *n*.
         band: The band that is tried.
-        workers: How many processes share the load of a run.
+        workers: Who shares the load of a run, as `run_apart` takes it.
         each: Told of every run as soon as it is finished.
         live: As `repeat` takes it.
         cancelled: As `repeat` takes it.

@@ -18,7 +18,6 @@ from oneiric_lab.views import Cell, Column, Note, Result, Table, View
 
 from ._comparable import check_plans, unfit
 from ._compare import BAND, compare_runs
-from ._crew import check_workers
 from ._metrics import columns, usual_metrics
 from ._objectives import rounded
 from ._statistics import percent
@@ -222,7 +221,7 @@ def repeat(
     runs: int = RUNS,
     seed: int = 0,
     names: tuple[str, ...] = (),
-    workers: int = 1,
+    workers: object = 1,
     each: Callable[[Turn], object] | None = None,
     live: Callable[[int, Any], object] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -238,7 +237,7 @@ def repeat(
         runs: How many of each.
         seed: Of the order.
         names: How the sides are called; `base` and `other` where nobody says.
-        workers: How many processes share the load of a run.
+        workers: Who shares the load of a run, as `run_apart` takes it.
         each: Told of every run as soon as it is finished; keep it there, and nothing of it
             is lost whatever comes.
         live: Told four times a second: how many runs are finished, and what happens in this.
@@ -260,7 +259,6 @@ def repeat(
     called = names or ("base", "other")[: len(plans)]
     if other is not None:
         check_plans(plan, other, (called[0], called[1]))
-    check_workers(plan, workers)
     turns: list[Turn] = []
     stopped = False
     try:

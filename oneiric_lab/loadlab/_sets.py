@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
+from oneiric_lab.files import near
 
 from ._runs import LATEST, Runs
 from ._saved import JSON
@@ -49,7 +50,8 @@ def check_new(runs: Runs, *wanted: str) -> None:
             raise UsageError(
                 Fault(
                     "known-label",
-                    f"{many} run{'s' * (many > 1)} in {runs.folder} are called {label!r} already",
+                    f"{many} {'runs' if many > 1 else 'run'} in {near(runs.folder)} "
+                    f"{'are' if many > 1 else 'is'} called {label!r} already",
                     why="a set is one plan on one state of the code",
                     fix=f"another label, such as {label}-2",
                 )
@@ -84,7 +86,7 @@ def set_named(runs: Runs, text: str) -> list[Run]:
         raise UsageError(
             Fault(
                 "unknown-set",
-                f"nothing in {runs.folder} is called {text!r}, neither a label nor a run",
+                f"nothing in {near(runs.folder)} is called {text!r}, neither a label nor a run",
                 fix=fix or "oneiric-lab load run SCENARIO --runs 6 --label before",
             )
         ) from None

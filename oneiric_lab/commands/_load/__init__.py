@@ -16,6 +16,8 @@ VERBS: dict[str, str] = {
     "list": "List the scenarios that come with us.",
     "runs": "List the runs that were kept.",
     "show": "Show a run that was kept.",
+    "compare": "Say whether runs are slower than others.",
+    "aa": "Measure what identical runs differ by.",
     "export": "Write a run as a page, JUnit XML, Parquet, CSV or JSON.",
 }
 """Verb to its one line of help."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from oneiric_lab.views import Note, Result, View
 
 from ._asked import ScenarioType, asks, plan_asked, values_asked
 from ._kept import runs_in
+from ._series import check_label, check_runs, keeps, tells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,8 @@ class NotKept(Result):
     help="Where to keep the run; else .oneiric/runs, or runs where there is no workspace.",
 )
 @click.option("--no-save", is_flag=True, help="Keep nothing.")
+@click.option("--runs", "many", type=int, default=1, show_default=True, help="One after the other.")
+@click.option("--label", help="What load compare calls them.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -63,6 +67,8 @@ def command(
     *,
     out: str | None,
     no_save: bool,
+    many: int,
+    label: str | None,
     params: tuple[str, ...],
     workers: int | str,
     **options: Any,
@@ -81,20 +87,27 @@ def command(
     if runs is not None:
         # Told now, and not when all is measured and nothing can be kept.
         runs.make()
+    check_runs(many)
+    if label:
+        check_label(runs, label)
     interaction = context.interaction
-    if interaction.loads is not None:
+    if many == 1 and not label and interaction.loads is not None:
         return interaction.loads().run(plan, workers=workers, save=runs)
-    return interaction.work("load", lambda done, stop: _drive(plan, runs, workers, done, stop))
+    drive = _drive if many == 1 else partial(_repeat, many=many)
+    return interaction.work(
+        "load", lambda done, stop: drive(plan, runs, label, workers, done, stop)
+    )
 
 
 def _drive(
     plan: Plan,
     runs: Runs | None,
+    label: str | None,
     workers: int | str,
     done: Callable[[int, int, str], None],
     stop: Callable[[], bool],
 ) -> Result:
-    from oneiric_lab.loadlab import rates_of, run_apart  # noqa: PLC0415 - `--help` needs none
+    from oneiric_lab.loadlab import labelled, rates_of, run_apart  # noqa: PLC0415 - `--help` needs none
 
     total = max(1, round(plan.length))
 
@@ -106,7 +119,34 @@ def _drive(
     done(total, total, "")
     if runs is None:
         return found
+    if label:
+        found = labelled(found, label)
     try:
         return replace(found, path=runs.save(found))
     except OneiricError as error:
         return NotKept(found, error.faults[0].message)
+
+
+def _repeat(
+    plan: Plan,
+    runs: Runs | None,
+    label: str | None,
+    workers: int | str,
+    done: Callable[[int, int, str], None],
+    stop: Callable[[], bool],
+    *,
+    many: int,
+) -> Result:
+    from oneiric_lab.loadlab import repeat  # noqa: PLC0415 - see above
+
+    found = repeat(
+        plan,
+        runs=many,
+        names=(label or plan.name,),
+        workers=workers,
+        each=keeps(runs, (label,) if label else ()),
+        live=tells(plan, many, done),
+        cancelled=stop,
+    )
+    done(1, 1, "")
+    return found

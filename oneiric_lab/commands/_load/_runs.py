@@ -40,6 +40,7 @@ class KeptRuns(Result):
                     "scenario": kept.scenario,
                     "load": kept.load,
                     "verdict": kept.verdict,
+                    "label": kept.label,
                     "exit_code": kept.exit_code,
                     "objectives": None if kept.objectives is None else list(kept.objectives),
                     "wrong": kept.wrong,
@@ -51,11 +52,14 @@ class KeptRuns(Result):
 
     def view(self) -> View:
         """Return one row for each run."""
-        heads = ("run", "scenario", "load", "verdict", "objectives")
+        heads = ["run", "scenario", "load", "verdict", "objectives"]
         rows = tuple(_row(kept) for kept in self.rows)
+        if any(kept.label for kept in self.rows):
+            heads.append("label")
+            rows = tuple((*row, kept.label) for row, kept in zip(rows, self.rows, strict=True))
         many = len(rows) + self.more
         title = f"{many} run{'s' * (many != 1)} in {near(self.folder)}"
-        blocks: list[Block] = [Table(heads, rows, more=self.more)] if rows else []
+        blocks: list[Block] = [Table(tuple(heads), rows, more=self.more)] if rows else []
         blocks += [Note(kept.wrong, "bad") for kept in self.rows if kept.wrong]
         if not rows:
             blocks.append(Note("load run SCENARIO makes one", "info"))
