@@ -169,9 +169,11 @@ def as_text(
     """
     head = "".join(f"# {_line(line)}\n" for line in comments.get(None, ()))
     rest = {name: value for name, value in document.items() if name != "entries"}
+    if not document["entries"]:
+        rest = {"entries": [], **rest}  # above all tables
     parts = [head + (_toml(rest) if format == "toml" else _yaml(rest))]
-    if format == "yaml":
-        parts.append("entries:\n" if document["entries"] else "entries: []\n")
+    if format == "yaml" and document["entries"]:
+        parts.append("entries:\n")
     for index, entry in enumerate(document["entries"]):
         notes = "".join(f"# {_line(line)}\n" for line in comments.get(index, ()))
         if format == "toml":
@@ -198,4 +200,7 @@ def _yaml(tree: object) -> str:
     except ImportError:
         raise MissingExtraError("a YAML file needs PyYAML", extra="yaml") from None
     text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    # YAML takes these for line ends, and PyYAML writes them as they are.
+    if any(end in text for end in "\x85\u2028\u2029"):
+        text = yaml.safe_dump(tree, sort_keys=False)
     return text

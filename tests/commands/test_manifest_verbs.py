@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from oneiric_lab.cli import main
-from oneiric_lab.commands import Interaction, run
+from oneiric_lab.commands import Interaction, root, run
 from oneiric_lab.errors import ManifestError, UsageError
 from oneiric_lab.testing import Workspace
 
@@ -132,6 +133,25 @@ class TestManifest:
         assert ask("explain", "shop.toml", "adapter:cache", "--alone").after is None
         alone = run(["manifest", "explain", "shop.toml", "adapter:cache"], Interaction())
         assert alone.as_dict()["after"] is None  # type: ignore[union-attr]  # a result
+
+    def test_components_of_the_manifest_are_completed(self, place: Path) -> None:
+        """
+        As they are written, sound or not; what cannot be read completes to nothing.
+        """
+
+        def complete(*words: str) -> list[str]:
+            asked = ShellComplete(root, {}, "oneiric-lab", "_C")
+            return [i.value for i in asked.get_completions(["manifest", *words[:-1]], words[-1])]
+
+        (place / "b.toml").write_text("entries = 3\n")
+        (place / "c.toml").write_text("entries = \n")
+
+        assert complete("explain", "shop.toml", "") == ["adapter:cache"]
+        assert complete("explain", "shop.toml", "service") == []
+        assert complete("explain", "b.toml", "") == []
+        assert complete("explain", "c.toml", "") == []
+        assert complete("explain", "gone.toml", "") == []
+        assert complete("pa") == ["pack"]
 
     def test_faults_are_errors_of_pack(self, ask: Ask, place: Path) -> None:
         """

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from oneiric_lab.commands._root import parts
-from oneiric_lab.commands._types import ComponentType, FileType
-from oneiric_lab.errors import UsageError
+from oneiric_lab.commands._types import FileType
+from oneiric_lab.errors import OneiricError, UsageError
 
 if TYPE_CHECKING:
     from oneiric_lab.manifest import EntryExplanation
 
 
+class EntryType(click.ParamType[str]):
+    """A component that the manifest has, which was named before."""
+
+    name = "component"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[Any]]:
+        """Complete by the entries, as they are written; nothing is checked and nothing hashed."""
+        from oneiric_lab.manifest import read_document  # noqa: PLC0415 - at a Tab only
+
+        file = str(ctx.params.get("file") or next(iter(ctx.args), ""))
+        try:
+            entries = read_document(Path(file)).parsed.tree.get("entries")
+        except OneiricError:
+            return []
+        found = {
+            f"{entry.get('domain')}:{entry.get('key')}"
+            for entry in (entries if isinstance(entries, list) else ())
+            if isinstance(entry, dict)
+        }
+        return [CompletionItem(name) for name in sorted(found) if name.startswith(incomplete)]
+
+
 @click.command("explain")
 @click.argument("file", type=FileType())
-@click.argument("target", metavar="DOMAIN:KEY", type=ComponentType())
+@click.argument("target", metavar="DOMAIN:KEY", type=EntryType())
 @click.option("--alone", is_flag=True, help="Do not ask the workspace.")
 @click.pass_context
 def command(ctx: click.Context, file: str, target: str, *, alone: bool) -> EntryExplanation:
