@@ -20,8 +20,11 @@ def rerun(path: Path) -> None:
 
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # has no types
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=60, record_timing=False, resources=resources).execute()
+    # What a widget needs to be live is no output: it would be the larger part of the file.
+    keep = {"record_timing": False, "store_widget_state": False}
+    NotebookClient(notebook, timeout=60, resources=resources, **keep).execute()
     # The version of the interpreter and the times are of this machine.
+    notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)

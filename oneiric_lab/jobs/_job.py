@@ -254,10 +254,11 @@ class Job(Result, Generic[T]):
             self._state, self._value, self._error = state, value, error
             self._task = None  # frees what the work held
             self._ended.set()
-        for wake in self._on_end:
-            wake()
+        # Who awaits it goes on when all who look at it were told.
         self._tell()
         self._callbacks = []
+        for wake in self._on_end:
+            wake()
 
     def _notice_soon(self) -> None:
         if self._notice_is_due:

@@ -7,6 +7,7 @@ wants the chart again has `lab.ui.load(job)`.
 
 from __future__ import annotations
 
+from contextvars import Context
 from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -67,7 +68,9 @@ def show(job: LoadJob) -> None:
         # Text has to be shown anew while it goes on; a chart does that by itself.
         if job.is_ended or (shown is job and monotonic() >= due):
             due = monotonic() + _EVERY
-            _send(handle.update, job)
+            # Not as an output of the cell that started it, which has ended: who runs a notebook
+            # without a browser takes what belongs to the cell that is on.
+            Context().run(_send, handle.update, job)
 
     job.subscribe(follow)
 

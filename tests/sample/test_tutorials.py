@@ -40,13 +40,16 @@ class TestTutorial:
 
     def test_outputs_read_the_same_everywhere(self, path: Path) -> None:
         """No address, clock, duration, folder or version of one machine is kept."""
-        text = "\n".join(json.dumps(cell["outputs"], ensure_ascii=False) for cell in _cells(path))
-
-        assert {
-            what: found.group()
-            for what, pattern in UNSTABLE.items()
-            if (found := re.search(pattern, text))
-        } == {}
+        for cell in _cells(path):
+            text = json.dumps(cell["outputs"], ensure_ascii=False)
+            # What is shown as measured, and compared by no run, has durations and nothing else.
+            is_shown = "nbval-ignore-output" in cell["metadata"].get("tags", ())
+            allowed = {"a duration"} if is_shown else set()
+            assert {
+                what: found.group()
+                for what, pattern in UNSTABLE.items()
+                if what not in allowed and (found := re.search(pattern, text))
+            } == {}
 
     def test_answers_are_shown_richly(self, path: Path) -> None:
         """An answer has the view for the notebook, HTML for the web, and text."""
@@ -75,8 +78,8 @@ class TestTutorial:
         assert metadata["language_info"] == {"name": "python"}
 
 
-def test_there_are_four_beginning_with_the_tour() -> None:
+def test_there_are_five_beginning_with_the_tour() -> None:
     """They are read in the order of their names."""
     names = [path.stem[:2] for path in TUTORIALS]
 
-    assert names[:4] == ["00", "01", "02", "03"]
+    assert names[:5] == ["00", "01", "02", "03", "04"]
