@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.errors import Fault, PassphraseError, UsageError
 
 from ._names import known_names
 
@@ -25,6 +25,23 @@ _FILES = ("oneiric.toml", "oneiric.yaml", "oneiric.yml", "oneiric.json")
 
 Work = Callable[[Callable[[int, int, str], None], Callable[[], bool]], "Result"]
 """Long work: told where its progress goes, and how to ask whether to stop."""
+
+
+def _unseen(prompt: str) -> str:
+    """Ask in the terminal or the notebook. A widget would keep what was typed in the notebook."""
+    from getpass import getpass  # noqa: PLC0415 - few verbs ask
+
+    try:
+        return getpass(prompt)
+    except (EOFError, OSError, NotImplementedError) as error:
+        # Nobody is there: a job of a CI, a notebook that is run as a whole.
+        raise PassphraseError(
+            Fault(
+                "passphrase-needed",
+                "nobody is there to ask for a passphrase",
+                fix="run this in a terminal or a notebook; or use a key without one",
+            )
+        ) from error
 
 
 class Held:
@@ -69,6 +86,7 @@ class Interaction:
         takes_over: Whether a verb may keep the terminal until it ends; a kernel has none.
         names: What completion knows of a workspace, None where it does not open.
         memo: The names that were asked for last, with what they were made from.
+        passphrase: Asked with a prompt for what must not be seen while it is typed.
     """
 
     body: Callable[[], str | None] = lambda: None
@@ -82,6 +100,7 @@ class Interaction:
     takes_over: bool = True
     names: Callable[[Context], Names | None] = known_names
     memo: tuple[object, object, Names] | None = None
+    passphrase: Callable[[str], str] = _unseen
 
     def work(self, name: str, do: Work) -> Result:
         """Do long work and return its result, or its job where the door has jobs."""

@@ -41,6 +41,7 @@ VERBS: dict[str, str] = {
     "freeze": "Write values and winners to a lock file, or compare with it.",
     "schema": "Print the JSON Schema of the workspace's files.",
     "manifest": "Write, check, migrate, verify and explain manifests.",
+    "trust": "Make keys, and say who may sign what.",
     "load": "Drive a system at a stated rate, and report honestly.",
     "load-test": "The same as load run.",
     "plugins": "List installed plugins, or try to import what they offer.",

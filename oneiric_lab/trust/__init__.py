@@ -3,9 +3,10 @@
 The one question is `verify(bundle, manifest, policy=, state=, now=)`. Its `Report` is a list
 of checks, and `report.manifest` and `report.release` raise unless all of them passed; `advance`
 takes a state forward by a report. Nothing here reads a clock, a file or a network; only
-`FileSigner.load`, `save` and `change_passphrase` touch the disk.
+`FileSigner` and `keep`, `look` and `list_keys` touch the disk.
 
-- Keys: `FileSigner.generate`, `.save`, `.load`, `.parse`; `PublicKey.parse`.
+- Keys: `FileSigner.generate`, `.save`, `.load`, `.parse`; `PublicKey.parse`; `keep` writes both
+  halves.
 - Who may sign what: `make_root` of `Role` and `Requirement`, `sign_root`; `extend` follows a
   chain of roots.
 - A release: `make_statement`, `sign_statement`; `Envelope.signed_by` and `.with_signature` add
@@ -75,6 +76,11 @@ if TYPE_CHECKING:
     from ._dsse import pae as pae
     from ._evidence import Equivocation as Equivocation
     from ._evidence import TimeEvidence as TimeEvidence
+    from ._keyfiles import KeyFile as KeyFile
+    from ._keyfiles import KeyFiles as KeyFiles
+    from ._keyfiles import keep as keep
+    from ._keyfiles import list_keys as list_keys
+    from ._keyfiles import look as look
     from ._keys import PublicKey as PublicKey
     from ._legacy import legacy_form as legacy_form
     from ._limits import Limits as Limits
@@ -121,6 +127,8 @@ else:
             "FileSigner": "._signers",
             "Head": "._statement",
             "KINDS": "._checks",
+            "KeyFile": "._keyfiles",
+            "KeyFiles": "._keyfiles",
             "Legacy": "._policy",
             "LegacySeen": "._state",
             "Limits": "._limits",
@@ -148,7 +156,10 @@ else:
             "edit_policy": "._policy",
             "extend": "._chain",
             "judge": "._dsse",
+            "keep": "._keyfiles",
             "legacy_form": "._legacy",
+            "list_keys": "._keyfiles",
+            "look": "._keyfiles",
             "make_bundle": "._bundle",
             "make_revocations": "._revocation",
             "make_root": "._root",
@@ -175,6 +186,8 @@ __all__ = [
     "Equivocation",
     "FileSigner",
     "Head",
+    "KeyFile",
+    "KeyFiles",
     "Legacy",
     "LegacySeen",
     "Limits",
@@ -201,7 +214,10 @@ __all__ = [
     "edit_policy",
     "extend",
     "judge",
+    "keep",
     "legacy_form",
+    "list_keys",
+    "look",
     "make_bundle",
     "make_revocations",
     "make_root",

@@ -146,19 +146,27 @@ class FileSigner:
         """
         name = shown or str(path)
         data = read(path, shown=name, limit=MAX_KEY_BYTES).data
-        if os.name == "posix":
-            mode = stat.S_IMODE(path.stat().st_mode)
-            if mode & 0o077:
-                raise KeyRefusedError(
-                    Fault(
-                        "key-exposed",
-                        f"others may read {name} (mode {mode:04o})",
-                        Origin("", file=name),
-                        why="a private key that others could read is no longer one",
-                        fix=f"chmod 600 {name}",
-                    )
-                )
+        cls.guard(path, name)
         return cls.parse(data, passphrase=passphrase, shown=name)
+
+    @staticmethod
+    def guard(path: Path, shown: str) -> None:
+        """Return when nobody else may read *path*; Windows has no modes to look at.
+
+        Raises:
+            KeyRefusedError: Others may.
+        """
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name == "posix" and mode & 0o077:
+            raise KeyRefusedError(
+                Fault(
+                    "key-exposed",
+                    f"others may read {shown} (mode {mode:04o})",
+                    Origin("", file=shown),
+                    why="a private key that others could read is no longer one",
+                    fix=f"chmod 600 {shown}",
+                )
+            )
 
     def save(self, path: Path, *, passphrase: Passphrase | None, shown: str | None = None) -> None:
         """Write the key to a new file *path*, mode 0600, whole or not at all.

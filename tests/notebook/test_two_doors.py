@@ -44,6 +44,7 @@ LINES: dict[str, list[str]] = {
         "manifest pack shop.toml --dry-run",
         "manifest verify shop.toml",
     ],
+    "trust": ["trust key list", "trust key show shop.pub"],
     "swap": [
         "swap adapter:cache sqlite --layer project",
         "swap adapter:cache memory --dry-run --layer local",
@@ -77,6 +78,10 @@ def doors(
     (folder / "change.toml").write_text("[server]\nport = 3\n")
     (folder / "shop.toml").write_text(
         'schema = 3\nproject = "shop"\nchannel = "stable"\nversion = 1\nentries = []\n'
+    )
+    key = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+    (folder / "shop.pub").write_text(
+        f"-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n"
     )
     other = tmp_path / "kernel" / folder.name
     shutil.copytree(folder, other)

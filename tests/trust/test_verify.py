@@ -112,6 +112,7 @@ class TestReport:
 
         assert not report
         assert report.as_dict()["release"] is None
+        assert (report._release, report._manifest, report.gained) == (None, None, State())
         for use in (
             lambda: report.manifest,
             lambda: report.release,
@@ -1331,6 +1332,16 @@ class TestRevocation:
 
         assert failed(ask(house.release(CACHE))) == ["revocations"]
 
+    def test_a_list_of_another_epoch(self, house: ReleaseHouse, ask: Ask) -> None:
+        """
+        A list from before a recovery is not one of after it.
+        """
+        before = house.revocations
+        house.rotate(epoch=2)
+        house.revocations = before
+
+        assert failed(ask(house.release(CACHE))) == ["revocations"]
+
     def test_a_list_from_the_future(self, house: ReleaseHouse, ask: Ask) -> None:
         """
         A list that was issued tomorrow is not taken today.
@@ -1365,6 +1376,14 @@ class TestPolicy:
 
         assert failed(ask(house.release(CACHE), policy=policy)) == ["threshold"]
         assert ask(house.release(CACHE, by=["alice", "bob", "carol"]), policy=policy)
+
+    def test_the_role_asks_as_well_as_the_row(self, ask: Ask) -> None:
+        """
+        A row that asks for fewer signers than the role is no way around the role.
+        """
+        house = ReleaseHouse(threshold=3, requirements={3: Requirement(1)})
+
+        assert failed(ask(house.release(CACHE), policy=house.policy)) == ["threshold"]
 
     def test_fewer_signers(self, house: ReleaseHouse, ask: Ask) -> None:
         """

@@ -1,0 +1,23 @@
+"""`trust`: keys, and who may sign what."""
+
+from __future__ import annotations
+
+import click
+
+from oneiric_lab.commands._group import Group
+from oneiric_lab.errors import Fault, UsageError
+
+VERBS: dict[str, str] = {
+    "key": "Make, import, show, list and lock keys.",
+}
+"""Verb to its one line of help."""
+
+
+@click.command("trust", cls=Group, package=__name__, verbs=VERBS, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Make keys, and say who may sign what."""
+    if ctx.invoked_subcommand is None:
+        raise UsageError(
+            Fault("usage", "trust needs a verb", fix=f"one of {', '.join(VERBS)}: trust --help")
+        )
