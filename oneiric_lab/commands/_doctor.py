@@ -10,6 +10,7 @@ from importlib import metadata
 import click
 
 from oneiric_lab.errors import OneiricError, UsageError
+from oneiric_lab.lab import trust_notices
 from oneiric_lab.views import Cell, Code, Note, Result, Table, View
 
 from ._root import parts
@@ -85,7 +86,7 @@ def _workspace(ctx: click.Context) -> tuple[tuple[bool, str], ...]:
     out = [(True, f"workspace {lab.root.name} opens")]
     out += [
         (False, "; ".join(filter(None, (notice.message, notice.why, notice.fix))))
-        for notice in lab.store.notices()
+        for notice in (*lab.store.notices(), *trust_notices(lab.store))
     ]
     if schema is not None and not schema.model_config.get("frozen"):
         text = f"{schema.__name__} is not frozen: lab.config can be changed by accident"

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from ._standing import Deeds as Deeds
     from ._standing import Standing as Standing
     from ._standing import Wished as Wished
+    from ._trusted import Remembered as Remembered
+    from ._trusted import forget_trusted as forget_trusted
+    from ._trusted import trust_notices as trust_notices
+    from ._trusted import trust_report as trust_report
+    from ._trusted import trusted_state as trusted_state
     from ._ui import Offer as Offer
     from ._ui import Ui as Ui
     from ._ui import offer_widgets as offer_widgets
@@ -53,6 +58,7 @@ else:
             "Plan": "._plan",
             "Probed": "._quarantine",
             "Reloaded": "._following",
+            "Remembered": "._trusted",
             "Standing": "._standing",
             "Status": "._results",
             "Ui": "._ui",
@@ -63,9 +69,13 @@ else:
             "copy_sample": "._sample",
             "find_scenario": "._scenarios",
             "followed": "._following",
+            "forget_trusted": "._trusted",
             "is_allowed": "._allow",
             "offer_widgets": "._ui",
             "sample_source": "._sample",
+            "trust_notices": "._trusted",
+            "trust_report": "._trusted",
+            "trusted_state": "._trusted",
             "tutorials": "._sample",
             "widget": "._ui",
         },
@@ -86,6 +96,7 @@ __all__ = [
     "Plan",
     "Probed",
     "Reloaded",
+    "Remembered",
     "Standing",
     "Status",
     "Ui",
@@ -96,9 +107,13 @@ __all__ = [
     "copy_sample",
     "find_scenario",
     "followed",
+    "forget_trusted",
     "is_allowed",
     "offer_widgets",
     "sample_source",
+    "trust_notices",
+    "trust_report",
+    "trusted_state",
     "tutorials",
     "widget",
 ]

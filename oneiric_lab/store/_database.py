@@ -58,6 +58,9 @@ MIGRATIONS: Final = (
     """
     CREATE TABLE pending (entry INTEGER PRIMARY KEY REFERENCES entry(id)) STRICT;
     """,
+    """
+    CREATE TABLE trust (id INTEGER PRIMARY KEY CHECK (id = 1), document BLOB NOT NULL) STRICT;
+    """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""
 

@@ -22,6 +22,7 @@ from ._records import (
 )
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -97,16 +98,7 @@ class Store:
                 another process took the entry *undoes* back. Nothing was kept.
         """
         with writing(self.path) as connection:
-            cursor = connection.execute(
-                "INSERT INTO entry (at, who, verb, layer, summary, changes)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    self._clock(),
-                    *map(printable, (who, verb, layer, summary)),
-                    json.dumps(list(changes), default=str),
-                ),
-            )
-            number = int(cursor.lastrowid or 0)
+            number = self._enter(connection, (who, verb, layer, summary), changes)
             connection.executemany(
                 "INSERT INTO file VALUES (?, ?, ?, ?)",
                 [(number, self._inside(f.path), f.before, f.after) for f in files],
@@ -388,6 +380,41 @@ class Store:
         )
         return [Activity(*row) for row in rows]
 
+    # --- trust --------------------------------------------------------------------------
+
+    def trusted(self) -> bytes | None:
+        """Return the document of what this workspace has trusted last; None for nothing."""
+        rows = self._rows("SELECT document FROM trust", since=5)
+        return bytes(rows[0][0]) if rows else None
+
+    def trust(
+        self,
+        change: Callable[[bytes | None], bytes],
+        *,
+        verb: str = "",
+        summary: Callable[[], str] = str,
+        who: str = "",
+    ) -> bytes:
+        """Replace the document of what was trusted last, and return the new one.
+
+        Args:
+            change: Given the document as it stands, returns the one to keep. No other process
+                writes in between, and what it raises keeps the old one.
+            verb: What is done; where it is given, the history has an entry of it.
+            summary: One line for that entry, asked for after *change*.
+            who: The user.
+
+        Raises:
+            StoreError: The store cannot be written. The old document stands.
+        """
+        with writing(self.path) as connection:
+            row = connection.execute("SELECT document FROM trust").fetchone()
+            document = change(None if row is None else bytes(row[0]))
+            connection.execute("INSERT OR REPLACE INTO trust VALUES (1, ?)", (document,))
+            if verb:
+                self._enter(connection, (who, verb, "trust", summary()), ())
+        return document
+
     # --- health -------------------------------------------------------------------------
 
     @property
@@ -437,6 +464,19 @@ class Store:
         return tuple(found)
 
     # --- inside -------------------------------------------------------------------------
+
+    def _enter(
+        self,
+        connection: sqlite3.Connection,
+        said: tuple[str, str, str, str],
+        changes: Sequence[dict[str, Any]],
+    ) -> int:
+        """Write an entry of the history, *said* is who, verb, layer and summary."""
+        cursor = connection.execute(
+            "INSERT INTO entry (at, who, verb, layer, summary, changes) VALUES (?, ?, ?, ?, ?, ?)",
+            (self._clock(), *map(printable, said), json.dumps(list(changes), default=str)),
+        )
+        return int(cursor.lastrowid or 0)
 
     def _entries(self, clause: str, values: tuple[object, ...]) -> list[Entry]:
         rows = self._rows(

@@ -61,6 +61,9 @@ from oneiric_lab._lazy import exporter
 
 if TYPE_CHECKING:
     from ._advance import advance as advance
+    from ._ageing import ageing as ageing
+    from ._ageing import ageing_list as ageing_list
+    from ._ageing import ageing_root as ageing_root
     from ._bundle import Bundle as Bundle
     from ._bundle import make_bundle as make_bundle
     from ._chain import Chain as Chain
@@ -76,6 +79,9 @@ if TYPE_CHECKING:
     from ._dsse import pae as pae
     from ._evidence import Equivocation as Equivocation
     from ._evidence import TimeEvidence as TimeEvidence
+    from ._forget import RISKS as RISKS
+    from ._forget import Risk as Risk
+    from ._forget import forget as forget
     from ._keyfiles import KeyFile as KeyFile
     from ._keyfiles import KeyFiles as KeyFiles
     from ._keyfiles import keep as keep
@@ -135,6 +141,7 @@ else:
             "Policy": "._policy",
             "Previous": "._statement",
             "PublicKey": "._keys",
+            "RISKS": "._forget",
             "ROLES": "._root",
             "Release": "._report",
             "ReleaseSeen": "._state",
@@ -142,6 +149,7 @@ else:
             "Requirement": "._requirements",
             "Revocations": "._revocation",
             "Revoked": "._revocation",
+            "Risk": "._forget",
             "Role": "._root",
             "Root": "._root",
             "Signature": "._dsse",
@@ -152,9 +160,13 @@ else:
             "Validity": "._limits",
             "Verdict": "._dsse",
             "advance": "._advance",
+            "ageing": "._ageing",
+            "ageing_list": "._ageing",
+            "ageing_root": "._ageing",
             "check_signed": "._chain",
             "edit_policy": "._policy",
             "extend": "._chain",
+            "forget": "._forget",
             "judge": "._dsse",
             "keep": "._keyfiles",
             "legacy_form": "._legacy",
@@ -177,6 +189,7 @@ else:
 
 __all__ = [
     "KINDS",
+    "RISKS",
     "ROLES",
     "Bundle",
     "Chain",
@@ -200,6 +213,7 @@ __all__ = [
     "Requirement",
     "Revocations",
     "Revoked",
+    "Risk",
     "Role",
     "Root",
     "Signature",
@@ -210,9 +224,13 @@ __all__ = [
     "Validity",
     "Verdict",
     "advance",
+    "ageing",
+    "ageing_list",
+    "ageing_root",
     "check_signed",
     "edit_policy",
     "extend",
+    "forget",
     "judge",
     "keep",
     "legacy_form",

@@ -44,7 +44,7 @@ LINES: dict[str, list[str]] = {
         "manifest pack shop.toml --dry-run",
         "manifest verify shop.toml",
     ],
-    "trust": ["trust key list", "trust key show shop.pub"],
+    "trust": ["trust key list", "trust state", "trust key show shop.pub"],
     "swap": [
         "swap adapter:cache sqlite --layer project",
         "swap adapter:cache memory --dry-run --layer local",

@@ -303,7 +303,7 @@ class TestFile:
 
         assert "store-newer" == reading.value.code == writing.value.code
         assert str(reading.value) == (
-            "error: expected a store of version 4 or less, got 99\n"
+            "error: expected a store of version 5 or less, got 99\n"
             "  --> .oneiric/state.db\n"
             "  why: a newer Oneiric Lab wrote it\n"
             "  help: pip install --upgrade oneiric-lab"
@@ -613,3 +613,61 @@ class TestFile:
 
         assert len(store.history()) == 1
         assert [path.name for path in root.iterdir()] == ["a?b#c%41"]
+
+
+class TestTrust:
+    """The document of what was trusted last."""
+
+    def test_nothing_yet(self, root: Path) -> None:
+        """
+        Who asks a store that is not there makes none.
+        """
+        assert store_in(root).trusted() is None
+        assert not (root / ".oneiric").exists()
+
+    def test_the_last_one_is_kept(self, root: Path) -> None:
+        """
+        Each change is given what the former one left.
+        """
+        store = store_in(root)
+        for number in (b"1", b"2"):
+            store.trust(lambda before, n=number: (before or b"nothing") + n)  # type: ignore[misc]  # the default binds
+
+        assert store_in(root).trusted() == b"nothing12"
+        assert store.history() == []
+
+    def test_what_it_raises_keeps_the_old_one(self, root: Path) -> None:
+        """
+        A change that fails changes neither document nor history.
+        """
+        store = store_in(root)
+        store.trust(lambda _: b"1")
+
+        def broken(_: bytes | None) -> bytes:
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            store.trust(broken, verb="reset")
+        assert (store.trusted(), store.history()) == (b"1", [])
+
+    def test_an_entry_of_the_history(self, root: Path) -> None:
+        """
+        With a verb, document and entry are kept together.
+        """
+        store = store_in(root)
+        store.trust(lambda _: b"1", verb="reset", summary=lambda: "forgot", who="ada")
+
+        assert store.history() == [Entry(1, 1000.0, "ada", "reset", "trust", "forgot")]
+
+    def test_an_older_store(self, root: Path) -> None:
+        """
+        A store of version 4 has trusted nothing; the first document brings it up.
+        """
+        store = store_in(root)
+        store.record("set", "project", "a.b")
+        sql(store.path, "DROP TABLE trust", "PRAGMA user_version = 4")
+
+        assert store_in(root).trusted() is None
+        store_in(root).trust(lambda _: b"1")
+        assert store_in(root).trusted() == b"1"
+        assert [entry.summary for entry in store.history()] == ["a.b"]
