@@ -14,7 +14,7 @@ from oneiric_lab.errors import Fault, OneiricError, UntrustedError
 from ._dsse import good_signers, judge
 from ._evidence import Equivocation
 from ._limits import Limits
-from ._root import Root
+from ._root import Root, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,12 +47,16 @@ def check_signed(root: Root, by: Root) -> None:
     Raises:
         UntrustedError: It is not; the fault says who has signed.
     """
+    _check_envelope(root.envelope, by, root.version)
+
+
+def _check_envelope(envelope: Envelope, by: Root, version: int) -> None:
     role = by.roles["root"]
-    signers = good_signers(judge(root.envelope, by.keys("root")))
+    signers = good_signers(judge(envelope, by.keys("root")))
     if len(signers) < role.threshold:
         who = ", ".join(signers) or "nobody"
         _refuse(
-            f"root {root.version} is signed by {who} of the signers that root {by.version} names; "
+            f"root {version} is signed by {who} of the signers that root {by.version} names; "
             f"{role.threshold} are needed",
             "have the missing signers sign it, those of the root before and those of the new one",
         )
@@ -76,20 +80,25 @@ def extend(trusted: Root, envelopes: Sequence[Envelope], *, limits: Limits = _LI
     current, steps = trusted, 0
     for envelope in envelopes:
         try:
+            version = version_of(envelope, limits=limits)
+            if version < trusted.version:
+                continue
+            if version == trusted.version and current is trusted:
+                if envelope.sha256 != trusted.sha256:
+                    return Chain(current, steps, _two_stories(trusted, envelope))
+                continue
+            if version != current.version + 1:
+                _refuse(
+                    f"root {version} stands behind root {current.version}: each is one more",
+                    "put all roots into the bundle, none twice, in their order",
+                )
+            # TUF §5.3.4: signed by the old threshold, then by the new one.
+            _check_envelope(envelope, current, version)
             root = Root.parse(envelope, limits=limits)
+        except UntrustedError:
+            raise
         except OneiricError as error:
             _refuse(error.faults[0].message, _AGAIN)
-        if root.version < trusted.version:
-            continue
-        if root.version == trusted.version and current is trusted:
-            if root.sha256 != trusted.sha256:
-                return Chain(current, steps, _two_stories(trusted, root))
-            continue
-        if root.version != current.version + 1:
-            _refuse(
-                f"root {root.version} stands behind root {current.version}: each is one more",
-                "put all roots into the bundle, none twice, in their order",
-            )
         _check_step(current, root)
         current, steps = root, steps + 1
     return Chain(current, steps)
@@ -98,8 +107,6 @@ def extend(trusted: Root, envelopes: Sequence[Envelope], *, limits: Limits = _LI
 def _check_step(before: Root, root: Root) -> None:
     if root.project != before.project:
         _refuse(f"root {root.version} is of {root.project}, not of {before.project}", _AGAIN)
-    # TUF §5.3.4: signed by the old threshold, then by the new one.
-    check_signed(root, before)
     check_signed(root, root)
     if root.epoch < before.epoch:
         _refuse(f"root {root.version} goes back from epoch {before.epoch} to {root.epoch}", _AGAIN)
@@ -110,15 +117,15 @@ def _check_step(before: Root, root: Root) -> None:
         )
 
 
-def _two_stories(trusted: Root, root: Root) -> Equivocation:
+def _two_stories(trusted: Root, envelope: Envelope) -> Equivocation:
     try:
-        check_signed(root, trusted)
+        _check_envelope(envelope, trusted, trusted.version)
     except UntrustedError:
         _refuse(
-            f"root {root.version} in the bundle is another one than the root that is trusted",
+            f"root {trusted.version} in the bundle is another one than the root that is trusted",
             "get the root and the bundle from one place, and compare the root's digest",
         )
-    return Equivocation("root", f"{root.project} {root.version}", trusted.envelope, root.envelope)
+    return Equivocation("root", f"{trusted.project} {trusted.version}", trusted.envelope, envelope)
 
 
 def _refuse(message: str, fix: str) -> NoReturn:

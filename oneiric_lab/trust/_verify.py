@@ -46,7 +46,7 @@ from ._evidence import Equivocation
 from ._limits import Limits, aware
 from ._report import Release, Report
 from ._revocation import Revocations
-from ._root import Root
+from ._root import Root, version_of
 from ._state import ReleaseSeen, State
 from ._statement import Head, Statement, read_head, statement_of
 
@@ -291,11 +291,17 @@ class _Run:
             self.passed("root-anchor", f"root {root.version} is remembered")
             return root
         try:
-            known = [Root.parse(one, limits=self.limits) for one in bundle.roots]
-            other = given or next(one for one in known if one.sha256 == pin)
+            # A pin that is no root's here ends the search; nothing unsigned is read as a root.
+            other = given or Root.parse(
+                next(one for one in bundle.roots if one.sha256 == pin), limits=self.limits
+            )
             low, high = sorted((root, other), key=lambda one: one.version)
-            between = [one for one in known if low.version < one.version < high.version]
-            chain = extend(low, [one.envelope for one in (*between, high)], limits=self.limits)
+            between = [
+                one
+                for one in bundle.roots
+                if low.version < version_of(one, limits=self.limits) < high.version
+            ]
+            chain = extend(low, [*between, high.envelope], limits=self.limits)
         except (OneiricError, StopIteration):
             chain = None
         if chain is not None and chain.steps and chain.equivocation is None:

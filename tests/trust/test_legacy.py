@@ -140,11 +140,13 @@ class TestVerify:
         ]
         tree["signatures"] = spellings[way]
         if way == 3:
+            # The field of schema 1 beside the list of schema 2.
             tree["signature"] = one["signature"]
         report = ask(tree, policy("threshold = 2"))
 
         assert failed(report) == ["threshold"]
         assert report.check("threshold").message.startswith("1 distinct key")
+        assert [v.state for v in report.signatures] == ["good", "duplicate"]
 
     def test_a_stranger(self) -> None:
         """

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., Report]
 
 CACHE = {"adapter:cache": "redis"}
+NAMES = ("alice", "bob", "carol")
 
 
 def failed(report: Report) -> list[str]:
@@ -563,6 +564,34 @@ class TestRoots:
             report = ask(release, bundle=bundle, state=state, policy=Policy())
             assert failed(report) == ["root-chain"]
             assert report.equivocations == ()
+
+    def test_unsigned_roots_cost_nothing(self, house: ReleaseHouse, ask: Ask) -> None:
+        """
+        The keys of a root are looked at only when the root before has signed it.
+        """
+        import time
+
+        from oneiric_lab.trust._keys import _checked
+
+        tree = json.loads(house.root.envelope.payload)
+        raw = [number.to_bytes(32, "little") for number in range(10_000, 11_000)]
+        tree["signers"] = {
+            "eve": [
+                {"keyid": "0" * 64, "public": canonical.base64_text(b"\x30" + key)} for key in raw
+            ]
+        }
+        release = house.release(CACHE)
+        before = _checked.cache_info().misses
+        began = time.process_time()
+        for version in (1, 2):
+            forged = Envelope(
+                canonical.encode(tree | {"version": version}), house.root.envelope.payload_type
+            )
+            bundle = replace(release.bundle, roots=(house.root.envelope, *[forged] * 100))
+            assert failed(ask(release, bundle=bundle)) == ["root-chain"]
+
+        assert _checked.cache_info().misses - before <= len(NAMES)
+        assert time.process_time() - began < 10
 
     def test_too_long_a_chain(self, house: ReleaseHouse, ask: Ask) -> None:
         """
