@@ -267,6 +267,16 @@ SECTIONS = (
         (Bound("the scenario http", 1 / 8, "locust, FastHttpUser"),),
     ),
     Section(
+        "A notebook while a load run goes on",
+        "The run drives a thousand readers in a process of its own, and its live chart is told "
+        "four times a second. The kernel's loop wants to be woken every 10 ms; what counts is "
+        "how much too late it is, as the 99th percentile of a stretch of 1.5 s by the clock of "
+        "the wall. Stretches with and without a run take turns.",
+        {"kernel loop": ""},
+        "nothing else runs",
+        (Bound("a load run goes on", 2, "nothing else runs"),),
+    ),
+    Section(
         "Starting",
         "CPU time of whole processes, warm. Bare Python is taken off the import.",
         {"import": "", "shell": ""},
