@@ -11,6 +11,8 @@ takes a state forward by a report. Nothing here reads a clock, a file or a netwo
   chain of roots.
 - A release: `make_statement`, `sign_statement`; `Envelope.signed_by` and `.with_signature` add
   signatures, on whichever machine and day.
+- The same by people apart from each other: `propose`, `cosign`, `assemble`; `sign_release`
+  where one signer is enough. `Proposal` and `Response` are what travels.
 - Taking keys back: `make_revocations` of `Revoked`, `sign_revocations`.
 - Handing it over: `make_bundle`, `Bundle.encode`, `Bundle.parse`.
 - What is trusted here: `Policy.parse`, `Policy.pinned`, `.with_root`, `.faults`; `edit_policy`.
@@ -18,7 +20,7 @@ takes a state forward by a report. Nothing here reads a clock, a file or a netwo
 
 A signer is whatever has `public_key` and `sign(data)`. Formats, with whole examples, stand at
 the head of the modules `_dsse`, `_statement`, `_root`, `_revocation`, `_bundle`, `_state` and
-`_policy`; the table of checks is `KINDS`.
+`_policy`, and what travels in `_proposal`; the table of checks is `KINDS`.
 
 Example:
     >>> from datetime import UTC, datetime, timedelta
@@ -64,8 +66,16 @@ if TYPE_CHECKING:
     from ._ageing import ageing as ageing
     from ._ageing import ageing_list as ageing_list
     from ._ageing import ageing_root as ageing_root
+    from ._assembly import Answer as Answer
+    from ._assembly import Assembly as Assembly
+    from ._assembly import assemble as assemble
+    from ._assembly import sign_release as sign_release
     from ._bundle import Bundle as Bundle
     from ._bundle import make_bundle as make_bundle
+    from ._ceremony import Cosigned as Cosigned
+    from ._ceremony import check_proposal as check_proposal
+    from ._ceremony import cosign as cosign
+    from ._ceremony import propose as propose
     from ._chain import Chain as Chain
     from ._chain import check_signed as check_signed
     from ._chain import extend as extend
@@ -94,6 +104,8 @@ if TYPE_CHECKING:
     from ._policy import Legacy as Legacy
     from ._policy import Policy as Policy
     from ._policy import edit_policy as edit_policy
+    from ._proposal import Proposal as Proposal
+    from ._proposal import Response as Response
     from ._report import Release as Release
     from ._report import Report as Report
     from ._requirements import Requirement as Requirement
@@ -124,10 +136,13 @@ else:
     __getattr__, __dir__ = exporter(
         __name__,
         {
+            "Answer": "._assembly",
+            "Assembly": "._assembly",
             "Bundle": "._bundle",
             "Chain": "._chain",
             "Check": "._checks",
             "CheckKind": "._checks",
+            "Cosigned": "._ceremony",
             "Envelope": "._dsse",
             "Equivocation": "._evidence",
             "FileSigner": "._signers",
@@ -140,6 +155,7 @@ else:
             "Limits": "._limits",
             "Policy": "._policy",
             "Previous": "._statement",
+            "Proposal": "._proposal",
             "PublicKey": "._keys",
             "RISKS": "._forget",
             "ROLES": "._root",
@@ -147,6 +163,7 @@ else:
             "ReleaseSeen": "._state",
             "Report": "._report",
             "Requirement": "._requirements",
+            "Response": "._proposal",
             "Revocations": "._revocation",
             "Revoked": "._revocation",
             "Risk": "._forget",
@@ -163,7 +180,10 @@ else:
             "ageing": "._ageing",
             "ageing_list": "._ageing",
             "ageing_root": "._ageing",
+            "assemble": "._assembly",
+            "check_proposal": "._ceremony",
             "check_signed": "._chain",
+            "cosign": "._ceremony",
             "edit_policy": "._policy",
             "extend": "._chain",
             "forget": "._forget",
@@ -177,7 +197,9 @@ else:
             "make_root": "._root",
             "make_statement": "._statement",
             "pae": "._dsse",
+            "propose": "._ceremony",
             "read_head": "._statement",
+            "sign_release": "._assembly",
             "sign_revocations": "._revocation",
             "sign_root": "._root",
             "sign_statement": "._statement",
@@ -191,10 +213,13 @@ __all__ = [
     "KINDS",
     "RISKS",
     "ROLES",
+    "Answer",
+    "Assembly",
     "Bundle",
     "Chain",
     "Check",
     "CheckKind",
+    "Cosigned",
     "Envelope",
     "Equivocation",
     "FileSigner",
@@ -206,11 +231,13 @@ __all__ = [
     "Limits",
     "Policy",
     "Previous",
+    "Proposal",
     "PublicKey",
     "Release",
     "ReleaseSeen",
     "Report",
     "Requirement",
+    "Response",
     "Revocations",
     "Revoked",
     "Risk",
@@ -227,7 +254,10 @@ __all__ = [
     "ageing",
     "ageing_list",
     "ageing_root",
+    "assemble",
+    "check_proposal",
     "check_signed",
+    "cosign",
     "edit_policy",
     "extend",
     "forget",
@@ -241,7 +271,9 @@ __all__ = [
     "make_root",
     "make_statement",
     "pae",
+    "propose",
     "read_head",
+    "sign_release",
     "sign_revocations",
     "sign_root",
     "sign_statement",
