@@ -109,6 +109,7 @@ class Report(Result):
         signatures: One verdict for each signature of the release's envelope.
         equivocations: Two stories that were told, to be kept as evidence.
         gained: What `advance` adds to a state.
+        warnings: What holds now and will soon not, a sentence each.
     """
 
     checks: tuple[Check, ...]
@@ -117,6 +118,7 @@ class Report(Result):
     gained: State
     _release: Release | None
     _manifest: bytes | None
+    warnings: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Tell whether everything passed."""
@@ -213,6 +215,7 @@ class Report(Result):
             "release": self._release.as_dict() if self.ok and self._release is not None else None,
             "signatures": [verdict.as_dict() for verdict in self.signatures],
             "equivocations": [two.as_dict() for two in self.equivocations],
+            "warnings": list(self.warnings),
         }
 
     def view(self) -> View:
@@ -224,6 +227,7 @@ class Report(Result):
             )
             for check in self.failures
         ]
+        blocks += [Note(warning, "warn") for warning in self.warnings]
         if self.ok and self._release is not None:
             expires = self._release.expires_at
             blocks.append(

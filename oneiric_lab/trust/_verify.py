@@ -113,6 +113,7 @@ class _Run:
     found: dict[str, Check] = field(default_factory=dict)
     signatures: tuple[Verdict, ...] = ()
     equivocations: list[Equivocation] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     # --- the book of checks ---------------------------------------------------------------
 
@@ -130,6 +131,12 @@ class _Run:
     def refused(self, code: str, error: OneiricError, fix: str = _AGAIN) -> None:
         fault = error.faults[0]
         self.failed(code, fault.message, fault.fix or fix)
+
+    def warn(self, what: str, until: datetime, notice: timedelta) -> None:
+        """Say that *what* ends within *notice*; its signers need time to make the next one."""
+        left = until - self.now
+        if left <= notice:
+            self.warnings.append(f"{what} expires at {canonical.utc_text(until)}, in {_left(left)}")
 
     @property
     def skew(self) -> timedelta:
@@ -203,6 +210,7 @@ class _Run:
             gained,
             release,
             manifest if release is not None else None,
+            tuple(self.warnings),
         )
 
     # --- 1. the ground --------------------------------------------------------------------
@@ -356,6 +364,7 @@ class _Run:
             )
         else:
             self.passed("root-expiry", f"until {until}")
+            self.warn(f"root {root.version}", validity.expires_at, self.limits.root_notice)
 
     def policy_tightens(self, root: Root) -> None:
         faults = self.policy.faults(root)
@@ -685,6 +694,7 @@ class _Run:
             self.failed("expiry", f"expired at {until}", "get the newest release")
         else:
             self.passed("expiry", f"until {canonical.utc_text(times.expires_at)}")
+            self.warn("the release", times.expires_at, self.limits.release_notice)
         if row is not None:
             self.lifetime(times.lifetime, row)
 
@@ -793,3 +803,8 @@ def _days(time: timedelta) -> str:
 
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _left(time: timedelta) -> str:
+    hours = int(time.total_seconds() // 3600)
+    return _count(hours // 24, "day") if hours >= 2 * 24 else _count(hours, "hour")

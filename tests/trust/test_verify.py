@@ -1044,6 +1044,25 @@ class TestTimes:
             ask(release, bundle=replace(release.bundle, envelope=envelope))
         )
 
+    def test_what_ends_soon_is_warned_of(self, house: ReleaseHouse, ask: Ask) -> None:
+        """
+        A week before a release ends, and a month before a root does, there is a warning.
+        """
+        release = house.release(CACHE, days=10)
+        assert ask(release).warnings == ()
+        house.wait(days=3)
+        report = ask(release)
+
+        assert report.ok
+        assert report.warnings == ("the release expires at 2026-01-11T00:00:00Z, in 7 days",)
+        assert report.warnings[0] in report.to_text(width=120)
+        house.wait(days=333)
+        house.renew()
+        soon = ask(house.release(CACHE))
+        assert soon.as_dict()["warnings"] == ["root 1 expires at 2027-01-01T00:00:00Z, in 29 days"]
+        house.wait(days=28, hours=1)
+        assert "in 23 hours" in ask(house.releases[-1]).warnings[0]
+
     def test_a_clock_that_was_set_back(self, house: ReleaseHouse, ask: Ask) -> None:
         """
         What has expired does not hold again because the clock says yesterday.
