@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 TICK = 0.001
 """Seconds between two looks at what is due; the honest resolution of a lag."""
+LATE_NS = 2_000_000
+"""Beyond this the generator was late: twice its resolution."""
 _SWEEP_NS = 50_000_000
 _FLUSH_NS = 100_000_000
 # Who cancels a run does not want to wait for the whole time of grace.
@@ -54,6 +56,8 @@ class Driven:
         cancelled: Whether somebody ended the run.
         paused: Seconds of `wall` in which nothing was begun because somebody asked for it.
         used: What the process used meanwhile.
+        late: Operations that the generator itself came to more than 2 ms after they were due,
+            whether one more could be in flight or not.
     """
 
     offered: int = 0
@@ -64,6 +68,7 @@ class Driven:
     cancelled: bool = False
     paused: float = 0.0
     used: Used = field(default_factory=Used)
+    late: int = 0
 
     @property
     def busy(self) -> float:
@@ -81,6 +86,7 @@ def total(parts: Sequence[Driven]) -> Driven:
         wall=max(part.wall for part in parts),
         cpu=sum(part.cpu for part in parts),
         capped=sum(part.capped for part in parts),
+        late=sum(part.late for part in parts),
         floor_ns=max(part.floor_ns for part in parts),
         cancelled=any(part.cancelled for part in parts),
         paused=max(part.paused for part in parts),
@@ -381,8 +387,12 @@ class Drive:
                 at = 0
                 while at < len(chunk) and not self._stopping:
                     if not self._halted:
-                        upto = bisect_right(chunk, clock() - self._base, at)
+                        now = clock() - self._base
+                        upto = bisect_right(chunk, now, at)
                         if upto > at:
+                            if now - chunk[at] > LATE_NS:
+                                late = bisect_right(chunk, now - LATE_NS, at, upto)
+                                self.driven.late += late - at
                             fresh = upto - at
                             self.driven.offered += fresh
                             if len(tasks) >= most and not idle:

@@ -297,23 +297,36 @@ class TestRun:
         Limits of the generator make a run invalid; those of the target do not.
         """
         plan = Plan(Only, load=constant(100, 0.1))
-        on_time, late = Recorder(clock=lambda: 0), Recorder(clock=lambda: 0)
+        on_time, late, slow = (Recorder(clock=lambda: 0) for _ in range(3))
+        slow.op("read").record((0, 0, 50_000_000))
         for begun in range(10):
             on_time.op("read").record((begun, begun, begun + 1_000_000))
             late.op("read").record((begun, begun + 9_000_000, begun + 10_000_000))
 
-        def limit(plan: Plan, **driven: Any) -> str:
-            recorded = (late if driven.pop("late", False) else on_time).result()
-            return limit_of(plan, recorded, Driven(**{"wall": 1.0, **driven}))
+        def limit(plan: Plan, recorded: Recorder = on_time, **driven: Any) -> str:
+            return limit_of(plan, recorded.result(), Driven(**{"wall": 1.0, **driven}))
 
         assert limit(plan, offered=10, capped=5) == "in_flight_cap"
+        assert limit(plan, offered=10, capped=5, late=5) == "generator_timer"
+        assert limit(plan, offered=10, capped=5, late=5, cpu=0.9) == "generator_cpu"
+        assert limit(plan, slow, offered=10, capped=5, late=5) == "in_flight_cap"
         assert limit(plan, offered=100, cpu=0.1) == "target"
         assert limit(plan, offered=10, cpu=0.1) == "none"
-        assert limit(plan, offered=10, cpu=0.1, late=True) == "generator_timer"
-        assert limit(plan, offered=10, cpu=0.9, late=True) == "generator_cpu"
+        assert limit(plan, late, offered=10, cpu=0.1) == "generator_timer"
+        assert limit(plan, late, offered=10, cpu=0.9) == "generator_cpu"
         users = plan.but(load=closed(1))
         assert limit(users, cpu=0.99, floor_ns=1e8) == "generator_cpu"
         assert limit(users, cpu=0.99, floor_ns=1) == "none"
+
+    def test_a_cap_hides_no_saturated_generator(self) -> None:
+        """
+        More than one core can offer is the generator's limit, though all workers are busy.
+        """
+        found = drive(Plan(Only, load=constant(3_000_000, 0.2), grace=0.1))
+
+        assert found.driven.capped
+        assert found.limited_by.startswith("generator")
+        assert found.exit_code == 3
 
     def test_one_worker_that_was_late_is_not_made_up_for(self) -> None:
         """
