@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import MissingExtraError, OneiricError
 from oneiric_lab.jobs import Job, in_thread
-from oneiric_lab.loadlab import Course, Run, Runs, check_workers, plan_for, rates_of, run_apart
+from oneiric_lab.loadlab import (
+    Course,
+    Run,
+    Runs,
+    check_workers,
+    plan_for,
+    rates_of,
+    run_apart,
+    scenarios,
+)
 from oneiric_lab.views import Cell, CellLike, Fields, Note, View
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.errors import Fault
     from oneiric_lab.jobs import Context, Owner
-    from oneiric_lab.loadlab import Plan, Scenario
+    from oneiric_lab.loadlab import Plan, Scenario, Scenarios
     from oneiric_lab.loadlab._recorder import Snapshot
     from oneiric_lab.views import Block
 
@@ -144,12 +153,16 @@ class Loads:
         self._jobs: deque[LoadJob] = deque(maxlen=KEPT)
 
     def __repr__(self) -> str:
-        return "<Loads: run, plan, runs, jobs>"
+        return "<Loads: run, plan, scenarios, runs, jobs>"
 
     @property
     def jobs(self) -> tuple[LoadJob, ...]:
         """The last jobs, those that ended included, in the order in which they were started."""
         return tuple(self._jobs)
+
+    def scenarios(self) -> Scenarios:
+        """Return the scenarios that come with us, with their parameters and usual load."""
+        return scenarios()
 
     def plan(self, what: Plan | type[Scenario] | str, **options: Any) -> Plan:
         """Return the plan that `run` would drive.

@@ -13,6 +13,7 @@ from ._course import Course, rates_of
 from ._crew import check_workers
 from ._export import FORMATS, SUFFIXES, export, format_of
 from ._floor import Floor, aa, floor_of
+from ._listing import Scenarios, scenarios, shown_default
 from ._objectives import Judged, Objective, parse_objective
 from ._plan import Plan
 from ._repeat import Repeated, Turn, repeat
@@ -46,6 +47,7 @@ __all__ = [
     "Run",
     "Runs",
     "Scenario",
+    "Scenarios",
     "Turn",
     "aa",
     "check_new",
@@ -71,7 +73,9 @@ __all__ = [
     "run",
     "run_apart",
     "scenario_named",
+    "scenarios",
     "set_named",
+    "shown_default",
     "stages",
     "think",
 ]

@@ -19,7 +19,7 @@ from oneiric_lab.errors import (
 )
 from oneiric_lab.lab import Lab, LoadJob
 from oneiric_lab.lab import _load as loads
-from oneiric_lab.loadlab import Run, Runs, Scenario, op
+from oneiric_lab.loadlab import Run, Runs, Scenario, closed, op
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,3 +255,16 @@ class TestPlan:
 
         assert lab.load.plan(plan) == plan
         assert lab.load.jobs == ()
+
+
+class TestScenarios:
+    def test_each_can_be_named(self, lab: Lab[Any]) -> None:
+        """
+        What is listed is what `plan` and `run` take by name, with its usual load.
+        """
+        rows = lab.load.scenarios().rows
+        names = [row.name for row in rows]
+
+        assert "swap-under-readers" in names
+        row = rows[names.index("swap-under-readers")]
+        assert lab.load.plan(row.name).load == closed(row.users, duration="10s")

@@ -138,6 +138,8 @@ def values_asked(
     Raises:
         UsageError: One is unknown, or its value is of another type; *option* is named.
     """
+    from oneiric_lab.loadlab import shown_default  # noqa: PLC0415 - see above
+
     kind, _ = scenario_asked(scenario)
     out: dict[str, Any] = {}
     for text in params:
@@ -175,15 +177,10 @@ def _read(text: str, default: Any) -> Any:
     return found
 
 
-def shown_default(value: Any) -> str:
-    """Return a parameter's default as it would be typed; nothing where it has none."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    return json.dumps(value, default=str)
-
-
 def _example(kind: type[Scenario], option: str) -> str:
     if not kind.defaults:
         return "it has no parameters"
+    from oneiric_lab.loadlab import shown_default  # noqa: PLC0415 - see above
+
     name, default = next(iter(kind.defaults.items()))
     return f"{option} {name}={shown_default(default)}"

@@ -2,89 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from oneiric_lab.views import Result, Table, View
-
-from ._asked import shown_default
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from oneiric_lab.loadlab import Scenario
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One scenario.
-
-    Attributes:
-        name: How `load run` is told of it.
-        summary: What it drives.
-        params: Its parameters with their defaults; one whose default is None must be given.
-        users: How many drive it where nobody says.
-        invariants: What must hold, by name, in words.
-    """
-
-    name: str
-    summary: str
-    params: Mapping[str, Any]
-    users: int
-    invariants: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Scenarios(Result):
-    """The scenarios that come with us."""
-
-    rows: tuple[Listed, ...]
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the JSON shape."""
-        return {
-            "scenarios": [
-                {
-                    "name": row.name,
-                    "summary": row.summary,
-                    "params": dict(row.params),
-                    "users": row.users,
-                    "invariants": dict(row.invariants),
-                }
-                for row in self.rows
-            ]
-        }
-
-    def view(self) -> View:
-        """Return one row for each."""
-        rows = tuple(
-            (
-                row.name,
-                row.summary,
-                str(row.users),
-                " ".join(f"{k}={shown_default(v)}" for k, v in row.params.items()),
-            )
-            for row in self.rows
-        )
-        title = f"{len(rows)} scenarios; load run NAME drives one"
-        return View("load-list", title, (Table(("scenario", "drives", "users", "params"), rows),))
+    from oneiric_lab.views import Result
 
 
 @click.command("list")
-def command() -> Scenarios:
+def command() -> Result:
     """List the scenarios that come with us, with their parameters and usual load."""
-    from oneiric_lab.loadlab import BUILT_IN  # noqa: PLC0415 - `--help` needs none
+    from oneiric_lab.loadlab import scenarios  # noqa: PLC0415 - `--help` needs none
 
-    return Scenarios(
-        tuple(
-            Listed(name, kind.summary, kind.defaults, usual["users"], told(kind))
-            for name, (kind, usual) in BUILT_IN.items()
-        )
-    )
-
-
-def told(kind: type[Scenario]) -> dict[str, str]:
-    """Return what must hold of a scenario, by name, as its docstrings say it."""
-    return {n: (getattr(kind, n).__doc__ or "").strip() for n in kind.invariants()}
+    return scenarios()
