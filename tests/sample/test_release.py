@@ -35,7 +35,7 @@ class TestRelease:
         found = pack(release / "shop.toml")
 
         assert found.manifest.source_name == "shop/stable"
-        assert found.manifest.entries[0]["artifact"]["uri"] == "dist/rates-3.2.0.json"
+        assert found.manifest.entries[0]["artifact"]["uri"] == "files/rates-3.2.0.json"
         assert validate(found.file).ok
 
     def test_it_changes_who_provides_the_rates_where_it_may(
