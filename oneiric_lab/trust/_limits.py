@@ -27,8 +27,6 @@ class Limits:
         signers: In a root, and keys of one signer.
         revocations: In one list, which may have 120 bytes for each.
         skew: How far the clock here may differ from the clocks of those who sign.
-        root_notice: How long before its end a root is warned of; people have to meet for it.
-        release_notice: How long before its end a release is warned of.
     """
 
     manifest_bytes: int = 64 * _MIB
@@ -39,8 +37,6 @@ class Limits:
     signers: int = 256
     revocations: int = 100_000
     skew: timedelta = timedelta(minutes=5)
-    root_notice: timedelta = timedelta(days=30)
-    release_notice: timedelta = timedelta(days=7)
 
     @property
     def revocation_bytes(self) -> int:

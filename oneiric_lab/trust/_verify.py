@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab import canonical
 from oneiric_lab.errors import OneiricError
 
+from ._ageing import ageing
 from ._bundle import Bundle
 from ._chain import check_signed, extend
 from ._checks import KINDS, Check, CheckState
@@ -113,7 +114,6 @@ class _Run:
     found: dict[str, Check] = field(default_factory=dict)
     signatures: tuple[Verdict, ...] = ()
     equivocations: list[Equivocation] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
     # --- the book of checks ---------------------------------------------------------------
 
@@ -131,12 +131,6 @@ class _Run:
     def refused(self, code: str, error: OneiricError, fix: str = _AGAIN) -> None:
         fault = error.faults[0]
         self.failed(code, fault.message, fault.fix or fix)
-
-    def warn(self, what: str, until: datetime, notice: timedelta) -> None:
-        """Say that *what* ends within *notice*; its signers need time to make the next one."""
-        left = until - self.now
-        if left <= notice:
-            self.warnings.append(f"{what} expires at {canonical.utc_text(until)}, in {_left(left)}")
 
     @property
     def skew(self) -> timedelta:
@@ -210,7 +204,7 @@ class _Run:
             gained,
             release,
             manifest if release is not None else None,
-            tuple(self.warnings),
+            tuple(fault.message for fault in ageing(gained, self.now)),
         )
 
     # --- 1. the ground --------------------------------------------------------------------
@@ -364,7 +358,6 @@ class _Run:
             )
         else:
             self.passed("root-expiry", f"until {until}")
-            self.warn(f"root {root.version}", validity.expires_at, self.limits.root_notice)
 
     def policy_tightens(self, root: Root) -> None:
         faults = self.policy.faults(root)
@@ -694,7 +687,6 @@ class _Run:
             self.failed("expiry", f"expired at {until}", "get the newest release")
         else:
             self.passed("expiry", f"until {canonical.utc_text(times.expires_at)}")
-            self.warn("the release", times.expires_at, self.limits.release_notice)
         if row is not None:
             self.lifetime(times.lifetime, row)
 
@@ -803,8 +795,3 @@ def _days(time: timedelta) -> str:
 
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _left(time: timedelta) -> str:
-    hours = int(time.total_seconds() // 3600)
-    return _count(hours // 24, "day") if hours >= 2 * 24 else _count(hours, "hour")
