@@ -40,7 +40,8 @@ VERBS: dict[str, str] = {
     "diff": "Compare two effective configurations.",
     "freeze": "Write values and winners to a lock file, or compare with it.",
     "schema": "Print the JSON Schema of the workspace's files.",
-    "manifest": "Write, check, migrate, verify and explain manifests.",
+    "manifest": "Write, check, migrate, sign, verify and explain manifests.",
+    "bundle": "Make, show and verify what proves a release.",
     "trust": "Make keys, and say who may sign what.",
     "load": "Drive a system at a stated rate, and report honestly.",
     "load-test": "The same as load run.",
@@ -177,7 +178,10 @@ def _misused(error: click.UsageError, prog: str) -> UsageError:
         elif near := nearest(error.option_name, own):
             fix = f"did you mean `{near[0]}`? {fix}"
     elif isinstance(error, click.MissingParameter) and error.param is not None:
-        message = f"{where} needs {error.param.make_metavar(error.ctx)}" if error.ctx else message
+        needed = error.param.make_metavar(error.ctx) if error.ctx else ""
+        if isinstance(error.param, click.Option):
+            needed = f"{error.param.opts[0]} {needed}"
+        message = f"{where} needs {needed}" if needed else message
     return UsageError(Fault("usage", message.rstrip("."), fix=fix))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._plan import Applied as Applied
     from ._plan import Plan as Plan
     from ._quarantine import Probed as Probed
+    from ._reproposing import repropose_files as repropose_files
     from ._results import Check as Check
     from ._results import History as History
     from ._results import Status as Status
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from ._sample import sample_source as sample_source
     from ._sample import tutorials as tutorials
     from ._scenarios import find_scenario as find_scenario
+    from ._signed import Bundled as Bundled
+    from ._signed import Changes as Changes
+    from ._signed import Proposed as Proposed
+    from ._signed import Signed as Signed
+    from ._signing import Ground as Ground
+    from ._signing import assemble_files as assemble_files
+    from ._signing import beside as beside
+    from ._signing import bundle_file as bundle_file
+    from ._signing import cosign_file as cosign_file
+    from ._signing import propose_file as propose_file
+    from ._signing import sign_file as sign_file
     from ._standing import Deed as Deed
     from ._standing import Deeds as Deeds
     from ._standing import Standing as Standing
@@ -45,10 +57,13 @@ else:
         __name__,
         {
             "Applied": "._plan",
+            "Bundled": "._signed",
+            "Changes": "._signed",
             "Check": "._results",
             "Deed": "._standing",
             "Deeds": "._standing",
             "Frozen": "._locking",
+            "Ground": "._signing",
             "History": "._results",
             "LOCK": "._locking",
             "Lab": "._lab",
@@ -57,22 +72,31 @@ else:
             "Offer": "._ui",
             "Plan": "._plan",
             "Probed": "._quarantine",
+            "Proposed": "._signed",
             "Reloaded": "._following",
             "Remembered": "._trusted",
+            "Signed": "._signed",
             "Standing": "._standing",
             "Status": "._results",
             "Ui": "._ui",
             "ValueDiff": "._results",
             "Wished": "._standing",
             "allow": "._allow",
+            "assemble_files": "._signing",
+            "beside": "._signing",
+            "bundle_file": "._signing",
             "code_modules": "._code",
             "copy_sample": "._sample",
+            "cosign_file": "._signing",
             "find_scenario": "._scenarios",
             "followed": "._following",
             "forget_trusted": "._trusted",
             "is_allowed": "._allow",
             "offer_widgets": "._ui",
+            "propose_file": "._signing",
+            "repropose_files": "._reproposing",
             "sample_source": "._sample",
+            "sign_file": "._signing",
             "trust_notices": "._trusted",
             "trust_report": "._trusted",
             "trusted_state": "._trusted",
@@ -84,10 +108,13 @@ else:
 __all__ = [
     "LOCK",
     "Applied",
+    "Bundled",
+    "Changes",
     "Check",
     "Deed",
     "Deeds",
     "Frozen",
+    "Ground",
     "History",
     "Lab",
     "LoadJob",
@@ -95,22 +122,31 @@ __all__ = [
     "Offer",
     "Plan",
     "Probed",
+    "Proposed",
     "Reloaded",
     "Remembered",
+    "Signed",
     "Standing",
     "Status",
     "Ui",
     "ValueDiff",
     "Wished",
     "allow",
+    "assemble_files",
+    "beside",
+    "bundle_file",
     "code_modules",
     "copy_sample",
+    "cosign_file",
     "find_scenario",
     "followed",
     "forget_trusted",
     "is_allowed",
     "offer_widgets",
+    "propose_file",
+    "repropose_files",
     "sample_source",
+    "sign_file",
     "trust_notices",
     "trust_report",
     "trusted_state",

@@ -12,6 +12,7 @@ import pytest
 
 from oneiric_lab.cli import main
 from oneiric_lab.commands import VERBS, root
+from oneiric_lab.testing import ReleaseHouse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,12 @@ LINES: dict[str, list[str]] = {
         "manifest validate shop.toml",
         "manifest pack shop.toml --dry-run",
         "manifest verify shop.toml",
+        "manifest propose shop.oneiric.json --root root.1.json --at 2026-01-02T00:00:00Z",
+        "manifest assemble shop.oneiric-proposal.json --at 2026-01-02T00:00:00Z",
+    ],
+    "bundle": [
+        "bundle show shop.oneiric-bundle.json",
+        "bundle verify shop.oneiric-bundle.json --root root.1.json --at 2026-01-02T00:00:00Z",
     ],
     "trust": ["trust key list", "trust state", "trust key show shop.pub"],
     "swap": [
@@ -79,6 +86,11 @@ def doors(
     (folder / "shop.toml").write_text(
         'schema = 3\nproject = "shop"\nchannel = "stable"\nversion = 1\nentries = []\n'
     )
+    house = ReleaseHouse()
+    release = house.release({"adapter:cache": "redis"})
+    (folder / "root.1.json").write_bytes(house.root.envelope.encode())
+    (folder / "shop.oneiric.json").write_bytes(release.manifest)
+    (folder / "shop.oneiric-bundle.json").write_bytes(release.bundle.encode())
     key = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
     (folder / "shop.pub").write_text(
         f"-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n"

@@ -12,6 +12,11 @@ VERBS: dict[str, str] = {
     "export": "Write the workspace's components as a manifest.",
     "validate": "Say all that is wrong with a manifest.",
     "migrate": "Make a draft of schema 3 out of an older manifest.",
+    "propose": "Freeze what the signers are asked to sign.",
+    "cosign": "Sign a proposal, and write one response.",
+    "assemble": "Put the signers' responses together.",
+    "sign": "Sign a release alone, where one signer is enough.",
+    "repropose": "Bring a former release back under a higher version.",
     "verify": "Say whether a release holds, check by check.",
     "explain": "Say what an entry is, and what it would come to here.",
 }
@@ -21,7 +26,7 @@ VERBS: dict[str, str] = {
 @click.command("manifest", cls=Group, package=__name__, verbs=VERBS, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Write, check, migrate, verify and explain manifests."""
+    """Write, check, migrate, sign, verify and explain manifests."""
     if ctx.invoked_subcommand is None:
         raise UsageError(
             Fault(

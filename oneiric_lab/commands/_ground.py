@@ -1,0 +1,253 @@
+"""What is trusted where a verb runs: options that all verbs about releases share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from oneiric_lab.errors import CanonicalError, Fault, UsageError
+
+from ._types import FileType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneiric_lab.commands._context import Context
+    from oneiric_lab.lab import Ground
+    from oneiric_lab.trust import Limits, Policy, Report, Revocations, Root, State
+
+    Verb = Callable[..., Any]
+
+_PIN = "sha256:"
+
+ROOT = click.option(
+    "--root", type=FileType(), metavar="FILE", help="The root that is trusted, or sha256:DIGEST."
+)
+POLICY = click.option("--policy", type=FileType(), metavar="FILE", help="A trust.toml.")
+STATE = click.option("--state", type=FileType(), metavar="FILE", help="What was trusted last.")
+AT = click.option("--at", metavar="TIME", help="As of 2026-01-31T12:00:00Z instead of now.")
+COMMIT = click.option(
+    "--commit-state", is_flag=True, help="Write the state when everything passed."
+)
+REVOCATIONS = click.option(
+    "--revocations", type=FileType(), metavar="FILE", help="The newest revocation list."
+)
+KEY = click.option(
+    "--key", type=FileType(), metavar="FILE", required=True, help="Your private key, in PEM."
+)
+MANIFEST = click.option(
+    "--manifest", type=FileType(), metavar="FILE", help="The manifest; beside it by default."
+)
+PREVIOUS = click.option(
+    "--previous",
+    type=FileType(),
+    metavar="FILE",
+    help="Manifest of the release before: shows what changes.",
+)
+DAYS = click.option(
+    "--days",
+    type=click.FloatRange(0, 36_500, min_open=True),
+    metavar="N",
+    help="How long it holds; as long as the root allows, else 90.",
+)
+ENDLESS = click.option("--no-expiry", is_flag=True, help="Let it never expire.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and show; write nothing.")
+
+
+def out(what: str) -> Callable[[Verb], Verb]:
+    """Return the option that says where *what* is written."""
+    text = f"Where the {what} goes; beside by default."
+    return click.option("--out", type=FileType(), metavar="FILE", help=text)
+
+
+def all_of(*options: Callable[[Verb], Verb]) -> Callable[[Verb], Verb]:
+    """Return what gives a verb *options*, in their order."""
+
+    def give(verb: Verb) -> Verb:
+        for option in reversed(options):
+            verb = option(verb)
+        return verb
+
+    return give
+
+
+TRUSTED = all_of(ROOT, POLICY, STATE, REVOCATIONS, AT)
+"""What a step of the ceremony is told of what is trusted."""
+
+
+def ground(
+    *,
+    root: str | None,
+    policy: str | None,
+    state: str | None,
+    revocations: str | None,
+    at: str | None,
+) -> Ground:
+    """Return what `TRUSTED` says."""
+    from oneiric_lab.lab import Ground  # noqa: PLC0415 - `--help` needs none
+    from oneiric_lab.trust import Limits  # noqa: PLC0415 - see above
+
+    limits = Limits()
+    trusted = None if root is None and policy is None else policy_of(root, policy, limits)
+    known = state_in(state, limits)
+    return Ground(time_of(at), trusted, known, list_in(revocations, limits), limits)
+
+
+def verified(
+    manifest: str,
+    bundle: str | None,
+    *,
+    root: str | None,
+    policy: str | None,
+    state: str | None,
+    at: str | None,
+    commit_state: bool,
+) -> Report:
+    """Return the report of a release in files; the state goes forward where that is asked."""
+    from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.trust import Limits, verify  # noqa: PLC0415 - see above
+
+    if commit_state and state is None:
+        raise UsageError(
+            Fault(
+                "usage",
+                "--commit-state needs --state FILE",
+                fix="--state trust-state.json --commit-state",
+            )
+        )
+    limits = Limits()
+    now = time_of(at)
+    trusted = policy_of(root, policy, limits)
+    # One byte more than is taken: the report says that it is too much, and of what.
+    data = read(Path(manifest), shown=manifest, limit=limits.manifest_bytes + 1).data
+    proof = None
+    if bundle is not None:
+        proof = read(Path(bundle), shown=bundle, limit=limits.bundle_bytes + 1).data
+    known = state_in(state, limits)
+    report = verify(proof, data, policy=trusted, state=known, now=now, limits=limits)
+    if commit_state and report.ok and state is not None:
+        _commit(state, report, limits)
+    return report
+
+
+def time_of(text: str | None, name: str = "--at") -> datetime:
+    """Return the time that *text* says, or this moment."""
+    from oneiric_lab.canonical import utc_time  # noqa: PLC0415 - see above
+
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        return utc_time(text)
+    except CanonicalError as error:
+        raise UsageError(
+            Fault("usage", f"{name}: {error.faults[0].message}", fix=f"{name} 2026-01-31T12:00:00Z")
+        ) from None
+
+
+def policy_of(root: str | None, policy: str | None, limits: Limits) -> Policy:
+    """Return the policy in the file *policy*, with the root that is given beside it."""
+    from dataclasses import replace  # noqa: PLC0415 - see above
+
+    from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.trust import Policy  # noqa: PLC0415 - see above
+
+    trusted = Policy()
+    if policy is not None:
+        trusted = Policy.parse(read(Path(policy), shown=policy).data, name=policy)
+    if root is None:
+        return trusted
+    if not root.startswith(_PIN):
+        return trusted.with_root(root_in(root, limits))
+    pin = _digest(root)
+    if trusted.pin not in {None, pin}:
+        raise UsageError(
+            Fault(
+                "usage",
+                f"--root says {pin[:16]}…, and {policy} pins {str(trusted.pin)[:16]}…",
+                fix="leave one of the two out, after finding out which is right",
+            )
+        )
+    return replace(trusted, pin=pin)
+
+
+def _digest(text: str) -> str:
+    from oneiric_lab.canonical import sha256_hex  # noqa: PLC0415 - see above
+
+    try:
+        return sha256_hex(text.removeprefix(_PIN))
+    except CanonicalError as error:
+        raise UsageError(
+            Fault(
+                "usage",
+                f"--root: {error.faults[0].message}",
+                fix="the digest of a root has 64 digits: trust root show root.1.json",
+            )
+        ) from None
+
+
+def root_in(path: str, limits: Limits) -> Root:
+    """Return the root in the file *path*."""
+    from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.trust import Envelope, Root  # noqa: PLC0415 - see above
+
+    data = read(Path(path), shown=path).data
+    return Root.parse(Envelope.parse(data, limits=limits), limits=limits)
+
+
+def signing_root(root: str | None, ground: Ground) -> Root:
+    """Return the root under which is signed: the one given, or the one that is remembered."""
+    if root is not None and not root.startswith(_PIN):
+        return root_in(root, ground.limits)
+    if root is None and ground.state.root is not None:
+        return ground.state.root
+    raise UsageError(
+        Fault(
+            "usage",
+            "nothing says who may sign: the document of the root is needed",
+            fix="--root root.1.json  (the newest one)",
+        )
+    )
+
+
+def list_in(path: str | None, limits: Limits) -> Revocations | None:
+    """Return the revocation list in the file *path*."""
+    from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.trust import Envelope, Revocations  # noqa: PLC0415 - see above
+
+    if path is None:
+        return None
+    most = limits.revocation_bytes
+    data = read(Path(path), shown=path, limit=2 * most).data
+    envelope = Envelope.parse(data, limits=limits, payload_bytes=most)
+    return Revocations.parse(envelope, limits=limits)
+
+
+def state_in(path: str | None, limits: Limits) -> State:
+    """Return the state in the file *path*; one that is not there yet remembers nothing."""
+    from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.trust import State  # noqa: PLC0415 - see above
+
+    if path is None or not Path(path).exists():
+        return State()
+    return State.parse(read(Path(path), shown=path, limit=limits.bundle_bytes).data, limits=limits)
+
+
+def _commit(path: str, report: Report, limits: Limits) -> None:
+    """Take the state in *path* forward; what another process wrote meanwhile is kept."""
+    from oneiric_lab.files import lock, write_atomic  # noqa: PLC0415 - see above
+    from oneiric_lab.trust import advance  # noqa: PLC0415 - see above
+
+    target = Path(path)
+    with lock(target.with_name(f".{target.name}.lock")):
+        state = advance(state_in(path, limits), report)
+        write_atomic(target, state.encode(), mode=0o600, shown=path)
+
+
+def signer_in(context: Context, path: str) -> Any:
+    """Return the signer whose key is in the file *path*; the door asks for its passphrase."""
+    from oneiric_lab.trust import FileSigner  # noqa: PLC0415 - see above
+
+    return FileSigner.load(Path(path), passphrase=context.interaction.passphrase, shown=path)
