@@ -630,6 +630,21 @@ class TestAnchor:
         assert failed(ask(forged, policy=Policy(pin=house.root.sha256))) == ["root-anchor"]
         assert failed(ask(forged, policy=house.policy))[0] == "root-chain"
 
+    def test_a_pinned_root_that_is_none(self, house: ReleaseHouse, ask: Ask) -> None:
+        """
+        A digest of something else in the bundle is not taken for a root.
+        """
+        release = house.release(CACHE)
+        junk = Envelope(b"{}", house.root.envelope.payload_type)
+        report = ask(
+            release,
+            bundle=replace(release.bundle, roots=(junk,)),
+            policy=Policy(pin=junk.sha256),
+        )
+
+        assert failed(report) == ["root-anchor"]
+        assert "not a root" in report.check("root-anchor").message
+
     def test_given_and_pinned_must_be_one(self, house: ReleaseHouse, ask: Ask) -> None:
         """
         Another root than the pinned one is not taken because somebody gives it.
@@ -1372,6 +1387,15 @@ class TestRevocation:
         assert failed(ask(house.release(CACHE))) == ["revocations"]
         house.renew(by=["rita", "rolf"])
         assert ask(house.release(CACHE))
+
+    def test_what_is_no_list(self, house: ReleaseHouse, ask: Ask) -> None:
+        """
+        Something else in the place of the list is refused, whoever signed it.
+        """
+        release = house.release(CACHE)
+        bundle = replace(release.bundle, revocations=house.root.envelope)
+
+        assert failed(ask(release, bundle=bundle)) == ["revocations"]
 
     def test_a_list_of_another_project(self, house: ReleaseHouse, ask: Ask) -> None:
         """
