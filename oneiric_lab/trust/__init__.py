@@ -77,11 +77,15 @@ if TYPE_CHECKING:
     from ._ceremony import cosign as cosign
     from ._ceremony import propose as propose
     from ._chain import Chain as Chain
+    from ._chain import check_follows as check_follows
     from ._chain import check_signed as check_signed
     from ._chain import extend as extend
     from ._checks import KINDS as KINDS
     from ._checks import Check as Check
     from ._checks import CheckKind as CheckKind
+    from ._draft import RootDraft as RootDraft
+    from ._draft import draft_text as draft_text
+    from ._draft import role_name as role_name
     from ._dsse import Envelope as Envelope
     from ._dsse import Signature as Signature
     from ._dsse import Verdict as Verdict
@@ -120,6 +124,9 @@ if TYPE_CHECKING:
     from ._root import sign_root as sign_root
     from ._signers import FileSigner as FileSigner
     from ._signers import Signer as Signer
+    from ._standing import RootReport as RootReport
+    from ._standing import RootStanding as RootStanding
+    from ._standing import verify_roots as verify_roots
     from ._state import LegacySeen as LegacySeen
     from ._state import ReleaseSeen as ReleaseSeen
     from ._state import State as State
@@ -130,6 +137,13 @@ if TYPE_CHECKING:
     from ._statement import read_head as read_head
     from ._statement import sign_statement as sign_statement
     from ._statement import statement_of as statement_of
+    from ._steps import Quorum as Quorum
+    from ._steps import RootChange as RootChange
+    from ._steps import countersign as countersign
+    from ._steps import gather as gather
+    from ._steps import quorums as quorums
+    from ._steps import root_changes as root_changes
+    from ._steps import root_notes as root_notes
     from ._verify import verify as verify
     from ._words import words as words
 else:
@@ -157,6 +171,7 @@ else:
             "Previous": "._statement",
             "Proposal": "._proposal",
             "PublicKey": "._keys",
+            "Quorum": "._steps",
             "RISKS": "._forget",
             "ROLES": "._root",
             "Release": "._report",
@@ -169,6 +184,10 @@ else:
             "Risk": "._forget",
             "Role": "._root",
             "Root": "._root",
+            "RootChange": "._steps",
+            "RootDraft": "._draft",
+            "RootReport": "._standing",
+            "RootStanding": "._standing",
             "Signature": "._dsse",
             "Signer": "._signers",
             "State": "._state",
@@ -181,12 +200,16 @@ else:
             "ageing_list": "._ageing",
             "ageing_root": "._ageing",
             "assemble": "._assembly",
+            "check_follows": "._chain",
             "check_proposal": "._ceremony",
             "check_signed": "._chain",
             "cosign": "._ceremony",
+            "countersign": "._steps",
+            "draft_text": "._draft",
             "edit_policy": "._policy",
             "extend": "._chain",
             "forget": "._forget",
+            "gather": "._steps",
             "judge": "._dsse",
             "keep": "._keyfiles",
             "legacy_form": "._legacy",
@@ -198,13 +221,18 @@ else:
             "make_statement": "._statement",
             "pae": "._dsse",
             "propose": "._ceremony",
+            "quorums": "._steps",
             "read_head": "._statement",
+            "role_name": "._draft",
+            "root_changes": "._steps",
+            "root_notes": "._steps",
             "sign_release": "._assembly",
             "sign_revocations": "._revocation",
             "sign_root": "._root",
             "sign_statement": "._statement",
             "statement_of": "._statement",
             "verify": "._verify",
+            "verify_roots": "._standing",
             "words": "._words",
         },
     )
@@ -233,6 +261,7 @@ __all__ = [
     "Previous",
     "Proposal",
     "PublicKey",
+    "Quorum",
     "Release",
     "ReleaseSeen",
     "Report",
@@ -243,6 +272,10 @@ __all__ = [
     "Risk",
     "Role",
     "Root",
+    "RootChange",
+    "RootDraft",
+    "RootReport",
+    "RootStanding",
     "Signature",
     "Signer",
     "State",
@@ -255,12 +288,16 @@ __all__ = [
     "ageing_list",
     "ageing_root",
     "assemble",
+    "check_follows",
     "check_proposal",
     "check_signed",
     "cosign",
+    "countersign",
+    "draft_text",
     "edit_policy",
     "extend",
     "forget",
+    "gather",
     "judge",
     "keep",
     "legacy_form",
@@ -272,12 +309,17 @@ __all__ = [
     "make_statement",
     "pae",
     "propose",
+    "quorums",
     "read_head",
+    "role_name",
+    "root_changes",
+    "root_notes",
     "sign_release",
     "sign_revocations",
     "sign_root",
     "sign_statement",
     "statement_of",
     "verify",
+    "verify_roots",
     "words",
 ]

@@ -87,11 +87,7 @@ def extend(trusted: Root, envelopes: Sequence[Envelope], *, limits: Limits = _LI
                 if envelope.sha256 != trusted.sha256:
                     return Chain(current, steps, _two_stories(trusted, envelope))
                 continue
-            if version != current.version + 1:
-                _refuse(
-                    f"root {version} stands behind root {current.version}: each is one more",
-                    "put all roots into the bundle, none twice, in their order",
-                )
+            _check_next(version, current)
             # TUF §5.3.4: signed by the old threshold, then by the new one.
             _check_envelope(envelope, current, version)
             root = Root.parse(envelope, limits=limits)
@@ -99,21 +95,35 @@ def extend(trusted: Root, envelopes: Sequence[Envelope], *, limits: Limits = _LI
             raise
         except OneiricError as error:
             _refuse(error.faults[0].message, _AGAIN)
-        _check_step(current, root)
+        check_follows(root, current)
+        check_signed(root, root)
         current, steps = root, steps + 1
     return Chain(current, steps)
 
 
-def _check_step(before: Root, root: Root) -> None:
+def check_follows(root: Root, before: Root) -> None:
+    """Return when *root* can be the one behind *before*, whoever has signed it.
+
+    Raises:
+        UntrustedError: It is of another project, not one more, or goes back.
+    """
     if root.project != before.project:
         _refuse(f"root {root.version} is of {root.project}, not of {before.project}", _AGAIN)
-    check_signed(root, root)
+    _check_next(root.version, before)
     if root.epoch < before.epoch:
         _refuse(f"root {root.version} goes back from epoch {before.epoch} to {root.epoch}", _AGAIN)
     if root.epoch == before.epoch and root.min_schema < before.min_schema:
         _refuse(
             f"root {root.version} takes schema {root.min_schema} again, below {before.min_schema}",
             "begin a new epoch, if older schemas must return",
+        )
+
+
+def _check_next(version: int, before: Root) -> None:
+    if version != before.version + 1:
+        _refuse(
+            f"root {version} stands behind root {before.version}: each is one more",
+            "give all roots, none twice, in their order",
         )
 
 

@@ -28,26 +28,25 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Fault, KeyRefusedError, Origin, PolicyError, did_you_mean
+from oneiric_lab.errors import Fault, KeyRefusedError, PolicyError
 
 from ._keys import PublicKey
 from ._limits import Limits
+from ._located import Faults, Located, toml
 from ._requirements import Requirement, loosened, row_for
 from ._tree import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from oneiric_lab.config import Parsed
-
+    from ._located import Path
     from ._root import Root
 
-Path = tuple[str | int, ...]
 _HEX = frozenset("0123456789abcdef")
 _DIGEST = 64
 _STEPS = ("off", "accept", "require")
 _INTEGER, _BOOLEAN = "an integer of at least 1", "true or false"
-_ROW: dict[str, str] = {
+DEMANDS: dict[str, str] = {
     "threshold": _INTEGER,
     "expiry": _BOOLEAN,
     "lifetime_days": _INTEGER,
@@ -58,6 +57,7 @@ _ROW: dict[str, str] = {
     "post_quantum": "off, accept or require",
 }
 _TOP = ("root", "project", "channels", "min_schema", "skew_seconds", "requirements", "legacy")
+_NONE = "no policy"
 _LEGACY = ("schemas", "keys", "threshold", "expiry", "max_age_days")
 
 
@@ -103,7 +103,7 @@ class Policy:
     skew: timedelta | None = None
     requirements: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     legacy: Legacy | None = None
-    _source: _Source | None = field(default=None, compare=False, repr=False)
+    _source: Located | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def parse(cls, data: bytes | str, *, name: str = "trust.toml") -> Policy:
@@ -114,11 +114,8 @@ class Policy:
             PolicyError: It says what no policy can say; all faults with their lines.
             KeyRefusedError: It names a key that must not be trusted.
         """
-        from oneiric_lab.config import parse  # noqa: PLC0415 - a pinned root needs no reader of TOML
-
         raw = data.encode() if isinstance(data, str) else data
-        source = _Source(parse(raw, format="toml", name=name, layer=""), name)
-        return _Reader(source).policy()
+        return _Reader(Located(raw, name, "policy")).policy()
 
     @classmethod
     def pinned(cls, root: Root) -> Policy:
@@ -168,8 +165,8 @@ class Policy:
                     out.append(
                         self._fault(
                             ("requirements", str(schema), key),
-                            f"{key} = {_toml(value)} asks for less than the root: {_toml(asked)}",
-                            f"{key} = {_toml(asked)}, or leave it out",
+                            f"{key} = {toml(value)} asks for less than the root: {toml(asked)}",
+                            f"{key} = {toml(asked)}, or leave it out",
                         )
                     )
             release = root.roles["release"]
@@ -229,32 +226,12 @@ def edit_policy(
     return new
 
 
-class _Source:
-    """Where the parts of a policy stand."""
-
-    def __init__(self, parsed: Parsed, name: str) -> None:
-        self.parsed, self.name = parsed, name
-
-    def fault(self, path: Path, message: str, fix: str | None, *, key: bool = False) -> Fault:
-        places = self.parsed.positions
-        span = places.find(path, key=key)
-        if span is None:
-            return Fault("policy", message, Origin("", self.name), fix=fix)
-        excerpt = places.excerpt(span)
-        origin = Origin("", self.name, excerpt.line, excerpt.column, excerpt.width)
-        return Fault("policy", message, origin, excerpt, fix=fix)
-
-
-class _Reader:
+class _Reader(Faults):
     """One pass over a parsed policy that collects every fault."""
-
-    def __init__(self, source: _Source) -> None:
-        self.source = source
-        self.faults: list[Fault] = []
 
     def policy(self) -> Policy:
         tree = self.source.parsed.tree
-        self.known((), tree, _TOP)
+        self.known((), tree, _TOP, _NONE)
         policy = Policy(
             pin=self.pin(tree),
             project=self.name(("project",), tree.get("project")),
@@ -268,19 +245,6 @@ class _Reader:
         if self.faults:
             raise PolicyError(self.faults)
         return policy
-
-    def wrong(self, path: Path, expected: str, found: object, fix: str | None = None) -> None:
-        from oneiric_lab.config import render_path  # noqa: PLC0415 - see `Policy.parse`
-
-        message = f"expected {expected}, found {_toml(found)}: {render_path(path)}"
-        self.faults.append(self.source.fault(path, message, fix))
-
-    def known(self, path: Path, tree: Mapping[str, Any], names: Sequence[str]) -> None:
-        for key in tree:
-            if key not in names:
-                fix = did_you_mean(key, names) or f"known: {', '.join(names)}"
-                message = f"no policy has a key {key!r}"
-                self.faults.append(self.source.fault((*path, key), message, fix, key=True))
 
     def pin(self, tree: Mapping[str, Any]) -> str | None:
         value = tree.get("root")
@@ -347,25 +311,18 @@ class _Reader:
             if not isinstance(row, dict):
                 self.wrong(path, "a table of demands", row, f"write [requirements.{schema}]")
                 continue
-            self.known(path, row, tuple(_ROW))
+            self.known(path, row, tuple(DEMANDS), _NONE)
             out[int(schema)] = {
                 key: value
                 for key, value in row.items()
-                if key in _ROW and self.demand((*path, key), key, value)
+                if key in DEMANDS and self.demand((*path, key), key, value)
             }
         return dict(sorted(out.items()))
 
     def demand(self, path: Path, key: str, value: object) -> bool:
-        expected = _ROW[key]
-        fits = (
-            type(value) is int and value >= 1
-            if expected is _INTEGER
-            else isinstance(value, bool)
-            if expected is _BOOLEAN
-            else value in _STEPS
-        )
+        fits = is_demand(key, value)
         if not fits:
-            self.wrong(path, expected, value)
+            self.wrong(path, DEMANDS[key], value)
         return fits
 
     def legacy(self, tree: object) -> Legacy | None:
@@ -374,7 +331,7 @@ class _Reader:
         if not isinstance(tree, dict):
             self.wrong(("legacy",), "a table", tree, "write [legacy]")
             return None
-        self.known(("legacy",), tree, _LEGACY)
+        self.known(("legacy",), tree, _LEGACY, _NONE)
         schemas = tree.get("schemas")
         if not isinstance(schemas, list) or not schemas or not all(s in (1, 2) for s in schemas):
             self.wrong(("legacy", "schemas"), "a list of 1, 2 or both", schemas, "schemas = [2]")
@@ -422,11 +379,9 @@ class _Reader:
         return tuple(out)
 
 
-def _toml(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return (
-        repr(value) if isinstance(value, str | int | float | list) else f"a {type(value).__name__}"
-    )
+def is_demand(key: str, value: object) -> bool:
+    """Tell whether *value* is what the demand *key* can ask for."""
+    expected = DEMANDS[key]
+    if expected is _INTEGER:
+        return type(value) is int and value >= 1
+    return isinstance(value, bool) if expected is _BOOLEAN else value in _STEPS

@@ -284,6 +284,11 @@ def version_of(envelope: Envelope, *, limits: Limits = _LIMITS) -> int:
     return tree.integer("version", least=1)
 
 
+def is_glob(value: object) -> bool:
+    """Tell whether *value* is a glob of `domain:key`, or `*`."""
+    return isinstance(value, str) and _GLOB.match(value) is not None
+
+
 def make_root(
     *,
     project: str,
@@ -387,7 +392,7 @@ def _read_roles(
                 named.fail(f"no signer is called {signer!r}")
             scope = named.items(signer, most=1024)
             for glob in scope:
-                if not isinstance(glob, str) or not _GLOB.match(glob):
+                if not is_glob(glob):
                     named.refuse(signer, "globs such as adapter:* or *", glob)
             globs[signer] = tuple(scope)
         if threshold > len(globs):

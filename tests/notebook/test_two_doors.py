@@ -51,7 +51,7 @@ LINES: dict[str, list[str]] = {
         "bundle show shop.oneiric-bundle.json",
         "bundle verify shop.oneiric-bundle.json --root root.1.json --at 2026-01-02T00:00:00Z",
     ],
-    "trust": ["trust key list", "trust state", "trust key show shop.pub"],
+    "trust": ["trust key list", "trust state", "trust root init", "trust key show shop.pub"],
     "swap": [
         "swap adapter:cache sqlite --layer project",
         "swap adapter:cache memory --dry-run --layer local",

@@ -9,6 +9,7 @@ from oneiric_lab.errors import Fault, UsageError
 
 VERBS: dict[str, str] = {
     "key": "Make, import, show, list and lock keys.",
+    "root": "Say who may sign what, and have it signed.",
     "state": "Show what this workspace has trusted last, or forget a part.",
 }
 """Verb to its one line of help."""
