@@ -27,6 +27,7 @@ def write_all() -> None:
         "reference/_tables.md": tables(),
         "reference/_codes.md": codes(),
         "reference/_trust_checks.md": trust_checks(),
+        "reference/_manifest_risks.md": manifest_risks(),
         "reference/_scenarios.md": scenarios(),
         "tutorials/_contents.md": tutorials(),
         "explanation/_contents.md": explanations(),
@@ -220,6 +221,17 @@ def trust_checks() -> str:
         (f"`{kind.code}`", kind.says, kind.stops, "age" if kind.age else "trust") for kind in KINDS
     ]
     return _rows(("code", "what is so when it passes", "what it stops", "kind"), rows)
+
+
+def manifest_risks() -> str:
+    """Return the kinds of risks of a manifest diff, in their order."""
+    from oneiric_lab.manifest import RISKS
+
+    tones = {"bad": "grave", "warn": "to look at"}
+    rows: list[tuple[object, ...]] = [
+        (f"`{kind.code}`", tones[kind.tone], kind.says, kind.ask) for kind in RISKS
+    ]
+    return _rows(("code", "how grave", "what is so", "what a reviewer asks"), rows)
 
 
 # --- scenarios --------------------------------------------------------------------------

@@ -40,7 +40,7 @@ VERBS: dict[str, str] = {
     "diff": "Compare two effective configurations.",
     "freeze": "Write values and winners to a lock file, or compare with it.",
     "schema": "Print the JSON Schema of the workspace's files.",
-    "manifest": "Write, check, migrate, sign, verify and explain manifests.",
+    "manifest": "Write, check, migrate, compare, sign, verify and explain manifests.",
     "bundle": "Make, show and verify what proves a release.",
     "trust": "Make keys, and say who may sign what.",
     "load": "Drive a system at a stated rate, and report honestly.",

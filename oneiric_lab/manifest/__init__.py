@@ -36,14 +36,24 @@ For those who build on it:
   is that generation, unpublished.
 - `read_legacy` reads schema 1 and 2 (`Legacy.tree` holds the signatures), `migrate` makes a
   draft of schema 3 of them, `candidates_of_legacy` candidates.
+- `diff(a, b)` is what leads from one manifest to another, `patch(a, diff)` goes that way;
+  `RISKS` are the kinds of risks in it. With `registry=` it tells what becomes of a workspace.
 """
 
 from ._authoring import AuthoredDocument, read_document
 from ._candidates import candidates_of, candidates_of_legacy, enter, entered
+from ._diff import ManifestDiff, diff, patch
+from ._diff_fields import ABSENT, FieldChange
+from ._diff_impact import Impact, WinnerChange
+from ._diff_match import EntryChange
+from ._diff_risks import RISKS, Risk, RiskKind
+from ._diff_sides import empty, held, open_side
+from ._diff_steps import VersionStep, version_step
 from ._explain import EntryExplanation, explain_entry
 from ._export import Exported, entry_of, export
 from ._jsonschema import manifest_json_schema
 from ._legacy import Legacy, read_legacy
+from ._lines import Lines, as_lines
 from ._manifest import SUFFIX, Identity, Manifest, identity_of, read_manifest
 from ._migrate import migrate
 from ._migrated import Migrated, Step
@@ -51,36 +61,54 @@ from ._pack import Packed, Validated, build, open_manifest, pack, validate
 from ._schema import PARTS, SCHEMA, ManifestDocument, ManifestEntry
 
 __all__ = [
+    "ABSENT",
     "PARTS",
+    "RISKS",
     "SCHEMA",
     "SUFFIX",
     "AuthoredDocument",
+    "EntryChange",
     "EntryExplanation",
     "Exported",
+    "FieldChange",
     "Identity",
+    "Impact",
     "Legacy",
+    "Lines",
     "Manifest",
+    "ManifestDiff",
     "ManifestDocument",
     "ManifestEntry",
     "Migrated",
     "Packed",
+    "Risk",
+    "RiskKind",
     "Step",
     "Validated",
+    "VersionStep",
+    "WinnerChange",
+    "as_lines",
     "build",
     "candidates_of",
     "candidates_of_legacy",
+    "diff",
+    "empty",
     "enter",
     "entered",
     "entry_of",
     "explain_entry",
     "export",
+    "held",
     "identity_of",
     "manifest_json_schema",
     "migrate",
     "open_manifest",
+    "open_side",
     "pack",
+    "patch",
     "read_document",
     "read_legacy",
     "read_manifest",
     "validate",
+    "version_step",
 ]

@@ -44,6 +44,7 @@ class Manifest(Result):
         size: How many bytes that has.
         extra: What stands beside, under names that begin with `x-`.
         name: The file, as people are shown it.
+        places: Where its parts stand, when it was built of what people wrote.
     """
 
     project: str
@@ -54,6 +55,7 @@ class Manifest(Result):
     size: int
     extra: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+    places: Places | None = None
 
     @property
     def source_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,7 +159,8 @@ def build(path: str | os.PathLike[str], *, done: Done = _nothing) -> Manifest:
     if faults:
         raise document.places.error(faults)
     # Through the gate and the schema once more: what is written is what will be taken.
-    return read_manifest(encode(tree), name=document.name)
+    manifest = read_manifest(encode(tree), name=document.name)
+    return replace(manifest, places=document.places)
 
 
 def open_manifest(path: str | os.PathLike[str], *, done: Done = _nothing) -> Manifest:

@@ -212,6 +212,15 @@ class Registry:
             handle.update(self._current)
         return handle
 
+    def needs(self) -> dict[str, frozenset[str]]:
+        """Return each component that handles ask for, with the capabilities that it must have."""
+        out: dict[str, frozenset[str]] = {}
+        with self._lock:
+            for handle in self._handles:
+                target = f"{handle.domain}:{handle.key}"
+                out[target] = out.get(target, frozenset()) | handle.need
+        return out
+
     def diff(self, old: int, new: int) -> GenerationDiff:
         """Return what generation *new* changed since *old*.
 

@@ -50,6 +50,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a manifest and its artifact, which is the current one."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.toml").write_text(TEXT)
+    (tmp_path / "next.toml").write_text(
+        TEXT.replace("= 7", "= 8").replace("50", "60").replace("2.1.0", "2.2.0")
+    )
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist" / "a.whl").write_bytes(b"wheel")
     (tmp_path / "old.yaml").write_text(
@@ -153,6 +156,74 @@ class TestManifest:
         assert complete("explain", "gone.toml", "") == []
         assert complete("pa") == ["pack"]
 
+    def test_diff(self, ask: Ask) -> None:
+        """
+        In the workspace, without it, and where there is none.
+        """
+        found = ask("diff", "shop.toml", "next.toml")
+
+        assert [risk.code for risk in found.risks] == ["priority-raised"]
+        assert [str(w.new) for w in found.impact.winners] == ["redis 2.2.0"]
+        assert ask("diff", "shop.toml", "next.toml", "--alone").impact is None
+        alone = run(["manifest", "diff", "shop.toml", "next.toml"], Interaction())
+        assert alone.as_dict()["impact"] is None  # type: ignore[union-attr]  # a result
+
+    def test_diff_with_the_workspace(self, ask: Ask) -> None:
+        """
+        One file is held against what the workspace has: what would change here.
+        """
+        found = ask("diff", "shop.toml")
+
+        assert [change.kind for change in found.entries] == ["added"]
+        assert [str(w.old) for w in found.impact.winners] == ["memory 1.0.0"]
+        assert "winner-by-manifest" in [risk.code for risk in found.risks]
+
+    def test_diff_in_parts(self, ask: Ask) -> None:
+        """
+        Of one domain, and of what is risky.
+        """
+        words = ("diff", "shop.toml", "next.toml", "--domain")
+
+        assert ask(*words, "task").exit_code == 0
+        assert ask(*words, "adapter", "--only", "risky").exit_code == 1
+        with pytest.raises(UsageError, match="did you mean `adapter`"):
+            ask(*words, "adaptr")
+
+    @pytest.mark.parametrize(
+        ("form", "begins"),
+        [
+            ("side", "shop/stable 7 -> 8"),
+            ("unified", "shop/stable 7 -> 8"),
+            ("json", '{\n  "same": false'),
+            ("html", "<!DOCTYPE html>"),
+            ("markdown", "**shop/stable 7"),
+        ],
+    )
+    def test_diff_in_each_form(self, ask: Ask, form: str, begins: str) -> None:
+        """
+        What a shell prints begins as its form does; data and display are the same in all.
+        """
+        found = ask("diff", "shop.toml", "next.toml", "--alone", "--format", form)
+
+        assert found.to_text().startswith(begins)
+        assert found.exit_code == 1
+        assert found.as_dict()["counts"]["changed"] == 1
+        assert found.view().kind == "manifest-diff"
+
+    def test_textconv(self, ask: Ask, place: Path) -> None:
+        """
+        One line for each value; what is no manifest is text with a reason above it.
+        """
+        text = ask("textconv", "shop.toml").to_text()
+
+        assert text.startswith("shop/stable 7\n\n[adapter:cache redis]\nversion = 2.1.0\n")
+        assert "artifact.size = 5" in text
+        (place / "shop.toml").write_text("schema = 3\x1b")
+        found = ask("textconv", "shop.toml")
+        assert found.to_text().startswith("# no manifest: ")
+        assert "\x1b" not in found.to_text()
+        assert found.as_dict()["faults"]
+
     def test_faults_are_errors_of_pack(self, ask: Ask, place: Path) -> None:
         """
         With all of them, at their places.
@@ -177,6 +248,18 @@ class TestManifest:
             ("pack old.yaml", 2),
             ("migrate shop.toml", 2),
             ("pack", 2),
+            ("diff shop.toml shop.toml", 0),
+            ("diff shop.toml next.toml", 1),
+            ("diff shop.toml old.yaml", 1),
+            ("diff shop.toml next.toml --format html", 1),
+            ("diff shop.toml gone.toml", 2),
+            ("diff shop.toml --alone", 2),
+            ("diff shop.toml", 2),
+            ("diff a b c", 2),
+            ("diff", 2),
+            ("diff shop.toml next.toml --git", 2),
+            ("textconv shop.toml", 0),
+            ("textconv gone.toml", 2),
         ],
     )
     def test_exit_codes(

@@ -43,6 +43,8 @@ LINES: dict[str, list[str]] = {
         "manifest export --winners",
         "manifest validate shop.toml",
         "manifest pack shop.toml --dry-run",
+        "manifest diff shop.toml",
+        "manifest textconv shop.toml",
         "manifest verify shop.toml",
         "manifest propose shop.oneiric.json --root root.1.json --at 2026-01-02T00:00:00Z",
         "manifest assemble shop.oneiric-proposal.json --at 2026-01-02T00:00:00Z",

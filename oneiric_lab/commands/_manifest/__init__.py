@@ -12,6 +12,8 @@ VERBS: dict[str, str] = {
     "export": "Write the workspace's components as a manifest.",
     "validate": "Say all that is wrong with a manifest.",
     "migrate": "Make a draft of schema 3 out of an older manifest.",
+    "diff": "Compare two manifests by meaning, the risks first.",
+    "textconv": "Print a manifest as lines, for git to compare.",
     "propose": "Freeze what the signers are asked to sign.",
     "cosign": "Sign a proposal, and write one response.",
     "assemble": "Put the signers' responses together.",
@@ -26,7 +28,7 @@ VERBS: dict[str, str] = {
 @click.command("manifest", cls=Group, package=__name__, verbs=VERBS, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Write, check, migrate, sign, verify and explain manifests."""
+    """Write, check, migrate, compare, sign, verify and explain manifests."""
     if ctx.invoked_subcommand is None:
         raise UsageError(
             Fault(

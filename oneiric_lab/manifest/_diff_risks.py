@@ -1,0 +1,682 @@
+"""What a reviewer looks at first: each risk has a code, one sentence, and both places.
+
+The codes are stable; the page `reference/manifest-risks` is made from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oneiric_lab.registry import parse_version
+
+from ._diff_fields import ABSENT, FieldChange
+from ._diff_steps import is_looser, looser_distributions, new_distributions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from oneiric_lab.views import Tone
+
+    from ._diff_match import EntryChange
+    from ._manifest import Manifest
+
+    Path = tuple[str | int, ...]
+    Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskKind:
+    """One kind of risk.
+
+    Attributes:
+        code: Stable name.
+        tone: `bad` where code or trust is at stake, `warn` where behaviour is.
+        says: What is so.
+        ask: What a reviewer asks.
+    """
+
+    code: str
+    tone: Tone
+    says: str
+    ask: str
+
+
+RISKS: tuple[RiskKind, ...] = (
+    RiskKind(
+        "artifact-without-step",
+        "bad",
+        "the bytes of an artifact changed, the version did not",
+        "who built it again, and why does one version have two contents?",
+    ),
+    RiskKind(
+        "release-downgrade",
+        "bad",
+        "the release itself has a lower version, or the same with other entries",
+        "clients refuse both: which one was published?",
+    ),
+    RiskKind(
+        "release-line",
+        "bad",
+        "the project or the channel is another one",
+        "are these two releases of one line at all?",
+    ),
+    RiskKind(
+        "downgrade",
+        "bad",
+        "an entry goes back to a lower version",
+        "is a fault that was repaired coming back?",
+    ),
+    RiskKind(
+        "factory-changed",
+        "bad",
+        "other code builds the component",
+        "is the new object the one that was reviewed?",
+    ),
+    RiskKind(
+        "code-changed",
+        "bad",
+        "the settings model or the health check is other code",
+        "both run in the process: were they reviewed?",
+    ),
+    RiskKind(
+        "new-host",
+        "bad",
+        "an artifact comes from a host that no entry named before",
+        "who runs that host?",
+    ),
+    RiskKind(
+        "source-unencrypted",
+        "bad",
+        "an artifact is fetched over http where it was https before, or is new",
+        "who reads along? its digest still protects its bytes",
+    ),
+    RiskKind(
+        "artifact-unpinned",
+        "bad",
+        "an entry names no artifact any longer, so that no digest fixes its code",
+        "which bytes will run?",
+    ),
+    RiskKind(
+        "security-weaker",
+        "bad",
+        "a capability asks its callers for less: identity, signature, encryption, scopes, audience",
+        "who may call it now that could not before?",
+    ),
+    RiskKind(
+        "priority-over-selection",
+        "bad",
+        "an entry would beat the provider that the configuration selects, if that were not said",
+        "should the selection be what keeps it out?",
+    ),
+    RiskKind(
+        "priority-overtakes",
+        "bad",
+        "an entry now ranks above others of its component that ranked above it",
+        "who is meant to win?",
+    ),
+    RiskKind(
+        "winner-by-manifest",
+        "bad",
+        "a component of this workspace that others provided is provided by the manifest now",
+        "was that asked for?",
+    ),
+    RiskKind(
+        "component-lost",
+        "bad",
+        "nothing provides a component of this workspace any longer",
+        "who uses it?",
+    ),
+    RiskKind(
+        "capability-needed",
+        "bad",
+        "a component of this workspace loses a capability that somebody needs",
+        "what will fail?",
+    ),
+    RiskKind(
+        "requirement-unmet",
+        "bad",
+        "an entry requires a component that the manifest provided before and does not now",
+        "who is to provide it?",
+    ),
+    RiskKind(
+        "source-changed",
+        "warn",
+        "an artifact comes from another host, or from a path instead of one, known before",
+        "why did it move?",
+    ),
+    RiskKind(
+        "priority-raised",
+        "warn",
+        "the priority or the stack level of an entry went up",
+        "over whom, in the workspaces that take it?",
+    ),
+    RiskKind(
+        "capability-lost",
+        "warn",
+        "an entry has a capability no more",
+        "who asks for it?",
+    ),
+    RiskKind(
+        "requirement-loosened",
+        "warn",
+        "an entry takes versions that it refused, or asks for something no more",
+        "was it tried with what it now takes?",
+    ),
+    RiskKind(
+        "new-dependency",
+        "warn",
+        "an entry needs a distribution that it did not need",
+        "who publishes it?",
+    ),
+    RiskKind(
+        "secret-required",
+        "warn",
+        "an entry reveals a secret that it did not",
+        "should this code know it?",
+    ),
+    RiskKind(
+        "gate-dropped",
+        "warn",
+        "a flag gates an entry no more, or another one does",
+        "is it ready for everybody?",
+    ),
+    RiskKind(
+        "conflict-dropped",
+        "warn",
+        "an entry stands beside what it conflicted with",
+        "was the conflict solved?",
+    ),
+    RiskKind(
+        "platform-widened",
+        "warn",
+        "an entry runs on platforms or interpreters that it did not",
+        "was it tried there?",
+    ),
+    RiskKind(
+        "less-stable",
+        "warn",
+        "an entry is less stable than it was, or steps from a release to a pre-release",
+        "is that meant for this channel?",
+    ),
+    RiskKind(
+        "repeatable",
+        "warn",
+        "calls count as free of side effects, and so may be repeated",
+        "does a second call change nothing?",
+    ),
+    RiskKind(
+        "health-dropped",
+        "warn",
+        "no health check is named any longer",
+        "how will a bad swap be noticed?",
+    ),
+    RiskKind(
+        "limit-dropped",
+        "warn",
+        "a step that had a time limit has none",
+        "what ends it when it hangs?",
+    ),
+    RiskKind(
+        "owner-changed",
+        "warn",
+        "somebody else answers for an entry",
+        "does the former owner know?",
+    ),
+    RiskKind(
+        "license-changed",
+        "warn",
+        "the licence is another one",
+        "may it still be used?",
+    ),
+    RiskKind(
+        "component-removed",
+        "warn",
+        "the manifest provides a component no more",
+        "who is left without it?",
+    ),
+)
+"""All kinds, in the order in which they are shown: the grave ones stand first."""
+
+KINDS: dict[str, RiskKind] = {kind.code: kind for kind in RISKS}
+_ORDER = {kind.code: number for number, kind in enumerate(RISKS)}
+
+
+class Risk(NamedTuple):
+    """One thing to look at.
+
+    Attributes:
+        code: One of the table.
+        target: The component, or empty where it is about the release.
+        who: Provider and version, or empty.
+        message: One sentence.
+        old_at: Path in the old document, None where it says nothing of it.
+        new_at: Path in the new one.
+    """
+
+    code: str
+    target: str
+    who: str
+    message: str
+    old_at: Path | None = None
+    new_at: Path | None = None
+
+    @property
+    def kind(self) -> RiskKind:
+        """What the code means."""
+        return KINDS[self.code]
+
+
+def ordered(risks: Sequence[Risk]) -> tuple[Risk, ...]:
+    """Return *risks* in the order of the table, then of their components."""
+    return tuple(sorted(risks, key=lambda risk: (_ORDER[risk.code], risk.target, risk.who)))
+
+
+def risks_of(
+    old: Manifest, new: Manifest, header: Sequence[FieldChange], changes: Sequence[EntryChange]
+) -> tuple[Risk, ...]:
+    """Return what to look at in the changes from *old* to *new*, the gravest first."""
+    found = [*_of_release(old, new, header, changes), *_of_components(old, new, changes)]
+    hosts = {_host(e["artifact"]["uri"]) for e in old.entries if "artifact" in e}
+    secrets = {name for e in old.entries for name in e.get("requires_secrets", ())}
+    for change in changes:
+        if change.kind == "added":
+            found += _of_added(change, hosts, secrets, fresh=not old.entries)
+            continue
+        if change.kind == "removed":
+            continue
+        heads: dict[str, list[FieldChange]] = {}
+        for field in change.fields:
+            heads.setdefault(str(field.path[0]), []).append(field)
+        for head, fields in heads.items():
+            if head == "artifact":
+                found += _of_artifact(change, hosts)
+            elif head in _CHECKS:
+                for field in fields:
+                    found += _CHECKS[head](change, field)
+    return ordered(found)
+
+
+def _risk(
+    code: str, change: EntryChange, message: str, field: FieldChange | Sequence[str] = ()
+) -> Risk:
+    old: Path = ("entries", change.old_index or 0)
+    new: Path = ("entries", change.new_index or 0)
+    if isinstance(field, FieldChange):
+        old, new = (*old, *field.old_at), (*new, *field.new_at)
+    else:
+        old, new = (*old, *field), (*new, *field)
+    return Risk(
+        code,
+        change.target,
+        change.who,
+        message,
+        None if change.old_index is None else old,
+        None if change.new_index is None else new,
+    )
+
+
+# --- the release ---------------------------------------------------------------------------
+
+
+def _of_release(
+    old: Manifest, new: Manifest, header: Sequence[FieldChange], changes: Sequence[EntryChange]
+) -> Iterator[Risk]:
+    for name in ("project", "channel"):
+        a, b = getattr(old, name), getattr(new, name)
+        if a != b:
+            yield Risk("release-line", "", "", f"the {name} {a} is {b}", (name,), (name,))
+    if old.source_name != new.source_name:
+        return
+    at = ("version",)
+    if new.version < old.version:
+        said = f"version {old.version} goes back to {new.version}: clients refuse it"
+        yield Risk("release-downgrade", "", "", said, at, at)
+    elif new.version == old.version and (header or changes):
+        said = f"version {new.version} has two contents: clients take it for forged"
+        yield Risk("release-downgrade", "", "", said, at, at)
+
+
+# --- components ----------------------------------------------------------------------------
+
+
+def _of_components(old: Manifest, new: Manifest, changes: Sequence[EntryChange]) -> Iterator[Risk]:
+    asked = {c.target for c in changes if c.kind != "removed"}
+    before, after = _by_target(old, asked), _by_target(new, asked)
+    left = {_target(e) for e in new.entries}
+    lost = {_target(e) for e in old.entries} - left
+    told: set[str] = set()
+    for change in changes:
+        if change.kind != "removed":
+            yield from _of_rank(change, before.get(change.target, ()), after[change.target])
+        if change.old is None:
+            continue
+        target = _target(change.old)
+        if target in lost and target not in told:
+            told.add(target)
+            moved = f": it is {change.target} now" if change.kind == "moved" else ""
+            said = f"nothing in the manifest provides {target} any longer{moved}"
+            yield _risk("component-removed", change, said)._replace(target=target)
+    if not lost:
+        return
+    for number, entry in enumerate(new.entries):
+        for target in entry.get("requires", ()):
+            if target in lost:
+                yield Risk(
+                    "requirement-unmet",
+                    _target(entry),
+                    f"{entry['provider']} {entry['version']}",
+                    f"it requires {target}, which the manifest provides no more",
+                    None,
+                    ("entries", number, "requires", target),
+                )
+
+
+def _target(entry: Entry) -> str:
+    return f"{entry['domain']}:{entry['key']}"
+
+
+def _by_target(manifest: Manifest, asked: set[str]) -> dict[str, list[Entry]]:
+    out: dict[str, list[Entry]] = {}
+    for entry in manifest.entries:
+        target = _target(entry)
+        if target in asked:
+            out.setdefault(target, []).append(entry)
+    return out
+
+
+def _rank(entry: Entry) -> tuple[int, int]:
+    return entry.get("priority", 0), entry.get("stack_level", 0)
+
+
+def _of_rank(
+    change: EntryChange, before: Sequence[Entry], after: Sequence[Entry]
+) -> Iterator[Risk]:
+    """Tell of an entry that ranks above others by its numbers: a new one, or one that was raised.
+
+    What wins by its version only steps forward, as releases do.
+    """
+    was, now = change.old, change.entry
+    rank = _rank(now)
+    if was is not None and _rank(was) >= rank:
+        return
+    name = "stack_level" if was is not None and rank[0] == _rank(was)[0] else "priority"
+    above = {e["provider"]: _rank(e) for e in before if was is None or _rank(e) >= _rank(was)}
+    passed = [
+        e
+        for e in after
+        if e["provider"] != now["provider"]
+        and e["provider"] in above
+        and _rank(e) < rank
+        and rank > above[e["provider"]]
+    ]
+    words = name.replace("_", " ")
+    number = now.get(name, 0)
+    if passed:
+        named = f"{passed[0]['provider']} {passed[0]['version']}"
+        more = f" and {len(passed) - 1} more" if len(passed) > 1 else ""
+        come = "it is new, and" if was is None else f"its {words} went from {was.get(name, 0)}, and"
+        said = f"{come} with {words} {number} it ranks above {named}{more}"
+        yield _risk("priority-overtakes", change, said, (name,))
+    elif was is not None:
+        said = f"its {words} went from {was.get(name, 0)} to {number}"
+        yield _risk("priority-raised", change, said, (name,))
+
+
+# --- entries that are new ------------------------------------------------------------------
+
+
+def _of_added(
+    change: EntryChange, hosts: set[str], secrets: set[str], *, fresh: bool
+) -> Iterator[Risk]:
+    uri = change.entry.get("artifact", {}).get("uri")
+    if uri is not None:
+        host = _host(uri)
+        if host and host not in hosts and not fresh:
+            said = f"its artifact comes from {host}, which no entry named before"
+            yield _risk("new-host", change, said, ("artifact", "uri"))
+        if uri[:5].lower() == "http:":
+            said = f"its artifact is fetched from {host} without encryption"
+            yield _risk("source-unencrypted", change, said, ("artifact", "uri"))
+    for name in change.entry.get("requires_secrets", ()):
+        if name not in secrets:
+            said = f"it is new, and reveals the secret {name}"
+            yield _risk("secret-required", change, said, ("requires_secrets",))
+
+
+# --- artifacts -----------------------------------------------------------------------------
+
+
+def _host(uri: str) -> str:
+    """Return host and port of an address, nothing for a path below the manifest."""
+    scheme, found, rest = uri.partition("://")
+    if not found:
+        return ""
+    host = rest.partition("/")[0].partition("?")[0].partition("#")[0].lower()
+    return host.removesuffix(":443" if scheme.lower() == "https" else ":80")
+
+
+def _of_artifact(change: EntryChange, hosts: set[str]) -> Iterator[Risk]:
+    assert change.old is not None and change.new is not None  # noqa: S101, PT018 - it changed
+    was, now = change.old.get("artifact"), change.new.get("artifact")
+    at = ("artifact",)
+    if now is None:
+        said = "it names no artifact any longer: no digest fixes its code"
+        yield _risk("artifact-unpinned", change, said, at)
+        return
+    if was is not None and change.step == "same":
+        for name, words in (("sha256", "digest"), ("size", "size")):
+            if was[name] != now[name]:
+                version = change.new["version"]
+                said = f"its artifact has another {words}, and is still version {version}"
+                yield _risk("artifact-without-step", change, said, (*at, name))
+                break
+    host, former = _host(now["uri"]), "" if was is None else _host(was["uri"])
+    if host and host not in hosts:
+        said = f"its artifact comes from {host}, which no entry named before"
+        yield _risk("new-host", change, said, (*at, "uri"))
+    elif was is not None and host != former:
+        said = (
+            f"its artifact comes from {host or 'beside the manifest'}, before {former or 'there'}"
+        )
+        yield _risk("source-changed", change, said, (*at, "uri"))
+    unencrypted = now["uri"][:5].lower() == "http:"
+    if unencrypted and (was is None or was["uri"][:5].lower() != "http:"):
+        said = f"its artifact is fetched from {host} without encryption"
+        yield _risk("source-unencrypted", change, said, (*at, "uri"))
+
+
+# --- one value -----------------------------------------------------------------------------
+
+
+def _words(value: object) -> str:
+    return "nothing" if value is ABSENT else str(value)
+
+
+def _of_factory(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    said = f"{field.new} builds it, before {field.old}"
+    yield _risk("factory-changed", change, said, field)
+
+
+def _of_code(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    what = "settings model" if field.path[0] == "settings_model" else "health check"
+    if field.new is not ABSENT:
+        said = f"its {what} is {field.new}, before {_words(field.old)}"
+        yield _risk("code-changed", change, said, field)
+    elif what == "health check":
+        yield _risk("health-dropped", change, f"its health check {field.old} is gone", field)
+
+
+def _of_version(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    if change.step == "downgrade":
+        yield _risk("downgrade", change, f"{field.old} goes back to {field.new}", field)
+    elif parse_version(field.new).is_prerelease and not parse_version(field.old).is_prerelease:
+        said = f"{field.old} was a release, {field.new} is none yet"
+        yield _risk("less-stable", change, said, field)
+
+
+def _of_capabilities(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    if field.kind == "order":
+        return
+    if len(field.path) == 1:
+        # The whole list came or went, or its names say nothing.
+        had = [c["name"] for c in field.old or ()]
+        has = {c["name"] for c in field.new or ()}
+        for name in dict.fromkeys(had):
+            if name not in has:
+                yield _risk("capability-lost", change, f"it has no `{name}` any longer", field)
+        return
+    name = field.path[1]
+    if len(field.path) == 2:  # noqa: PLR2004 - capabilities, NAME
+        if field.new is ABSENT:
+            yield _risk("capability-lost", change, f"it has no `{name}` any longer", field)
+        return
+    if field.path[2] == "security":
+        yield from _of_security(change, field, str(name))
+
+
+def _of_security(change: EntryChange, field: FieldChange, name: str) -> Iterator[Risk]:
+    # The whole table came or went, or one name of it differs.
+    whole = len(field.path) == 3  # noqa: PLR2004 - capabilities, NAME, security
+    was = _part(field.old, field, whole=whole)
+    now = _part(field.new, field, whole=whole)
+    usual = {"auth_required": True, "signature_required": False}
+    for inner, default in usual.items():
+        if was.get(inner, default) and not now.get(inner, default):
+            said = f"`{name}` has {inner} no more"
+            yield _risk("security-weaker", change, said, field)
+    for inner in ("encryption", "classification"):
+        if inner in was and was[inner] != now.get(inner):
+            said = f"`{name}` has the {inner} {now.get(inner, 'nothing')}, before {was[inner]}"
+            yield _risk("security-weaker", change, said, field)
+    gone = [item for item in was.get("scopes", ()) if item not in now.get("scopes", ())]
+    if gone:
+        said = f"`{name}` asks for the scope {', '.join(map(str, gone))} no more"
+        yield _risk("security-weaker", change, said, field)
+    if was.get("audience"):
+        wider = [item for item in now.get("audience", ()) if item not in was["audience"]]
+        if wider or not now.get("audience"):
+            said = f"`{name}` is for {', '.join(map(str, wider)) or 'anybody'} too"
+            yield _risk("security-weaker", change, said, field)
+
+
+def _part(value: Any, field: FieldChange, *, whole: bool) -> dict[str, Any]:
+    """Return *value* as the table that it is, or that its name stands in."""
+    if value is ABSENT:
+        return {}
+    return value if whole else {str(field.path[-1]): value}
+
+
+def _of_requires(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    whole = len(field.path) == 1
+    now = _part(field.new, field, whole=whole)
+    for target, wanted in _part(field.old, field, whole=whole).items():
+        given = now.get(target, ABSENT)
+        if given is ABSENT:
+            said = f"it requires {target} no more"
+            yield _risk("requirement-loosened", change, said, field)
+        elif is_looser(wanted, given):
+            said = f"it takes {target} {given or 'of any version'}, before {wanted}"
+            yield _risk("requirement-loosened", change, said, field)
+
+
+def _of_distributions(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    old, new = field.old or (), field.new or ()
+    for name, was, now in looser_distributions(old, new):
+        said = f"it takes {now}, before {was}" if now else f"it needs {name} no more"
+        yield _risk("requirement-loosened", change, said, field)
+    for name in new_distributions(old, new):
+        yield _risk("new-dependency", change, f"it needs the distribution {name}", field)
+
+
+def _of_python(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    old, new = field.old or "", field.new or ""
+    if is_looser(old, new):
+        said = f"it takes Python {new or 'of any version'}, before {old}"
+        yield _risk("platform-widened", change, said, field)
+
+
+def _of_platform(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    if not field.old:  # it ran on all of them
+        return
+    if not field.new:
+        yield _risk("platform-widened", change, "it runs on every platform", field)
+    elif field.come:
+        yield _risk("platform-widened", change, f"it runs on {', '.join(field.come)}, too", field)
+
+
+def _of_rivals(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    for item in field.gone:
+        said = f"it conflicts with {item} no more"
+        yield _risk("conflict-dropped", change, said, field)
+
+
+def _of_secrets(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    for name in field.come:
+        yield _risk("secret-required", change, f"it reveals the secret {name}", field)
+
+
+def _of_gate(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    if field.old is not ABSENT:
+        by = "no flag" if field.new is ABSENT else f"the flag {field.new}"
+        yield _risk("gate-dropped", change, f"{by} gates it, before {field.old}", field)
+
+
+_STABLE = {"stable": 2, "beta": 1, "experimental": 0}
+
+
+def _of_stability(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    old, new = field.old or "stable", field.new or "stable"
+    if _STABLE[new] < _STABLE[old]:
+        yield _risk("less-stable", change, f"it is {new}, before {old}", field)
+
+
+def _of_repeats(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    if field.new is True:
+        said = "its calls count as free of side effects, and may be repeated"
+        yield _risk("repeatable", change, said, field)
+
+
+def _of_limits(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    whole = len(field.path) == 1
+    now = _part(field.new, field, whole=whole)
+    for name, seconds in _part(field.old, field, whole=whole).items():
+        if seconds and now.get(name, ABSENT) == 0:
+            said = f"its {name} has no limit, before {seconds} s"
+            yield _risk("limit-dropped", change, said, field)
+
+
+def _of_owner(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    if field.old is not ABSENT:
+        said = (
+            f"{'nobody' if field.new is ABSENT else field.new} answers for it, before {field.old}"
+        )
+        yield _risk("owner-changed", change, said, field)
+
+
+def _of_licence(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    if field.old is not ABSENT:
+        said = f"its licence is {_words(field.new)}, before {field.old}"
+        yield _risk("license-changed", change, said, field)
+
+
+_CHECKS: dict[str, Callable[[EntryChange, FieldChange], Iterator[Risk]]] = {
+    "factory": _of_factory,
+    "settings_model": _of_code,
+    "health": _of_code,
+    "version": _of_version,
+    "capabilities": _of_capabilities,
+    "requires": _of_requires,
+    "requires_dist": _of_distributions,
+    "python_version": _of_python,
+    "os_platform": _of_platform,
+    "conflicts_with": _of_rivals,
+    "requires_secrets": _of_secrets,
+    "enabled_by": _of_gate,
+    "stability": _of_stability,
+    "side_effect_free": _of_repeats,
+    "timeouts": _of_limits,
+    "owner": _of_owner,
+    "license": _of_licence,
+}
+"""Name of a field of an entry to what tells the risks of its change."""
