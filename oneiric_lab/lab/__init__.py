@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._plan import Applied as Applied
     from ._plan import Plan as Plan
     from ._quarantine import Probed as Probed
+    from ._releases import Entered as Entered
     from ._reproposing import repropose_files as repropose_files
     from ._results import Check as Check
     from ._results import History as History
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ._sample import tutorials as tutorials
     from ._scenarios import find_scenario as find_scenario
     from ._signed import Bundled as Bundled
-    from ._signed import Changes as Changes
     from ._signed import Proposed as Proposed
     from ._signed import Signed as Signed
     from ._signing import Ground as Ground
@@ -58,10 +58,10 @@ else:
         {
             "Applied": "._plan",
             "Bundled": "._signed",
-            "Changes": "._signed",
             "Check": "._results",
             "Deed": "._standing",
             "Deeds": "._standing",
+            "Entered": "._releases",
             "Frozen": "._locking",
             "Ground": "._signing",
             "History": "._results",
@@ -109,10 +109,10 @@ __all__ = [
     "LOCK",
     "Applied",
     "Bundled",
-    "Changes",
     "Check",
     "Deed",
     "Deeds",
+    "Entered",
     "Frozen",
     "Ground",
     "History",

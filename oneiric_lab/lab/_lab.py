@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
+    from datetime import datetime
     from types import TracebackType
 
     import anyio
@@ -76,9 +77,13 @@ if TYPE_CHECKING:
         WhyNot,
     )
     from oneiric_lab.store import DesiredState
+    from oneiric_lab.trust import Bundle, Report, Root
+    from oneiric_lab.trust import Policy as TrustPolicy
 
     from ._load import Loads
+    from ._releases import Entered
     from ._running import Running
+    from ._signed import Proposed
     from ._standing import Deeds, Standing, Wished
     from ._ui import Ui
 
@@ -331,6 +336,91 @@ class Lab(Generic[T]):
         with ExitStack() as held:
             a, b = (side(self.snapshot, name, held) for name in (left, right))
             return ValueDiff(left, right, changed_values(a, b))
+
+    # --- releases -----------------------------------------------------------------------
+
+    def verify(
+        self,
+        bundle: str | os.PathLike[str] | bytes | Bundle | None,
+        manifest: str | os.PathLike[str] | bytes | None = None,
+        *,
+        root: str | os.PathLike[str] | Root | None = None,
+        policy: str | os.PathLike[str] | TrustPolicy | None = None,
+        now: datetime | None = None,
+    ) -> Report:
+        """Return the report of a release; nothing is written, and nothing enters.
+
+        What this workspace has trusted last counts: an older release is a rollback. A report is
+        true only when everything passed, and `report.manifest` raises unless it is.
+
+        Args:
+            bundle: What proves it: a file, its bytes, or a `Bundle`. None for a manifest of
+                upstream's form, where the policy takes such.
+            manifest: A file or bytes; beside the bundle's file by default.
+            root: The root that is trusted: a file, a `Root`, or `sha256:DIGEST` of one that is
+                in the bundle.
+            policy: A file or a `trust.Policy`; the workspace's `trust.toml` by default.
+            now: The time that is meant; None is this moment.
+
+        Raises:
+            UsageError: A bundle that is no file came without its manifest.
+            FileAccessError: A file cannot be read.
+            PolicyError: The policy is none.
+        """
+        from ._releases import verify_release  # noqa: PLC0415 - most workspaces verify nothing
+
+        return verify_release(self, bundle, manifest, root=root, policy=policy, now=now)
+
+    def enter(self, report: Report) -> Entered:
+        """Put a verified release into the registry, in place of the one before.
+
+        One generation is published; entries that the new release has no more leave. What was
+        trusted is kept in the store first. It outlives this process, the entries do not: a
+        workspace that is opened anew verifies and enters the release again.
+
+        Raises:
+            UntrustedError: The report is one of a failure, or a later release was trusted since.
+            ManifestError: Its schema does not take the manifest; nothing was kept.
+            StoreError: The store cannot be written; nothing entered.
+        """
+        from ._releases import enter_release  # noqa: PLC0415 - see above
+
+        return enter_release(self, report)
+
+    def propose(
+        self,
+        manifest: str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] | Root | None = None,
+        days: float | None = None,
+        previous: str | os.PathLike[str] | None = None,
+        out: str | os.PathLike[str] | None = None,
+        write: bool = True,
+        now: datetime | None = None,
+    ) -> Proposed:
+        """Freeze what will be signed of a manifest, after what was trusted here last.
+
+        The signers answer with `manifest cosign`, and `manifest assemble` puts that together.
+
+        Args:
+            manifest: A `*.oneiric.json`.
+            root: Who may sign; the one that is remembered by default.
+            days: How long the release holds; as long as the root allows by default.
+            previous: Manifest of the release before, to see what changes.
+            out: Where the proposal is written; beside the manifest by default.
+            write: Whether it is written.
+            now: The time at which it is issued; None is this moment.
+
+        Raises:
+            UsageError: Nothing says who may sign.
+            UntrustedError: The release would never be verified.
+            FileAccessError: Another proposal is there already.
+        """
+        from ._releases import propose_release  # noqa: PLC0415 - see above
+
+        return propose_release(
+            self, manifest, root=root, now=now, days=days, previous=previous, out=out, write=write
+        )
 
     # --- changes ------------------------------------------------------------------------
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, UsageError
-from oneiric_lab.manifest import SUFFIX, read_manifest
+from oneiric_lab.manifest import SUFFIX, diff, read_manifest
 from oneiric_lab.trust import propose
 
-from ._signed import Changes, Proposed
+from ._signed import Proposed
 from ._signing import PROPOSAL, beside, follows_of, keep_new, manifest_in
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def repropose_files(
     default = former[0].with_name(f"{m.project}-{m.channel}-{number}{SUFFIX}")
     target = Path(out) if out is not None else default
     new = read_manifest(data, name=str(target))
-    changes = Changes(last, new)
+    changes = diff(last, new)
     if not write:
         return Proposed(proposal, changes)
     keep_new(target, data)

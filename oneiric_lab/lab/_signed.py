@@ -5,54 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric_lab.views import Fields, Note, Result, Table, View
+from oneiric_lab.views import Fields, Note, Result, View
 
 if TYPE_CHECKING:
-    from oneiric_lab.manifest import Manifest
+    from oneiric_lab.manifest import ManifestDiff
     from oneiric_lab.trust import Bundle, Cosigned, Proposal, Report
     from oneiric_lab.views import Block
-
-_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Changes(Result):
-    """The entries in which two manifests differ, by what tells them apart."""
-
-    old: Manifest
-    new: Manifest
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the JSON shape."""
-        return {
-            "old": {"version": self.old.version, "digest": self.old.digest},
-            "new": {"version": self.new.version, "digest": self.new.digest},
-            **{kind: [" ".join(one) for one in found] for kind, found in self.kinds().items()},
-        }
-
-    def kinds(self) -> dict[str, list[tuple[str, ...]]]:
-        """Return identities that were added, removed, and whose entry changed."""
-        old, new = self.old.by_identity(), self.new.by_identity()
-        return {
-            "added": sorted(new.keys() - old.keys()),
-            "removed": sorted(old.keys() - new.keys()),
-            "changed": sorted(one for one in old.keys() & new.keys() if old[one] != new[one]),
-        }
-
-    def view(self) -> View:
-        """Return a row for each, the first few of each kind."""
-        kinds = self.kinds()
-        rows = tuple(
-            (kind, f"{one[0]}:{one[1]}", one[2], one[3])
-            for kind, found in kinds.items()
-            for one in found[:_SHOWN]
-        )
-        counts = ", ".join(f"{len(found):,} {kind}" for kind, found in kinds.items() if found)
-        title = f"against version {self.old.version}: {counts or 'nothing differs'}"
-        blocks: tuple[Block, ...] = ()
-        if rows:
-            blocks = (Table(("entry", "component", "provider", "version"), rows),)
-        return View("manifest-changes", title, blocks)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,7 +25,7 @@ class Proposed(Result):
     """
 
     proposal: Proposal
-    changes: Changes | None = None
+    changes: ManifestDiff | None = None
     manifest: str | None = None
     file: str | None = None
 
@@ -104,7 +62,7 @@ class Signed(Result):
 
     proposal: Proposal
     done: Cosigned | None
-    changes: Changes | None = None
+    changes: ManifestDiff | None = None
     compared: bool = False
 
     def as_dict(self) -> dict[str, object]:
@@ -134,7 +92,7 @@ class Signed(Result):
         return View(inner.kind, inner.title, tuple(blocks), tone=inner.tone)
 
 
-def _told(changes: Changes | None, proposal: Proposal) -> list[Block]:
+def _told(changes: ManifestDiff | None, proposal: Proposal) -> list[Block]:
     if changes is not None:
         inner = changes.view()
         return [Note(inner.title), *inner.blocks]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, FileAccessError, Origin, UntrustedError, UsageError
 from oneiric_lab.files import ABSENT, digest, read, write_atomic
-from oneiric_lab.manifest import SUFFIX, Manifest, read_manifest
+from oneiric_lab.manifest import SUFFIX, Manifest, diff, read_manifest
 from oneiric_lab.trust import (
     Envelope,
     Limits,
@@ -37,12 +37,13 @@ from oneiric_lab.trust import (
     verify,
 )
 
-from ._signed import Bundled, Changes, Proposed, Signed
+from ._signed import Bundled, Proposed, Signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from oneiric_lab.registry import Registry
     from oneiric_lab.trust import Assembly, Revocations, Root, Signer
 
 PROPOSAL, RESPONSE = ".oneiric-proposal.json", ".oneiric-response.json"
@@ -92,6 +93,8 @@ def propose_file(
     previous: str | Path | None = None,
     out: str | Path | None = None,
     write: bool = True,
+    registry: Registry | None = None,
+    allowed: Sequence[str] = (),
 ) -> Proposed:
     """Propose the manifest in *file*, and write the proposal beside it.
 
@@ -106,6 +109,8 @@ def propose_file(
             that release, it must be this one.
         out: Where to; beside the manifest by default.
         write: Whether anything is written.
+        registry: Of a workspace, to see what would become of it as well.
+        allowed: Prefixes of modules that may run there.
 
     Raises:
         ManifestError: The manifest is not what its schema demands.
@@ -128,7 +133,9 @@ def propose_file(
         revocations=ground.revocations,
         limits=ground.limits,
     )
-    changes = None if before is None else Changes(before, manifest)
+    changes = None
+    if before is not None:
+        changes = diff(before, manifest, registry=registry, allowed=allowed)
     target = Path(out) if out is not None else beside(file, PROPOSAL)
     if not write:
         return Proposed(proposal, changes)
@@ -168,7 +175,7 @@ def cosign_file(
     if previous is not None:
         before = manifest_in(previous)[1]
         _same_past(proposal, before)
-        changes = Changes(before, held)
+        changes = diff(before, held)
     compared = ground.policy is not None or ground.state.root is not None
     around = {
         "now": ground.now,

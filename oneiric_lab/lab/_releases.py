@@ -1,0 +1,277 @@
+"""Releases in a workspace: verified by its policy and memory, entered as one generation.
+
+What the workspace trusted last stands in its store, the same document as the file of `manifest
+verify --state`. `verify` reads it; only `enter` takes it forward, before anything of the release
+can be resolved, so that a process that is killed in between has forgotten nothing.
+
+What survives the process is that memory, and not the entries: a workspace that is opened anew
+has none of them until the release is verified and entered again, which it may be, since the
+same release is no rollback. An expired release does not come back that way, nor does one that
+was revoked meanwhile; entries that were kept would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from oneiric_lab.errors import Fault, UntrustedError, UsageError
+from oneiric_lab.files import read
+from oneiric_lab.manifest import SUFFIX, candidates_of, enter, read_manifest
+from oneiric_lab.trust import Bundle, Envelope, Limits, Policy, Root, State, verify
+from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
+
+from ._signing import Ground, beside, propose_file
+from ._trusted import trust_report, trusted_state
+
+if TYPE_CHECKING:
+    import os
+
+    from oneiric_lab.config import Settings
+    from oneiric_lab.registry import Candidate, Registry
+    from oneiric_lab.store import Store
+    from oneiric_lab.trust import Report
+    from oneiric_lab.views import Block
+
+    from ._signed import Proposed
+
+    Document = str | os.PathLike[str] | bytes
+
+_PIN = "sha256:"
+_SHOWN = 20
+
+
+class Here(Protocol):
+    """What of a workspace counts for a release; a `Lab` is one."""
+
+    @property
+    def root(self) -> Path:
+        """Its folder."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """What it remembers."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """Its candidates."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """The built-in tables."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Entered(Result):
+    """A release that is in the registry now.
+
+    Attributes:
+        report: By which it was verified.
+        state: What the workspace remembers from now on.
+        generation: Number of the generation that was published.
+        added: Candidates that this source had not before.
+        withdrawn: Candidates of this source that left.
+        refused: Those of its candidates that may not run here, or that lack something.
+    """
+
+    report: Report
+    state: State
+    generation: int
+    added: tuple[Candidate, ...]
+    withdrawn: tuple[Candidate, ...]
+    refused: tuple[Candidate, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "release": self.report.release.as_dict(),
+            "signers": list(self.report.signers),
+            "generation": self.generation,
+            "added": [str(one) for one in self.added],
+            "withdrawn": [str(one) for one in self.withdrawn],
+            "refused": [str(one) for one in self.refused],
+        }
+
+    def view(self) -> View:
+        """Return what came and what left; of many, the first."""
+        release = self.report.release
+        came = [(Cell("added", "ok"), one) for one in self.added[:_SHOWN]]
+        left = [(Cell("withdrawn", "warn"), one) for one in self.withdrawn[:_SHOWN]]
+        rows = tuple(
+            (what, f"{one.domain}:{one.key}", one.provider, str(one.version))
+            for what, one in (*came, *left)
+        )
+        blocks: list[Block] = [
+            Fields((("signed by", ", ".join(self.report.signers)), ("generation", self.generation)))
+        ]
+        if self.refused:
+            blocks.append(
+                Note(
+                    f"{len(self.refused):,} may not run here: plugins.allow_factories does not "
+                    "have their modules",
+                    "warn",
+                )
+            )
+        if rows:
+            blocks.append(Table(("entry", "component", "provider", "version"), rows))
+        return View("entered", f"entered: {release.title}", tuple(blocks), tone="ok")
+
+
+def verify_release(
+    lab: Here,
+    bundle: Document | Bundle | None,
+    manifest: Document | None,
+    *,
+    root: str | os.PathLike[str] | Root | None,
+    policy: str | os.PathLike[str] | Policy | None,
+    now: datetime | None,
+) -> Report:
+    """Return the report of a release, by what the workspace trusts and remembers."""
+    limits = Limits()
+    if manifest is None and isinstance(bundle, bytes | Bundle):
+        raise UsageError(
+            Fault(
+                "usage",
+                "the manifest is looked for beside the bundle's file, and this is none",
+                fix="lab.verify(bundle, manifest)",
+            )
+        )
+    data: bytes | None = None
+    if manifest is not None:
+        data = _bytes(lab, manifest, limits.manifest_bytes)
+    elif bundle is not None:
+        assert not isinstance(bundle, bytes | Bundle)  # noqa: S101 - refused above
+        data = _bytes(lab, beside(Path(bundle), SUFFIX), limits.manifest_bytes)
+    proof: bytes | Bundle | None = bundle if isinstance(bundle, Bundle) else None
+    if bundle is not None and proof is None:
+        assert not isinstance(bundle, Bundle)  # noqa: S101 - it is the other case
+        proof = _bytes(lab, bundle, limits.bundle_bytes)
+    return verify(
+        proof,
+        data,
+        policy=policy_of(lab, root, policy),
+        state=trusted_state(lab.store),
+        now=now or datetime.now(UTC),
+        limits=limits,
+    )
+
+
+def enter_release(lab: Here, report: Report) -> Entered:
+    """Put the release of *report* in place of the one before, as one generation."""
+    release = report.release
+    manifest = read_manifest(report.manifest, name=release.title)
+    state = trust_report(lab.store, report)
+    seen = state.channels[release.channel].statement
+    if (seen.epoch, seen.sha256) != (release.epoch, release.sha256):
+        raise UntrustedError(
+            Fault(
+                "rollback",
+                f"{release.title} was verified before release {seen.version} was trusted here",
+                fix="enter the newest release; a former one returns by manifest repropose",
+            )
+        )
+    before = _of(lab, manifest.source_name)
+    allowed = lab.settings.plugins.allow_factories
+    number = enter(lab.registry, manifest, allowed=allowed)
+    after = _of(lab, manifest.source_name)
+    return Entered(
+        report,
+        state,
+        number,
+        tuple(one for identity, one in after.items() if identity not in before),
+        tuple(one for identity, one in before.items() if identity not in after),
+        tuple(one for one in candidates_of(manifest, allowed=allowed) if one.refusals),
+    )
+
+
+def propose_release(
+    lab: Here,
+    manifest: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | Root | None,
+    previous: str | os.PathLike[str] | None,
+    out: str | os.PathLike[str] | None,
+    now: datetime | None,
+    **options: Any,
+) -> Proposed:
+    """Propose a manifest, after what the workspace trusted last."""
+    state = trusted_state(lab.store)
+    known = state.root if root is None else _root(lab, root)
+    if known is None:
+        raise UsageError(
+            Fault(
+                "usage",
+                "nothing says who may sign: no release was trusted here yet",
+                fix='lab.propose(manifest, root="root.1.json")',
+            )
+        )
+    ground = Ground(now or datetime.now(UTC), policy_of(lab, known, None), state)
+    return propose_file(
+        _inside(lab, manifest),
+        root=known,
+        ground=ground,
+        previous=None if previous is None else _inside(lab, previous),
+        out=None if out is None else _inside(lab, out),
+        registry=lab.registry,
+        allowed=lab.settings.plugins.allow_factories,
+        **options,
+    )
+
+
+def policy_of(
+    lab: Here,
+    root: str | os.PathLike[str] | Root | None,
+    policy: str | os.PathLike[str] | Policy | None,
+) -> Policy:
+    """Return the policy that is given, or the workspace's own, with the root beside it."""
+    if isinstance(policy, Policy):
+        trusted = policy
+    elif policy is not None:
+        trusted = _policy(_inside(lab, policy), str(policy))
+    else:
+        named = lab.settings.trust.policy
+        file = lab.root / named
+        # The default one need not be there; one that somebody named must.
+        is_default = named == type(lab.settings.trust)().policy
+        trusted = Policy() if is_default and not file.exists() else _policy(file, named)
+    if root is None:
+        return trusted
+    if isinstance(root, str) and root.startswith(_PIN):
+        return replace(trusted, pin=root.removeprefix(_PIN))
+    return trusted.with_root(_root(lab, root))
+
+
+def _policy(file: Path, shown: str) -> Policy:
+    return Policy.parse(read(file, shown=shown).data, name=shown)
+
+
+def _root(lab: Here, root: str | os.PathLike[str] | Root) -> Root:
+    if isinstance(root, Root):
+        return root
+    return Root.parse(Envelope.parse(read(_inside(lab, root), shown=str(root)).data))
+
+
+def _of(lab: Here, source_name: str) -> dict[object, Candidate]:
+    return {
+        one.identity: one
+        for one in lab.registry.current.candidates()
+        if one.source_name == source_name
+    }
+
+
+def _bytes(lab: Here, document: Document, limit: int) -> bytes:
+    if isinstance(document, bytes):
+        return document
+    # One byte more than is taken: the report says that it is too much, and of what.
+    return read(_inside(lab, document), shown=str(document), limit=limit + 1).data
+
+
+def _inside(lab: Here, path: str | os.PathLike[str]) -> Path:
+    """Return *path* as seen from the workspace's folder."""
+    return lab.root / Path(path).expanduser()
