@@ -35,6 +35,8 @@
     │       ├── ThresholdError    too few distinct signers
     │       ├── RevokedKeyError   a signature that a revocation took back
     │       └── StaleError        nothing wrong but its age
+    ├── RemoteError               something about manifests from elsewhere
+    │   └── FetchError            what could not be fetched, or must not be
     ├── LoadError                 a load test that could not be driven
     ├── CanonicalError            bytes or values that are not what is signed (also a ValueError)
     ├── ManifestError             a manifest that is not what its schema demands
@@ -315,6 +317,19 @@ class StaleError(UntrustedError):
 
     default_code = "stale"
     exit_code = 3
+
+
+class RemoteError(OneiricError):
+    """Something about manifests from elsewhere."""
+
+    default_code = "remote"
+    exit_code = 1
+
+
+class FetchError(RemoteError):
+    """Something could not be fetched, or must not be; nothing was changed."""
+
+    default_code = "fetch"
 
 
 class LoadError(OneiricError):

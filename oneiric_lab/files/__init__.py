@@ -1,7 +1,8 @@
-"""Files: read with a limit, replaced as a whole, watched by content."""
+"""Files: read with a limit, replaced as a whole, kept by digest, watched by content."""
 
 from ._lock import lock
 from ._near import near
+from ._objects import Objects, ObjectWriter
 from ._read import MAX_BYTES, FileData, digest, read, stat_key
 from ._seal import is_sealed, seal
 from ._temporary import tidy
@@ -12,6 +13,8 @@ __all__ = [
     "ABSENT",
     "MAX_BYTES",
     "FileData",
+    "ObjectWriter",
+    "Objects",
     "check",
     "digest",
     "is_sealed",

@@ -81,7 +81,7 @@ def write_atomic(
             check(target, expect, shown=name)
         temporary.replace(target)
         temporary = None
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except FileAccessError:
         raise
     except (OSError, RuntimeError, ValueError) as error:
@@ -128,7 +128,8 @@ def check(path: Path, expect: str, *, shown: str | None = None) -> None:
         )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush what was renamed in *folder*."""
     # Some file systems cannot flush a folder; the rename itself has happened.
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

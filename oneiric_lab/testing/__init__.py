@@ -1,6 +1,6 @@
 """Simulators to test with: a jail for files and environment, a clock that stands still,
-a workspace built file by file, a house that signs releases, and a server that answers what
-it was told.
+a workspace built file by file, a house that signs releases, a server that answers what it
+was told, and one that misbehaves as it was told.
 
 They are public: what we test with, users test with. `oneiric_lab.testing.pytest_plugin`
 brings the fixtures `lab` and `override` to pytest.
@@ -16,17 +16,27 @@ from ._server import Answer, LoopbackServer
 from ._workspace import Workspace
 
 if TYPE_CHECKING:
+    from ._faults import Drip as Drip
+    from ._faults import FaultServer as FaultServer
     from ._house import HouseRelease as HouseRelease
     from ._house import ReleaseHouse as ReleaseHouse
 else:
     # The plugin is loaded by every run of pytest, and most tests sign nothing.
     __getattr__, __dir__ = exporter(
-        __name__, {"HouseRelease": "._house", "ReleaseHouse": "._house"}
+        __name__,
+        {
+            "Drip": "._faults",
+            "FaultServer": "._faults",
+            "HouseRelease": "._house",
+            "ReleaseHouse": "._house",
+        },
     )
 
 __all__ = [
     "Answer",
+    "Drip",
     "FakeClock",
+    "FaultServer",
     "HouseRelease",
     "Jail",
     "LoopbackServer",

@@ -1,0 +1,42 @@
+"""Manifests from elsewhere: fetched within limits, verified, whole, or not at all.
+
+A `Fetcher` has one method: it writes what a `Request` asks for into a `Sink`. `SafeFetcher`
+is the one that ships: https (http only for hosts that are named, and this machine), files
+below allowed roots; identity encoding, at most three redirects, each judged anew, credentials
+for one origin only, retries of what can pass, a breaker for each host, one deadline.
+
+Example:
+    >>> import anyio
+    >>> from oneiric_lab.remote import Buffer, Request, SafeFetcher
+    >>> from oneiric_lab.testing import Answer, LoopbackServer
+    >>> async def look(url):
+    ...     sink = Buffer()
+    ...     async with SafeFetcher() as fetcher:
+    ...         found = await fetcher.fetch(Request(url, limit=1000), sink)
+    ...     return found.size, sink.data
+    >>> with LoopbackServer({"/": Answer(body=b"hello")}) as server:
+    ...     anyio.run(look, server.url)
+    (5, b'hello')
+"""
+
+from ._address import origin_of, shown
+from ._breaker import Breaker
+from ._fetcher import SafeFetcher
+from ._passing import PassingError, retry_after
+from ._request import Buffer, Credentials, Fetched, Fetcher, Request, Rules, Sink
+
+__all__ = [
+    "Breaker",
+    "Buffer",
+    "Credentials",
+    "Fetched",
+    "Fetcher",
+    "PassingError",
+    "Request",
+    "Rules",
+    "SafeFetcher",
+    "Sink",
+    "origin_of",
+    "retry_after",
+    "shown",
+]

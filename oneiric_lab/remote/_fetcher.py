@@ -1,0 +1,121 @@
+"""The fetcher that ships: limits, retries, breakers and one deadline around one attempt."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from ._address import judge, refused
+from ._breaker import Breaker
+from ._files import fetch_file
+from ._passing import wait
+from ._request import Fetched, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from ._http import HttpClient
+    from ._request import Request, Sink
+
+_RULES = Rules()
+
+
+class SafeFetcher:
+    """A `Fetcher` for https, http where it is allowed, and files below allowed roots.
+
+    As an async context it keeps its connections for the requests inside; without, each
+    request makes its own. Breakers last as long as the fetcher.
+
+    Args:
+        rules: Where it may go, and how long and how often it tries.
+        breaker: Of all hosts; share it to share what is known of them.
+        clock: Gives seconds that never go back.
+        now: Gives this moment, for dates in `Retry-After`.
+    """
+
+    def __init__(
+        self,
+        rules: Rules = _RULES,
+        *,
+        breaker: Breaker | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.rules = rules
+        self.breaker = breaker or Breaker(clock=clock)
+        self._clock, self._now = clock, now
+        self._client: HttpClient | None = None
+        self._entered = False
+
+    async def __aenter__(self) -> Self:
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._entered = False
+        await self._close()
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with anyio.CancelScope(shield=True):
+                await client.aclose()
+
+    async def fetch(self, request: Request, sink: Sink) -> Fetched:
+        """Write what *request* asks for into *sink*.
+
+        Raises:
+            FetchError: It could not be fetched, or must not be.
+        """
+        if request.url.startswith("file:"):
+            return fetch_file(request, sink, self.rules)
+        address = judge(request.url, self.rules)
+        try:
+            with anyio.move_on_after(self.rules.deadline):
+                return await self._tries(request, sink, address.host)
+        finally:
+            if not self._entered:
+                await self._close()
+        self.breaker.failed(address.host)
+        raise refused(
+            "fetch-deadline",
+            request.url,
+            f"did not come whole within {self.rules.deadline:g} s",
+            why="that is the deadline for all attempts, waits and redirects together",
+            fix="nothing was changed; look after that server, or raise remote.deadline",
+        )
+
+    async def _tries(self, request: Request, sink: Sink, host: str) -> Fetched:
+        import stamina  # noqa: PLC0415 - 36 ms, for those who go out
+
+        rules = self.rules
+        end = self._clock() + rules.deadline
+        tries = stamina.retry_context(
+            on=lambda error: wait(error, end - self._clock()),
+            attempts=rules.attempts,
+            timeout=None,
+            wait_initial=rules.base_delay,
+            wait_max=rules.max_delay,
+            wait_jitter=rules.base_delay * rules.jitter,
+        )
+        async for attempt in tries:
+            with attempt, self.breaker.guard(host):
+                found = await self._once(request, sink)
+                return Fetched(found.url, found.unchanged, found.etag, found.size, attempt.num)
+        raise AssertionError("a retry that neither returns nor raises")  # pragma: no cover
+
+    async def _once(self, request: Request, sink: Sink) -> Fetched:
+        from ._http import HttpClient  # noqa: PLC0415 - 100 ms, for those who go out
+
+        if self._client is None:
+            self._client = HttpClient(self.rules)
+        return await self._client.attempt(request, sink, self._now())
