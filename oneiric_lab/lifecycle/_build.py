@@ -7,7 +7,7 @@ import inspect
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope
@@ -87,8 +87,8 @@ async def build(candidate: Candidate, given: Mapping[str, Any]) -> Built:
         built = _checked(await _in_thread(lambda: _sync(factory(**extra))), check)
         return Built(
             built.instance,
-            _threaded(built.close),
-            _threaded(built.abort),
+            _threaded_end(built.close),
+            _threaded_end(built.abort),
             None if built.health is None else _threaded(built.health),
         )
     made: Any = factory(**extra)
@@ -135,6 +135,33 @@ def _threaded(call: End) -> End:
 
         # Abandoned at its time limit, which no thread can be made to keep.
         return await to_thread.run_sync(call, abandon_on_cancel=True)
+
+    return run
+
+
+def _threaded_end(call: End) -> End:
+    """Return *call*, which ends an instance, as what runs in a worker thread.
+
+    It is done though nobody waits for it any more. A busy pool may not have begun it at its
+    time limit, and drops what was given up; then a thread of its own does it.
+    """
+    if inspect.iscoroutinefunction(call):
+        return call
+
+    async def run() -> Any:
+        from anyio import to_thread  # noqa: PLC0415 - few factories block
+
+        # Whoever takes it, once and for good, makes the call.
+        turn = Lock()
+
+        def begin() -> Any:
+            return call() if turn.acquire(blocking=False) else None
+
+        try:
+            return await to_thread.run_sync(begin, abandon_on_cancel=True)
+        finally:
+            if turn.acquire(blocking=False):
+                Thread(target=_end_here, args=(call,), daemon=True).start()
 
     return run
 
@@ -189,7 +216,7 @@ async def _in_thread(call: Callable[[], Built]) -> Built:
             if not abandoned:
                 return built
         # Nobody waits for it any more: who made it ends it.
-        _end_here(built)
+        _end_here(built.abort)
         return built
 
     try:
@@ -201,13 +228,13 @@ async def _in_thread(call: Callable[[], Built]) -> Built:
         for built in late:
             # It was made, and its maker went on: this waiter was cancelled as it came.
             with CancelScope(shield=True):
-                await to_thread.run_sync(_end_here, built)
+                await to_thread.run_sync(_end_here, built.abort)
         raise
 
 
-def _end_here(built: Built) -> None:
-    """End in this thread what nobody will have; what goes wrong has nobody to be told."""
+def _end_here(call: End) -> None:
+    """End in this thread what nobody waits for; what goes wrong has nobody to be told."""
     with suppress(Exception):
-        value = built.abort()
+        value = call()
         if inspect.iscoroutine(value):
             asyncio.run(value)

@@ -9,6 +9,7 @@ import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from pydantic import BaseModel
 
@@ -294,6 +295,40 @@ class TestBlocking:
                 assert ended.is_set()
 
         asyncio.run(main())
+
+    def test_an_end_that_no_thread_begins_in_time_is_done_all_the_same(self) -> None:
+        """
+        All worker threads are taken beyond the limit of its cleanup; the instance is ended, once.
+        """
+        go, ended = threading.Event(), threading.Event()
+        ends: list[int] = []
+
+        class Blocks:
+            def close(self) -> None:
+                ends.append(threading.get_ident())
+                ended.set()
+
+        async def main() -> None:
+            from anyio import to_thread
+
+            limits = Limits(cleanup=0.01)
+            async with lifecycle(Blocks, blocking=True, limits=limits) as life:
+                await life.activate(*KEY)
+                pool = to_thread.current_default_thread_limiter()
+                before, pool.total_tokens = pool.total_tokens, 1
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(to_thread.run_sync, lambda: go.wait())  # noqa: PLW0108 - mypy takes no overload here
+                    await asyncio.sleep(0)
+                    try:
+                        await life.drain(*KEY)
+                        assert ended.wait(10)
+                    finally:
+                        go.set()
+                        pool.total_tokens = before
+
+        asyncio.run(main())
+        assert len(ends) == 1
+        assert threading.get_ident() not in ends
 
     def test_a_generator_that_blocks(self) -> None:
         """
