@@ -105,6 +105,13 @@ if TYPE_CHECKING:
     from ._legacy import legacy_form as legacy_form
     from ._limits import Limits as Limits
     from ._limits import Validity as Validity
+    from ._listing import ListStanding as ListStanding
+    from ._listing import check_list_follows as check_list_follows
+    from ._listing import countersign_list as countersign_list
+    from ._listing import keys_of as keys_of
+    from ._listing import list_quorum as list_quorum
+    from ._listing import next_list as next_list
+    from ._listing import reason_name as reason_name
     from ._policy import Legacy as Legacy
     from ._policy import Policy as Policy
     from ._policy import edit_policy as edit_policy
@@ -167,6 +174,7 @@ else:
             "Legacy": "._policy",
             "LegacySeen": "._state",
             "Limits": "._limits",
+            "ListStanding": "._listing",
             "Policy": "._policy",
             "Previous": "._statement",
             "Proposal": "._proposal",
@@ -201,10 +209,12 @@ else:
             "ageing_root": "._ageing",
             "assemble": "._assembly",
             "check_follows": "._chain",
+            "check_list_follows": "._listing",
             "check_proposal": "._ceremony",
             "check_signed": "._chain",
             "cosign": "._ceremony",
             "countersign": "._steps",
+            "countersign_list": "._listing",
             "draft_text": "._draft",
             "edit_policy": "._policy",
             "extend": "._chain",
@@ -212,17 +222,21 @@ else:
             "gather": "._steps",
             "judge": "._dsse",
             "keep": "._keyfiles",
+            "keys_of": "._listing",
             "legacy_form": "._legacy",
             "list_keys": "._keyfiles",
+            "list_quorum": "._listing",
             "look": "._keyfiles",
             "make_bundle": "._bundle",
             "make_revocations": "._revocation",
             "make_root": "._root",
             "make_statement": "._statement",
+            "next_list": "._listing",
             "pae": "._dsse",
             "propose": "._ceremony",
             "quorums": "._steps",
             "read_head": "._statement",
+            "reason_name": "._listing",
             "role_name": "._draft",
             "root_changes": "._steps",
             "root_notes": "._steps",
@@ -257,6 +271,7 @@ __all__ = [
     "Legacy",
     "LegacySeen",
     "Limits",
+    "ListStanding",
     "Policy",
     "Previous",
     "Proposal",
@@ -289,10 +304,12 @@ __all__ = [
     "ageing_root",
     "assemble",
     "check_follows",
+    "check_list_follows",
     "check_proposal",
     "check_signed",
     "cosign",
     "countersign",
+    "countersign_list",
     "draft_text",
     "edit_policy",
     "extend",
@@ -300,17 +317,21 @@ __all__ = [
     "gather",
     "judge",
     "keep",
+    "keys_of",
     "legacy_form",
     "list_keys",
+    "list_quorum",
     "look",
     "make_bundle",
     "make_revocations",
     "make_root",
     "make_statement",
+    "next_list",
     "pae",
     "propose",
     "quorums",
     "read_head",
+    "reason_name",
     "role_name",
     "root_changes",
     "root_notes",

@@ -37,7 +37,8 @@ def ageing_root(root: Root, now: datetime) -> Fault | None:
 def ageing_list(listed: Revocations, now: datetime) -> Fault | None:
     """Return the warning that the list after *listed* is due or overdue."""
     what = f"revocation list {listed.number} of {listed.project}"
-    fix = f"make and sign the next: trust crl new --before revocations.{listed.number}.json"
+    former = f"--before revocations.{listed.number}.json --root ROOT.json"
+    fix = f"make and sign the next: trust crl new {former}"
     return _ageing("revocations-age", what, "goes stale", listed.validity, NOTICE, now, fix)
 
 
