@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from oneiric_lab.errors import CanonicalError, Fault, UsageError
+from oneiric_lab.errors import (
+    CanonicalError,
+    DocumentRefusedError,
+    Fault,
+    KeyRefusedError,
+    OneiricError,
+    UsageError,
+)
 
 from ._types import FileType
 
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.commands._context import Context
     from oneiric_lab.lab import Ground
+    from oneiric_lab.store import Store
     from oneiric_lab.trust import Limits, Policy, Report, Revocations, Root, State
 
     Verb = Callable[..., Any]
@@ -97,6 +106,7 @@ def ground(
 
 
 def verified(
+    context: Context,
     manifest: str,
     bundle: str | None,
     *,
@@ -108,29 +118,73 @@ def verified(
 ) -> Report:
     """Return the report of a release in files; the state goes forward where that is asked."""
     from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.lab import trust_report, trusted_state  # noqa: PLC0415 - see above
     from oneiric_lab.trust import Limits, verify  # noqa: PLC0415 - see above
 
-    if commit_state and state is None:
+    store = _store(context) if state is None else None
+    if commit_state and state is None and store is None:
         raise UsageError(
             Fault(
                 "usage",
-                "--commit-state needs --state FILE",
+                "--commit-state needs --state FILE where there is no workspace",
                 fix="--state trust-state.json --commit-state",
             )
         )
     limits = Limits()
     now = time_of(at)
-    trusted = policy_of(root, policy, limits)
+    refused: OneiricError | None = None
+    try:
+        trusted = policy_of(root, policy, limits)
+    except (DocumentRefusedError, KeyRefusedError) as error:
+        # A root that must not be trusted is an answer; a file that is none was named by mistake.
+        if root is None or not _says_it_is_a_root(root, limits):
+            raise
+        trusted, refused = policy_of(None, policy, limits), error
     # One byte more than is taken: the report says that it is too much, and of what.
     data = read(Path(manifest), shown=manifest, limit=limits.manifest_bytes + 1).data
     proof = None
     if bundle is not None:
         proof = read(Path(bundle), shown=bundle, limit=limits.bundle_bytes + 1).data
-    known = state_in(state, limits)
+    known = state_in(state, limits) if store is None else trusted_state(store)
     report = verify(proof, data, policy=trusted, state=known, now=now, limits=limits)
-    if commit_state and report.ok and state is not None:
-        _commit(state, report, limits)
+    if refused is not None:
+        return _without_root(report, refused)
+    if commit_state and report.ok:
+        if state is not None:
+            _commit(state, report, limits)
+        elif store is not None:
+            trust_report(store, report)
     return report
+
+
+def _says_it_is_a_root(path: str, limits: Limits) -> bool:
+    from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.trust import ROOT_TYPE, Envelope  # noqa: PLC0415 - see above
+
+    found = Envelope.parse(read(Path(path), shown=path).data, limits=limits)
+    return found.payload_type == ROOT_TYPE
+
+
+def _without_root(report: Report, error: OneiricError) -> Report:
+    """Return *report* as one in which the given root was refused, whatever else was found."""
+    from dataclasses import replace  # noqa: PLC0415 - see above
+
+    from oneiric_lab.trust import Check  # noqa: PLC0415 - see above
+
+    fault = error.faults[0]
+    why = Check("root-anchor", "failed", f"the given root: {fault.message}", fault.fix)
+    checks = tuple(why if check.code == why.code else check for check in report.checks)
+    return replace(report, checks=checks)
+
+
+def _store(context: Context) -> Store | None:
+    """Return the store of the workspace, whose configuration need not be sound for it."""
+    from oneiric_lab.store import Store, place  # noqa: PLC0415 - see above
+
+    if not context.is_workspace():
+        return None
+    folder = context.folder()
+    return Store(place(folder, os.environ), root=folder)
 
 
 def time_of(text: str | None, name: str = "--at") -> datetime:

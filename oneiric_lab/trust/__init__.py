@@ -125,6 +125,7 @@ if TYPE_CHECKING:
     from ._revocation import make_revocations as make_revocations
     from ._revocation import sign_revocations as sign_revocations
     from ._root import ROLES as ROLES
+    from ._root import ROOT_TYPE as ROOT_TYPE
     from ._root import Role as Role
     from ._root import Root as Root
     from ._root import make_root as make_root
@@ -182,6 +183,7 @@ else:
             "Quorum": "._steps",
             "RISKS": "._forget",
             "ROLES": "._root",
+            "ROOT_TYPE": "._root",
             "Release": "._report",
             "ReleaseSeen": "._state",
             "Report": "._report",
@@ -255,6 +257,7 @@ __all__ = [
     "KINDS",
     "RISKS",
     "ROLES",
+    "ROOT_TYPE",
     "Answer",
     "Assembly",
     "Bundle",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -404,6 +405,46 @@ class TestState:
             "manifest", "propose", "two.oneiric.json", "--previous", "old.oneiric.json", *state
         )
         assert (code, answer["error"]["code"]) == (1, "equivocation")
+
+    def test_a_workspace_remembers_by_itself(
+        self, ask: Ask, places: Path, house: ReleaseHouse
+    ) -> None:
+        """
+        In a workspace the store is the state: read always, written only when that is asked.
+        """
+        first, second = house.release(CACHE), house.release(CACHE)
+        desk = places / "desk"
+        (desk / "oneiric.toml").write_text("[broken\n")
+        for name, release in (("one", first), ("two", second)):
+            (desk / f"{name}.oneiric.json").write_bytes(release.manifest)
+            (desk / f"{name}.oneiric-bundle.json").write_bytes(release.bundle.encode())
+
+        def verified(name: str, *more: str) -> int:
+            words = ("--root", "root.1.json", *AT, *more)
+            return ask("bundle", "verify", f"{name}.oneiric-bundle.json", *words)[0]
+
+        assert verified("two") == verified("one") == 0
+        assert not (desk / ".oneiric").exists()
+        assert verified("two", "--commit-state") == 0
+        assert verified("one") == 1
+        assert verified("one", "--state", "none.json") == 0
+
+    def test_a_root_that_must_not_be_trusted(self, ask: Ask, places: Path) -> None:
+        """
+        It is an answer, in the shape of all answers: untrusted.
+        """
+        desk = places / "desk"
+        tree = json.loads((desk / "root.1.json").read_bytes())
+        root = json.loads(b64decode(tree["payload"]))
+        root["signers"]["alice"][0]["keyid"] = root["signers"]["bob"][0]["keyid"]
+        tree["payload"] = b64encode(canonical.encode(root)).decode()
+        (desk / "evil.json").write_bytes(canonical.encode(tree))
+
+        code, answer = ask("manifest", "verify", MANIFEST, "--root", "evil.json", *AT)
+        assert (code, answer["ok"], answer["release"]) == (1, False, None)
+        assert "the given root" in next(
+            check["message"] for check in answer["checks"] if check["code"] == "root-anchor"
+        )
 
 
 class TestRepropose:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from oneiric_lab.commands._ground import AT, COMMIT, MANIFEST, POLICY, ROOT, STATE, verified
+from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 @STATE
 @AT
 @COMMIT
+@click.pass_context
 def command(
+    ctx: click.Context,
     bundle: str,
     *,
     manifest: str | None,
@@ -39,6 +42,7 @@ def command(
     from oneiric_lab.lab import beside  # noqa: PLC0415 - `--help` needs none
 
     return verified(
+        parts(ctx),
         manifest or str(beside(bundle, ".oneiric.json")),
         bundle,
         root=root,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from oneiric_lab.commands._ground import AT, COMMIT, POLICY, ROOT, STATE, verified
+from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 @STATE
 @AT
 @COMMIT
+@click.pass_context
 def command(
+    ctx: click.Context,
     manifest: str,
     *,
     bundle: str | None,
@@ -34,8 +37,16 @@ def command(
     """Verify MANIFEST by its bundle; exit 1 untrusted, 3 when all that is wrong is its age.
 
     The root is given, or pinned in the policy and in the bundle. A state file that is not there
-    yet remembers nothing. Nothing is written but the state, and that only by --commit-state.
+    yet remembers nothing; without one, a workspace remembers in its store. Nothing is written
+    but that, and only by --commit-state.
     """
     return verified(
-        manifest, bundle, root=root, policy=policy, state=state, at=at, commit_state=commit_state
+        parts(ctx),
+        manifest,
+        bundle,
+        root=root,
+        policy=policy,
+        state=state,
+        at=at,
+        commit_state=commit_state,
     )
