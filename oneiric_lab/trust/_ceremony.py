@@ -24,6 +24,7 @@ Example:
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -314,10 +315,23 @@ def judged(
     failed = [check for check in report.failures if check.code not in later]
     if failed:
         stale = all(BY_CODE[check.code].age for check in failed)
+        said = {"manifest-digest": _differs(proposal, manifest)}
         raise (StaleError if stale else UntrustedError)(
-            [Fault(c.code, c.message, fix=_FIXES.get(c.code, c.fix)) for c in failed]
+            [
+                Fault(c.code, said.get(c.code, c.message), fix=_FIXES.get(c.code, c.fix))
+                for c in failed
+            ]
         )
     return report
+
+
+def _differs(proposal: Proposal, manifest: bytes) -> str:
+    """Return how the manifest here differs from the one that was proposed; nobody signed it."""
+    said, digest = proposal.statement, hashlib.sha256(manifest).hexdigest()
+    return (
+        f"the manifest here is sha256:{digest[:16]}…, {len(manifest):,} bytes; "
+        f"proposed is sha256:{said.sha256[:16]}…, {said.size:,} bytes"
+    )
 
 
 def newest(proposal: Proposal, policy: Policy | None, state: State) -> Root:
