@@ -91,6 +91,11 @@ if TYPE_CHECKING:
     from ._dsse import Verdict as Verdict
     from ._dsse import judge as judge
     from ._dsse import pae as pae
+    from ._effective import EffectivePolicy as EffectivePolicy
+    from ._effective import PolicyExplanation as PolicyExplanation
+    from ._effective import PolicyLint as PolicyLint
+    from ._effective import PolicyValue as PolicyValue
+    from ._effective import lint_policy as lint_policy
     from ._evidence import Equivocation as Equivocation
     from ._evidence import TimeEvidence as TimeEvidence
     from ._forget import RISKS as RISKS
@@ -165,6 +170,7 @@ else:
             "Check": "._checks",
             "CheckKind": "._checks",
             "Cosigned": "._ceremony",
+            "EffectivePolicy": "._effective",
             "Envelope": "._dsse",
             "Equivocation": "._evidence",
             "FileSigner": "._signers",
@@ -177,6 +183,9 @@ else:
             "Limits": "._limits",
             "ListStanding": "._listing",
             "Policy": "._policy",
+            "PolicyExplanation": "._effective",
+            "PolicyLint": "._effective",
+            "PolicyValue": "._effective",
             "Previous": "._statement",
             "Proposal": "._proposal",
             "PublicKey": "._keys",
@@ -226,6 +235,7 @@ else:
             "keep": "._keyfiles",
             "keys_of": "._listing",
             "legacy_form": "._legacy",
+            "lint_policy": "._effective",
             "list_keys": "._keyfiles",
             "list_quorum": "._listing",
             "look": "._keyfiles",
@@ -265,6 +275,7 @@ __all__ = [
     "Check",
     "CheckKind",
     "Cosigned",
+    "EffectivePolicy",
     "Envelope",
     "Equivocation",
     "FileSigner",
@@ -276,6 +287,9 @@ __all__ = [
     "Limits",
     "ListStanding",
     "Policy",
+    "PolicyExplanation",
+    "PolicyLint",
+    "PolicyValue",
     "Previous",
     "Proposal",
     "PublicKey",
@@ -322,6 +336,7 @@ __all__ = [
     "keep",
     "keys_of",
     "legacy_form",
+    "lint_policy",
     "list_keys",
     "list_quorum",
     "look",

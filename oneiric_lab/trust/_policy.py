@@ -39,6 +39,8 @@ from ._tree import is_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from oneiric_lab.errors import Origin
+
     from ._located import Path
     from ._root import Root
 
@@ -195,6 +197,14 @@ class Policy:
             if step <= schema:
                 row = row.tightened(self.requirements[step])
         return row
+
+    def origin(self, path: Path) -> Origin | None:
+        """Return where the value at *path* stands; None for a policy that was not read."""
+        return None if self._source is None else self._source.origin(path)
+
+    def thought(self, path: Path, message: str, fix: str) -> Fault:
+        """Return the warning *message* about the value at *path*."""
+        return replace(self._fault(path, message, fix), severity="warning")
 
     def _fault(self, path: Path, message: str, fix: str) -> Fault:
         if self._source is None:

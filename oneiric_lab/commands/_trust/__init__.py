@@ -10,6 +10,7 @@ from oneiric_lab.errors import Fault, UsageError
 VERBS: dict[str, str] = {
     "key": "Make, import, show, list and lock keys.",
     "root": "Say who may sign what, and have it signed.",
+    "policy": "Show, check, explain and write what this place trusts.",
     "revoke": "Make the next list, in which keys no longer count.",
     "crl": "Sign, publish and show the list of keys that no longer count.",
     "state": "Show what this workspace has trusted last, or forget a part.",
