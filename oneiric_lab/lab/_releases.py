@@ -212,7 +212,7 @@ def propose_release(
             )
         )
     ground = Ground(now or datetime.now(UTC), policy_of(lab, known, None), state)
-    return propose_file(
+    done = propose_file(
         _inside(lab, manifest),
         root=known,
         ground=ground,
@@ -222,6 +222,7 @@ def propose_release(
         allowed=lab.settings.plugins.allow_factories,
         **options,
     )
+    return replace(done, file=None if done.file is None else _named(lab, done.file))
 
 
 def policy_of(
@@ -270,6 +271,12 @@ def _bytes(lab: Here, document: Document, limit: int) -> bytes:
         return document
     # One byte more than is taken: the report says that it is too much, and of what.
     return read(_inside(lab, document), shown=str(document), limit=limit + 1).data
+
+
+def _named(lab: Here, file: str) -> str:
+    """Return *file* as people are shown it: by its name in the workspace's folder."""
+    path = Path(file)
+    return path.relative_to(lab.root).as_posix() if path.is_relative_to(lab.root) else file
 
 
 def _inside(lab: Here, path: str | os.PathLike[str]) -> Path:

@@ -362,6 +362,7 @@ class TestPropose:
         assert (workspace.path / "two.oneiric-proposal.json").read_bytes() == (
             done.proposal.encode()
         )
+        assert done.file == "two.oneiric-proposal.json"
         assert done.changes is not None
         assert done.changes.counts["added"] == 1
         assert done.changes.impact is not None
