@@ -7,7 +7,7 @@ from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager,
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from oneiric_lab.config import Inputs, Snapshot, changed_values, load, mismatches, propose, rebase
 from oneiric_lab.errors import (
@@ -41,7 +41,7 @@ from ._plan import Applied, Plan
 from ._quarantine import Probed, can_be_probed, remember, remembered, try_all
 from ._results import Check, History, Status, ValueDiff
 from ._rules import rules_of
-from ._sides import side
+from ._sides import is_manifest, manifest_diff, side
 from ._standing import ALIVE, deeds, standing, wished
 from ._where import placed
 from ._writing import _who, settled, store_of, take_back, write
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from oneiric_lab.jobs import Owner
     from oneiric_lab.lifecycle import Lifecycle, SwapReport
     from oneiric_lab.lifecycle import Status as ComponentStatus
+    from oneiric_lab.manifest import Manifest, ManifestDiff
     from oneiric_lab.plugins import ProbeResult
     from oneiric_lab.registry import (
         Explanation,
@@ -321,21 +322,44 @@ class Lab(Generic[T]):
         """Return all candidates, or those of one domain."""
         return self.registry.current.listing(domain)
 
-    def diff(self, left: str, right: str) -> ValueDiff:
-        """Return the values in which two configurations differ.
+    @overload
+    def diff(self, left: str, right: str) -> ValueDiff | ManifestDiff: ...
+
+    @overload
+    def diff(
+        self,
+        left: str | os.PathLike[str] | Manifest,
+        right: os.PathLike[str] | Manifest,
+    ) -> ManifestDiff: ...
+
+    @overload
+    def diff(self, left: os.PathLike[str] | Manifest, right: str) -> ManifestDiff: ...
+
+    def diff(
+        self,
+        left: str | os.PathLike[str] | Manifest,
+        right: str | os.PathLike[str] | Manifest,
+    ) -> ValueDiff | ManifestDiff:
+        """Return in what two configurations, or two manifests, differ.
 
         Args:
-            left: `now`, `profile:prod`, profiles together (`profile:prod+eu`), the workspace
-                at another revision (`git:HEAD~3`) or a lock file (`file:oneiric.lock.json`).
-            right: The other one.
+            left: A configuration: `now`, `profile:prod`, profiles together (`profile:prod+eu`),
+                the workspace at another revision (`git:HEAD~3`) or a lock file
+                (`file:oneiric.lock.json`). Or a manifest: a path that ends in `.oneiric.json`,
+                `.toml`, `.yaml` or `.json`, or one that was read.
+            right: The other one. Beside a manifest, `now` is what the workspace has of it.
 
         Raises:
-            UsageError: A side is none of these.
+            UsageError: A side is none of these, or only one is a manifest.
             InvalidConfigError: A side has faults.
+            ManifestError: So does a manifest.
         """
+        if is_manifest(left) or is_manifest(right):
+            allowed = self.settings.plugins.allow_factories
+            return manifest_diff(left, right, self.registry, allowed)
         with ExitStack() as held:
-            a, b = (side(self.snapshot, name, held) for name in (left, right))
-            return ValueDiff(left, right, changed_values(a, b))
+            a, b = (side(self.snapshot, str(name), held) for name in (left, right))
+            return ValueDiff(str(left), str(right), changed_values(a, b))
 
     # --- releases -----------------------------------------------------------------------
 

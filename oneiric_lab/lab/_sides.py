@@ -1,4 +1,4 @@
-"""The sides of a comparison: now, other profiles, another revision, a lock file."""
+"""The sides of a comparison: now, other profiles, another revision, a lock file, a manifest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from oneiric_lab.errors import Fault, UsageError
 from ._locking import read_lock
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
     from contextlib import ExitStack
 
     from oneiric_lab.config import Snapshot
+    from oneiric_lab.manifest import Manifest, ManifestDiff
+    from oneiric_lab.registry import Registry
 
 # What no revision holds stays as it is now.
 _UNVERSIONED = ("oneiric.local.toml", ".env", "secrets")
@@ -57,6 +61,50 @@ def side(now: Snapshot, name: str, held: ExitStack) -> Snapshot:
             fix="now, profile:prod, profile:a+b, git:HEAD~3 or file:oneiric.lock.json",
         )
     )
+
+
+def is_manifest(name: object) -> bool:
+    """Return whether a side is a manifest: one that was read, or a path that ends as one does."""
+    if not isinstance(name, str):
+        return True
+    return ":" not in name and name.endswith((".toml", ".yaml", ".yml", ".json"))
+
+
+def manifest_diff(
+    left: str | os.PathLike[str] | Manifest,
+    right: str | os.PathLike[str] | Manifest,
+    registry: Registry,
+    allowed: Sequence[str],
+) -> ManifestDiff:
+    """Return what differs between two manifests, and what that comes to in a workspace.
+
+    Raises:
+        UsageError: One of them is a configuration, and not `now`.
+    """
+    from oneiric_lab.manifest import (  # noqa: PLC0415 - a workspace may have no manifest
+        Manifest,
+        diff,
+        held,
+        open_side,
+    )
+
+    sides = [left, right]
+    for name in sides:
+        if not is_manifest(name) and name != "now":
+            raise UsageError(
+                Fault(
+                    "bad-side",
+                    f"{name!r} is a configuration, and the other side is a manifest",
+                    fix="compare two manifests, or one with now, which is what the workspace has",
+                )
+            )
+    read = [
+        side if isinstance(side, Manifest) else None if side == "now" else open_side(side)
+        for side in sides
+    ]
+    known = next(manifest for manifest in read if manifest is not None)
+    a, b = (held(registry, known) if side is None else side for side in read)
+    return diff(a, b, registry=registry, allowed=allowed)
 
 
 def _check_out(root: Path, revision: str, target: Path) -> None:

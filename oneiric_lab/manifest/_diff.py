@@ -13,7 +13,7 @@ from oneiric_lab.canonical import encode, without_collector
 from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.views import Result
 
-from ._diff_fields import apply, compare
+from ._diff_fields import apply, compare, numbered
 from ._diff_impact import impact_of
 from ._diff_match import match
 from ._diff_risks import Risk, ordered, risks_of
@@ -166,8 +166,8 @@ def diff(
 ) -> ManifestDiff:
     """Return what differs between two manifests.
 
-    Takes O(n log n) time for n entries; 10,000 against 10,000 take about 0.1 s. With a
-    registry it takes as long as entering both, twice a second for as many.
+    Takes O(n log n) time for n entries: 0.1 s for 10,000 of which a tenth changed, 0.4 s where
+    all did. With a registry, both enter it unpublished, which takes longer than that.
 
     Args:
         old: The one before.
@@ -175,6 +175,8 @@ def diff(
         registry: Of the workspace that they would enter; nothing is published.
         allowed: See `candidates_of`.
     """
+    if old.digest == new.digest and registry is None:
+        return ManifestDiff(old, new, (), (), (), kept=len(new.entries))
     with without_collector():
         header = compare(_header(old), _header(new))
         found = match(old.entries, new.entries)
@@ -256,21 +258,25 @@ def pointer(path: Path) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
 
 
-def _origin(manifest: Manifest, path: Path) -> Origin | None:
-    return None if manifest.places is None else manifest.places.origin(path)[0]
+def _found(manifest: Manifest, path: Path) -> tuple[Path, Origin | None]:
+    """Return a path as the document has it, and its place where people wrote that."""
+    if path[0] == "entries":
+        number = int(path[1])
+        path = ("entries", number, *numbered(manifest.entries[number], path[2:]))
+    return path, None if manifest.places is None else manifest.places.origin(path)[0]
 
 
 def _place(manifest: Manifest, path: Path | None) -> str | None:
     if path is None:
         return None
-    origin = _origin(manifest, path)
+    path, origin = _found(manifest, path)
     return pointer(path) if origin is None else str(origin)
 
 
 def _where(manifest: Manifest, path: Path | None) -> dict[str, object] | None:
     if path is None:
         return None
-    origin = _origin(manifest, path)
+    path, origin = _found(manifest, path)
     return {
         "pointer": pointer(path),
         "file": manifest.name or None,

@@ -61,6 +61,7 @@ SETS = frozenset(
 """Lists of texts whose order says nothing."""
 # Names that people choose: what stands below them is theirs, and no list of ours.
 _FREE = frozenset({"metadata", "payload", "payload_schema", "requires"})
+_TEXTS = {str}
 
 
 class FieldChange(NamedTuple):
@@ -70,17 +71,15 @@ class FieldChange(NamedTuple):
         path: From the entry, or from the document; a capability is a name in it.
         old: What was said, or `ABSENT`.
         new: What is said, or `ABSENT`.
-        old_at: The same path with numbers for lists, as the old document has them.
-        new_at: As the new one has them.
         kind: `set` where a list is compared without its order, `order` where only that differs.
+        at: The number that a new item of a list has in the new one.
     """
 
     path: Path
     old: Any
     new: Any
-    old_at: Path
-    new_at: Path
     kind: FieldKind = "value"
+    at: int | None = None
 
     @property
     def name(self) -> str:
@@ -104,7 +103,8 @@ class FieldChange(NamedTuple):
             shape["old"] = self.old
         if self.new is not ABSENT:
             shape["new"] = self.new
-        shape["old_at"], shape["new_at"] = list(self.old_at), list(self.new_at)
+        if self.at is not None:
+            shape["at"] = self.at
         return shape
 
 
@@ -117,7 +117,7 @@ def same(old: Any, new: Any) -> bool:
     """
     if old is new:
         return True
-    if old != new or old is ABSENT or new is ABSENT:
+    if old != new:
         return False
     kind = type(old)
     if kind is str:
@@ -131,58 +131,47 @@ def same(old: Any, new: Any) -> bool:
 def compare(old: Tree, new: Tree) -> tuple[FieldChange, ...]:
     """Return the values in which two tables differ, in the order of the old one."""
     out: list[FieldChange] = []
-    _tables(out, old, new, (), (), (), free=False)
+    _tables(out, old, new, (), free=False)
     return tuple(out)
 
 
-def _tables(
-    out: list[FieldChange],
-    old: Tree,
-    new: Tree,
-    path: Path,
-    old_at: Path,
-    new_at: Path,
-    *,
-    free: bool,
-) -> None:
+def _tables(out: list[FieldChange], old: Tree, new: Tree, path: Path, *, free: bool) -> None:
+    alike: list[str] = []
+    get = new.get
     for key, before in old.items():
-        after = new.get(key, ABSENT)
-        if not same(before, after):
-            step = (key,)
-            _values(out, before, after, path + step, old_at + step, new_at + step, free=free)
-    if old.keys() == new.keys():
-        return
-    for key, after in new.items():
-        if key not in old:
-            step = (key,)
-            out.append(FieldChange(path + step, ABSENT, after, old_at, new_at + step))
+        after = get(key, ABSENT)
+        if before == after:
+            kind = type(before)
+            if kind is dict or kind is list:
+                alike.append(key)
+                continue
+            if kind is str or (kind is bool) is (type(after) is bool):
+                continue
+        _values(out, before, after, (*path, key), free=free)
+    # `==` takes true for 1; all of them are asked at once, since each question has its price.
+    if alike and not same([old[key] for key in alike], [new[key] for key in alike]):
+        for key in alike:
+            if not same(old[key], new[key]):
+                _values(out, old[key], new[key], (*path, key), free=free)
+    if old.keys() != new.keys():
+        out += [FieldChange((*path, k), ABSENT, v) for k, v in new.items() if k not in old]
 
 
-def _values(
-    out: list[FieldChange],
-    old: Any,
-    new: Any,
-    path: Path,
-    old_at: Path,
-    new_at: Path,
-    *,
-    free: bool,
-) -> None:
+def _values(out: list[FieldChange], old: Any, new: Any, path: Path, *, free: bool) -> None:
     """Add what two values differ in, which are not the same."""
     name = path[-1]
     if type(old) is dict and type(new) is dict:
-        own = free or name in _FREE or _anybodys(name)
-        _tables(out, old, new, path, old_at, new_at, free=own)
+        _tables(out, old, new, path, free=free or name in _FREE or _anybodys(name))
         return
     if not free and type(old) is list and type(new) is list:
         if name in NAMED and (names := _both_named(old, new, NAMED[str(name)])):
-            _named(out, old, new, path, old_at, new_at, names)
+            _named(out, old, new, path, *names)
             return
         if name in SETS and _is_set(old) and _is_set(new):
             kind: FieldKind = "order" if set(old) == set(new) else "set"
-            out.append(FieldChange(path, old, new, old_at, new_at, kind))
+            out.append(FieldChange(path, old, new, kind))
             return
-    out.append(FieldChange(path, old, new, old_at, new_at))
+    out.append(FieldChange(path, old, new))
 
 
 def _anybodys(name: object) -> bool:
@@ -190,7 +179,7 @@ def _anybodys(name: object) -> bool:
 
 
 def _is_set(items: list[Any]) -> bool:
-    return all(type(item) is str for item in items) and len({*items}) == len(items)
+    return {*map(type, items)} <= _TEXTS and len({*items}) == len(items)
 
 
 def _both_named(
@@ -211,25 +200,50 @@ def _named(
     old: list[Any],
     new: list[Any],
     path: Path,
-    old_at: Path,
-    new_at: Path,
-    names: tuple[dict[str, int], dict[str, int]],
+    before: dict[str, int],
+    after: dict[str, int],
 ) -> None:
-    before, after = names
-    for name, number in before.items():
-        if name not in after:
-            out.append(FieldChange((*path, name), old[number], ABSENT, (*old_at, number), new_at))
-    for name, number in after.items():
-        if name not in before:
-            out.append(FieldChange((*path, name), ABSENT, new[number], old_at, (*new_at, number)))
-    kept = [name for name in before if name in after]
-    if kept != [name for name in after if name in before]:
-        out.append(FieldChange(path, [*before], [*after], old_at, new_at, "order"))
-    for name in kept:
-        at, to = before[name], after[name]
-        if not same(old[at], new[to]):
-            steps = (*path, name), (*old_at, at), (*new_at, to)
-            _tables(out, old[at], new[to], *steps, free=False)
+    kept = before.keys() & after.keys()
+    if len(kept) != len(before) or len(kept) != len(after):
+        for name, number in before.items():
+            if name not in kept:
+                out.append(FieldChange((*path, name), old[number], ABSENT))
+        for name, number in after.items():
+            if name not in kept:
+                out.append(FieldChange((*path, name), ABSENT, new[number], at=number))
+    stay = [name for name in before if name in kept]
+    if stay != [name for name in after if name in kept]:
+        out.append(FieldChange(path, [*before], [*after], "order"))
+    for name in stay:
+        a, b = old[before[name]], new[after[name]]
+        if not same(a, b):
+            _tables(out, a, b, (*path, name), free=False)
+
+
+def numbered(tree: Any, path: Path) -> Path:
+    """Return *path* with numbers in place of names of items; it ends where *tree* says no more.
+
+    Example:
+        >>> numbered({"capabilities": [{"name": "kv"}]}, ("capabilities", "kv", "security"))
+        ('capabilities', 0)
+    """
+    out: list[str | int] = []
+    for step in path:
+        if isinstance(tree, list):
+            label = NAMED.get(str(out[-1]), "")
+            named = isinstance(step, str)
+            items = enumerate(tree)
+            at = next((n for n, i in items if i[label] == step), None) if named else int(step)
+            if at is None or at >= len(tree):
+                break
+            out.append(at)
+            tree = tree[at]
+        elif isinstance(tree, dict) and step in tree:
+            out.append(step)
+            tree = tree[step]
+        else:
+            break
+    return tuple(out)
 
 
 def apply(tree: Tree, changes: Iterable[FieldChange]) -> Tree:
@@ -246,8 +260,8 @@ def apply(tree: Tree, changes: Iterable[FieldChange]) -> Tree:
         elif isinstance(node, list):
             if change.new is ABSENT:
                 del node[_index(node, above[-1], last)]
-            else:
-                node.insert(int(change.new_at[-1]), deepcopy(change.new))
+            elif change.at is not None:
+                node.insert(change.at, deepcopy(change.new))
         elif change.new is ABSENT:
             del node[last]
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import marshal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from oneiric_lab.registry import parse_version
 
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 ChangeKind = Literal["added", "removed", "moved", "changed"]
 PLACE = ("domain", "key", "provider")
 """What an entry may be moved in: all else stays as it was."""
+_PLACE = itemgetter(*PLACE)
 
 
-@dataclass(frozen=True, slots=True)
-class EntryChange:
+class EntryChange(NamedTuple):
     """One entry that differs.
 
     Attributes:
@@ -50,9 +51,7 @@ class EntryChange:
     @property
     def entry(self) -> Entry:
         """The entry as it is, or as it was where it is no more."""
-        found = self.old if self.new is None else self.new
-        assert found is not None, "one of the two is there"  # noqa: S101 - our own invariant
-        return found
+        return self.new or self.old or {}  # one of the two is there
 
     @property
     def target(self) -> str:
@@ -166,8 +165,9 @@ def _by_provider(
     old: Sequence[Entry], new: Sequence[Entry], removed: list[int], added: list[int]
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs of one component and provider, the highest versions first; takes them out."""
-    before = _grouped(old, removed, lambda entry: tuple(entry[name] for name in PLACE))
-    after = _grouped(new, added, lambda entry: tuple(entry[name] for name in PLACE))
+    if not removed or not added:
+        return
+    before, after = _grouped(old, removed, _PLACE), _grouped(new, added, _PLACE)
     found: list[tuple[int, int]] = []
     for place in before.keys() & after.keys():
         found += zip(_highest(old, before[place]), _highest(new, after[place]), strict=False)

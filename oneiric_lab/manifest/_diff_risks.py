@@ -6,15 +6,17 @@ The codes are stable; the page `reference/manifest-risks` is made from this tabl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneiric_lab.registry import parse_version
 
 from ._diff_fields import ABSENT, FieldChange
-from ._diff_steps import is_looser, looser_distributions, new_distributions
+from ._diff_steps import compared_distributions, is_looser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from oneiric_lab.views import Tone
 
@@ -239,7 +241,6 @@ RISKS: tuple[RiskKind, ...] = (
 """All kinds, in the order in which they are shown: the grave ones stand first."""
 
 KINDS: dict[str, RiskKind] = {kind.code: kind for kind in RISKS}
-_ORDER = {kind.code: number for number, kind in enumerate(RISKS)}
 
 
 class Risk(NamedTuple):
@@ -250,7 +251,7 @@ class Risk(NamedTuple):
         target: The component, or empty where it is about the release.
         who: Provider and version, or empty.
         message: One sentence.
-        old_at: Path in the old document, None where it says nothing of it.
+        old_at: Path in the old document, None where it says nothing of it; items by name.
         new_at: Path in the new one.
     """
 
@@ -267,9 +268,37 @@ class Risk(NamedTuple):
         return KINDS[self.code]
 
 
-def ordered(risks: Sequence[Risk]) -> tuple[Risk, ...]:
-    """Return *risks* in the order of the table, then of their components."""
-    return tuple(sorted(risks, key=lambda risk: (_ORDER[risk.code], risk.target, risk.who)))
+def ordered(risks: Iterable[Risk]) -> tuple[Risk, ...]:
+    """Return *risks* in the order of the table, then of their components, then as they came."""
+    found: dict[str, list[Risk]] = {kind.code: [] for kind in RISKS}
+    for risk in risks:
+        found[risk.code].append(risk)
+    return tuple(risk for some in found.values() for risk in sorted(some, key=_TARGET))
+
+
+_TARGET = attrgetter("target")
+
+
+class _Known:
+    """What the old manifest named anywhere; found out when it is asked for first."""
+
+    def __init__(self, old: Manifest) -> None:
+        self._old = old
+
+    @cached_property
+    def hosts(self) -> set[str]:
+        """Hosts of artifacts."""
+        return {_host(e["artifact"]["uri"]) for e in self._old.entries if "artifact" in e}
+
+    @cached_property
+    def secrets(self) -> set[str]:
+        """Names of secrets."""
+        return {name for e in self._old.entries for name in e.get("requires_secrets", ())}
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it has no entries at all."""
+        return not self._old.entries
 
 
 def risks_of(
@@ -277,42 +306,33 @@ def risks_of(
 ) -> tuple[Risk, ...]:
     """Return what to look at in the changes from *old* to *new*, the gravest first."""
     found = [*_of_release(old, new, header, changes), *_of_components(old, new, changes)]
-    hosts = {_host(e["artifact"]["uri"]) for e in old.entries if "artifact" in e}
-    secrets = {name for e in old.entries for name in e.get("requires_secrets", ())}
+    known = _Known(old)
     for change in changes:
         if change.kind == "added":
-            found += _of_added(change, hosts, secrets, fresh=not old.entries)
+            found += _of_added(change, known)
             continue
-        if change.kind == "removed":
-            continue
-        heads: dict[str, list[FieldChange]] = {}
+        artifact = False
         for field in change.fields:
-            heads.setdefault(str(field.path[0]), []).append(field)
-        for head, fields in heads.items():
+            head = str(field.path[0])
             if head == "artifact":
-                found += _of_artifact(change, hosts)
+                if not artifact:
+                    found += _of_artifact(change, known)
+                artifact = True
             elif head in _CHECKS:
-                for field in fields:
-                    found += _CHECKS[head](change, field)
+                found += _CHECKS[head](change, field)
     return ordered(found)
 
 
-def _risk(
-    code: str, change: EntryChange, message: str, field: FieldChange | Sequence[str] = ()
-) -> Risk:
-    old: Path = ("entries", change.old_index or 0)
-    new: Path = ("entries", change.new_index or 0)
-    if isinstance(field, FieldChange):
-        old, new = (*old, *field.old_at), (*new, *field.new_at)
-    else:
-        old, new = (*old, *field), (*new, *field)
+def _risk(code: str, change: EntryChange, message: str, at: FieldChange | Path = ()) -> Risk:
+    path = at.path if isinstance(at, FieldChange) else at
+    old, new = change.old_index, change.new_index
     return Risk(
         code,
         change.target,
         change.who,
         message,
-        None if change.old_index is None else old,
-        None if change.new_index is None else new,
+        None if old is None else ("entries", old, *path),
+        None if new is None else ("entries", new, *path),
     )
 
 
@@ -341,24 +361,23 @@ def _of_release(
 
 
 def _of_components(old: Manifest, new: Manifest, changes: Sequence[EntryChange]) -> Iterator[Risk]:
-    asked = {c.target for c in changes if c.kind != "removed"}
-    before, after = _by_target(old, asked), _by_target(new, asked)
+    raised = [c for c in changes if c.new is not None and _is_raised(c.old, c.new)]
+    asked = {c.target for c in raised}
+    before, after = (_by_target(m, asked) if asked else {} for m in (old, new))
+    for change in raised:
+        yield from _of_rank(change, before.get(change.target, ()), after[change.target])
     left = {_target(e) for e in new.entries}
     lost = {_target(e) for e in old.entries} - left
+    if not lost:
+        return
     told: set[str] = set()
     for change in changes:
-        if change.kind != "removed":
-            yield from _of_rank(change, before.get(change.target, ()), after[change.target])
-        if change.old is None:
-            continue
-        target = _target(change.old)
+        target = "" if change.old is None else _target(change.old)
         if target in lost and target not in told:
             told.add(target)
             moved = f": it is {change.target} now" if change.kind == "moved" else ""
             said = f"nothing in the manifest provides {target} any longer{moved}"
             yield _risk("component-removed", change, said)._replace(target=target)
-    if not lost:
-        return
     for number, entry in enumerate(new.entries):
         for target in entry.get("requires", ()):
             if target in lost:
@@ -389,6 +408,10 @@ def _rank(entry: Entry) -> tuple[int, int]:
     return entry.get("priority", 0), entry.get("stack_level", 0)
 
 
+def _is_raised(old: Entry | None, new: Entry) -> bool:
+    return old is None or _rank(old) < _rank(new)
+
+
 def _of_rank(
     change: EntryChange, before: Sequence[Entry], after: Sequence[Entry]
 ) -> Iterator[Risk]:
@@ -398,8 +421,6 @@ def _of_rank(
     """
     was, now = change.old, change.entry
     rank = _rank(now)
-    if was is not None and _rank(was) >= rank:
-        return
     name = "stack_level" if was is not None and rank[0] == _rank(was)[0] else "priority"
     above = {e["provider"]: _rank(e) for e in before if was is None or _rank(e) >= _rank(was)}
     passed = [
@@ -426,20 +447,18 @@ def _of_rank(
 # --- entries that are new ------------------------------------------------------------------
 
 
-def _of_added(
-    change: EntryChange, hosts: set[str], secrets: set[str], *, fresh: bool
-) -> Iterator[Risk]:
+def _of_added(change: EntryChange, known: _Known) -> Iterator[Risk]:
     uri = change.entry.get("artifact", {}).get("uri")
     if uri is not None:
         host = _host(uri)
-        if host and host not in hosts and not fresh:
+        if host and not known.nothing and host not in known.hosts:
             said = f"its artifact comes from {host}, which no entry named before"
             yield _risk("new-host", change, said, ("artifact", "uri"))
         if uri[:5].lower() == "http:":
             said = f"its artifact is fetched from {host} without encryption"
             yield _risk("source-unencrypted", change, said, ("artifact", "uri"))
     for name in change.entry.get("requires_secrets", ()):
-        if name not in secrets:
+        if name not in known.secrets:
             said = f"it is new, and reveals the secret {name}"
             yield _risk("secret-required", change, said, ("requires_secrets",))
 
@@ -456,7 +475,7 @@ def _host(uri: str) -> str:
     return host.removesuffix(":443" if scheme.lower() == "https" else ":80")
 
 
-def _of_artifact(change: EntryChange, hosts: set[str]) -> Iterator[Risk]:
+def _of_artifact(change: EntryChange, known: _Known) -> Iterator[Risk]:
     assert change.old is not None and change.new is not None  # noqa: S101, PT018 - it changed
     was, now = change.old.get("artifact"), change.new.get("artifact")
     at = ("artifact",)
@@ -471,8 +490,10 @@ def _of_artifact(change: EntryChange, hosts: set[str]) -> Iterator[Risk]:
                 said = f"its artifact has another {words}, and is still version {version}"
                 yield _risk("artifact-without-step", change, said, (*at, name))
                 break
+    if was is not None and was["uri"] == now["uri"]:
+        return
     host, former = _host(now["uri"]), "" if was is None else _host(was["uri"])
-    if host and host not in hosts:
+    if host and host != former and host not in known.hosts:
         said = f"its artifact comes from {host}, which no entry named before"
         yield _risk("new-host", change, said, (*at, "uri"))
     elif was is not None and host != former:
@@ -581,11 +602,11 @@ def _of_requires(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
 
 
 def _of_distributions(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
-    old, new = field.old or (), field.new or ()
-    for name, was, now in looser_distributions(old, new):
+    looser, fresh = compared_distributions(tuple(field.old or ()), tuple(field.new or ()))
+    for name, was, now in looser:
         said = f"it takes {now}, before {was}" if now else f"it needs {name} no more"
         yield _risk("requirement-loosened", change, said, field)
-    for name in new_distributions(old, new):
+    for name in fresh:
         yield _risk("new-dependency", change, f"it needs the distribution {name}", field)
 
 

@@ -90,33 +90,41 @@ def _around(version: Version) -> Iterator[str]:
             yield f"{public}.post999"
 
 
-def looser_distributions(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield each distribution that is asked for less strictly: name, what was asked, what is.
+@lru_cache(maxsize=1024)
+def compared_distributions(
+    old: tuple[str, ...], new: tuple[str, ...]
+) -> tuple[tuple[tuple[str, str, str], ...], tuple[str, ...]]:
+    """Return the distributions that are asked for less strictly, and those that are new.
 
-    What is asked for no more has nothing as its third.
+    Each of the first is a name, what was asked and what is; nothing where it is asked no more.
     """
     before, after = _by_name(old), _by_name(new)
+    looser = tuple(_looser(before, after))
+    return looser, tuple(name for name in after if name not in before)
+
+
+def _looser(
+    before: dict[str, list[str]], after: dict[str, list[str]]
+) -> Iterator[tuple[str, str, str]]:
     for name, texts in before.items():
         now = after.get(name)
         if now is None:
             yield name, ", ".join(texts), ""
-            continue
-        if len(texts) > 1 or len(now) > 1:
+        elif len(texts) > 1 or len(now) > 1:
             # Several lines for one name differ in their markers: any other text is told.
             if {*texts} - {*now}:
                 yield name, ", ".join(texts), ", ".join(now)
-            continue
-        a, b = requirement(texts[0]), requirement(now[0])
-        narrower = str(a.marker or "") != str(b.marker or "") and b.marker is not None
-        other = narrower or a.url != b.url or bool(a.extras - b.extras)
-        if other or is_looser(str(a.specifier), str(b.specifier)):
+        elif _asks_less(texts[0], now[0]):
             yield name, texts[0], now[0]
 
 
-def new_distributions(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    """Return the names of distributions that were not asked for before."""
-    before = _by_name(old)
-    return [name for name in _by_name(new) if name not in before]
+def _asks_less(old: str, new: str) -> bool:
+    a, b = requirement(old), requirement(new)
+    # A marker that is new, or another one, asks in fewer environments, or in others.
+    elsewhere = b.marker is not None and str(a.marker) != str(b.marker)
+    if elsewhere or a.url != b.url or a.extras - b.extras:
+        return True
+    return is_looser(str(a.specifier), str(b.specifier))
 
 
 def _by_name(texts: Iterable[str]) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ from oneiric_lab.errors import (
     UsageError,
 )
 from oneiric_lab.files import write_atomic
-from oneiric_lab.lab import _writing
+from oneiric_lab.lab import ValueDiff, _writing
 from oneiric_lab.registry import Candidate
 from oneiric_lab.store import FileChange
 from oneiric_lab.testing import Workspace
@@ -345,6 +345,7 @@ class TestCompare:
         """Two sides differ in values with both places; the same side does not."""
         lab = workspace.open()
         diff = lab.diff("now", "profile:prod")
+        assert isinstance(diff, ValueDiff)
         assert [v.path for v in diff.values] == ["server.port"]
         assert diff.exit_code == 1
         assert "oneiric.prod.toml:2:8" in str(diff)
@@ -384,6 +385,7 @@ class TestCompare:
         lab = workspace.open()
         lab.save({"server.port": 1})
         diff = lab.diff("git:HEAD", "now")
+        assert isinstance(diff, ValueDiff)
         assert [(v.path, v.old, v.new) for v in diff.values] == [("server.port", 8080, 1)]
         assert str(diff.values[0].old_origin) == "oneiric.toml:3:8"
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from oneiric_lab import Lab, Secret
 from oneiric_lab.errors import InvalidConfigError, LockMismatchError, NotAllowedError, ParseError
-from oneiric_lab.lab import allow, code_modules
+from oneiric_lab.lab import ValueDiff, allow, code_modules
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ class TestFreeze:
         assert lab.snapshot.known_profiles == ("prod",), "a lock file is no profile"
         lab.save({"server.port": 1})
         diff = lab.diff("file:oneiric.lock.json", "now")
+        assert isinstance(diff, ValueDiff)
         assert [(v.path, v.old, v.new) for v in diff.values] == [("server.port", 8080, 1)]
 
 

@@ -232,7 +232,21 @@ class TestDiff:
             ("capabilities.kv.description", "value"),
         ]
         assert fields[1].old is ABSENT
-        assert fields[1].new_at == ("capabilities", 1, "description")
+
+    def test_items_by_name_are_found(self) -> None:
+        """
+        The place of a capability has its number in each document.
+        """
+        new = deepcopy(CACHE)
+        new["capabilities"].reverse()
+        new["capabilities"][1]["security"]["encryption"] = "none"
+
+        found = diff(release(CACHE), release(new, version=8))
+
+        assert found.places(found.risks[0]) == (
+            "/entries/0/capabilities/0/security/encryption",
+            "/entries/0/capabilities/1/security/encryption",
+        )
 
     def test_capabilities_with_one_name_twice(self) -> None:
         """
