@@ -318,9 +318,26 @@ class Lab(Generic[T]):
         domain, _, key = target.partition(":")
         return placed(self.registry.why_not(domain, key, provider), self.snapshot, layer)
 
+    def what_if(self, target: str, **facts: Any) -> Explanation:
+        """Return what `explain` would say of a component if a few facts were others.
+
+        Nothing changes; `plan` tells what a change of the configuration would do.
+
+        Args:
+            target: `domain:key`.
+            facts: `select=`, `priority=`, `flags=`, `need=`, `need_any=` and `prefer=`, as
+                `Registry.what_if` takes them.
+
+        Raises:
+            NoCandidateError: There is no such component, or no such candidate of it.
+        """
+        domain, _, key = self._known(target).partition(":")
+        return self.registry.what_if(domain, key, **facts)
+
     def candidates(self, domain: str | None = None) -> Listing:
-        """Return all candidates, or those of one domain."""
-        return self.registry.current.listing(domain)
+        """Return all candidates, or those of one domain; where they run, also how they are."""
+        found = self.registry.current.listing(domain)
+        return self._run().told(found) if self.is_running() else found
 
     @overload
     def diff(self, left: str, right: str) -> ValueDiff | ManifestDiff: ...

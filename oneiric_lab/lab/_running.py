@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from oneiric_lab.config import Settings, Snapshot
-    from oneiric_lab.registry import Candidate, Generation, Registry
+    from oneiric_lab.lifecycle import Status
+    from oneiric_lab.registry import Candidate, Generation, Listing, Registry
     from oneiric_lab.store import Desired, DesiredState, Store
 
     from ._plan import Applied, Plan
@@ -97,6 +98,17 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def health_of(status: Status) -> str:
+    """Return in one word how what is in force is; nothing where nothing is."""
+    if not status.incarnation:
+        return ""
+    if not status.healthy:
+        return "unhealthy"
+    if status.degraded:
+        return "degraded"
+    return "paused" if status.paused else "healthy"
+
+
 class Running:
     """What runs of one lab in this process, and how it follows what is wanted.
 
@@ -132,6 +144,17 @@ class Running:
         self.life.limits = limits_of(said)
         if self.life.trace != said.lifecycle.trace_leases:
             self.life.set_trace(said.lifecycle.trace_leases)
+
+    def told(self, listing: Listing) -> Listing:
+        """Return *listing* with two columns more: leases, and how what is in force is."""
+        said = {(s.target, s.provider, s.version): s for s in self.life.statuses()}
+        names = (listing.columns[name] for name in ("component", "provider", "version"))
+        rows = [said.get(row) for row in zip(*names, strict=True)]
+        more: dict[str, list[Any]] = {
+            "leases": [s.leases if s is not None and s.incarnation else None for s in rows],
+            "health": ["" if s is None else health_of(s) for s in rows],
+        }
+        return replace(listing, columns={**listing.columns, **more})
 
     def process(self) -> ProcessState:
         """Return what is so in this process."""

@@ -10,7 +10,7 @@ from oneiric_lab.errors import Because, Fault
 from oneiric_lab.views import Cell, Column, Note, Result, Table, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from packaging.version import Version
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Score = tuple[int, int, int, int, int, Version]
 
 FIELDS = ("selected", "preferred", "priority", "stack_level", "source_rank", "version")
-_WORDS = ("selection", "preferred capabilities", "priority", "stack level", "source", "version")
+WORDS = ("selection", "preferred capabilities", "priority", "stack level", "source", "version")
 
 
 class Ranked(NamedTuple):
@@ -55,6 +55,24 @@ class Ranked(NamedTuple):
         }
 
 
+class Stand(NamedTuple):
+    """How one candidate stands.
+
+    Attributes:
+        target: `domain:key`.
+        candidate: Who.
+        state: `active`, `shadowed`, `rejected` or `quarantined`.
+        rank: From 1, None for who is out.
+        reason: Why it is out, or why who is first does not provide it all the same.
+    """
+
+    target: str
+    candidate: Candidate
+    state: str
+    rank: int | None
+    reason: str
+
+
 class Asked(Protocol):
     """A generation, as far as overviews ask it questions."""
 
@@ -71,6 +89,9 @@ class Asked(Protocol):
 
     def explain(self, domain: str, key: str) -> Explanation:
         """Return who wins and why the others do not."""
+
+    def stands(self, domain: str | None = None) -> Iterator[Stand]:
+        """Yield how each candidate stands."""
 
     def winners(self) -> Mapping[str, Candidate]:
         """Return who provides each component."""
@@ -238,7 +259,7 @@ def decide(ranking: tuple[Ranked, ...]) -> tuple[str, bool]:
     if len(ranking) == 1:
         return "only candidate", False
     first, second = ranking[0], ranking[1]
-    for word, left, right in zip(_WORDS, first.score, second.score, strict=True):
+    for word, left, right in zip(WORDS, first.score, second.score, strict=True):
         if left == right:
             continue
         if word == "selection":

@@ -16,7 +16,7 @@ from oneiric_lab.errors import (
 from oneiric_lab.views import Result
 
 from ._candidate import TABLES, Candidate, is_target, names
-from ._explain import Explanation, decide, no_candidate
+from ._explain import Explanation, Stand, decide, no_candidate
 from ._rank import Wish, rank
 from ._settle import find, unmet
 
@@ -247,6 +247,36 @@ class Generation(Result):
                     )
 
     # --- overviews ----------------------------------------------------------------------
+
+    def stands(
+        self, domain: str | None = None, keys: Iterable[str] | None = None
+    ) -> Iterator[Stand]:
+        """Yield how each candidate stands, winners first within each component.
+
+        Args:
+            domain: One of the seven, None for all.
+            keys: Components of that domain, None for all.
+        """
+        for d in sorted(self.nodes):
+            if domain in (None, d):
+                for k in sorted(self.nodes[d] if keys is None else self.nodes[d].keys() & keys):
+                    yield from self._stands(d, k, self.nodes[d][k])
+
+    def _stands(self, domain: str, key: str, node: Node) -> Iterator[Stand]:
+        target = f"{domain}:{key}"
+        ranking, rejected = rank(node.members, self.rules, domain, key)
+        for row in ranking:
+            state, reason = "shadowed", ""
+            if row.candidate is node.winner:
+                state = "active"
+            elif row.rank == 1 and node.winner is None:
+                problem = self.explain(domain, key).problem
+                reason = "" if problem is None else problem.message
+            yield Stand(target, row.candidate, state, row.rank, reason)
+        for out in rejected:
+            first = out.refusals[0]
+            state = "quarantined" if first.code == "quarantined" else "rejected"
+            yield Stand(target, out.candidate, state, None, first.reason)
 
     def winner(self, domain: str, key: str) -> Candidate | None:
         """Return who wins where nothing is asked for, or None; never raises."""

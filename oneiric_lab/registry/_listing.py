@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from oneiric_lab.errors import Fault, UsageError, did_you_mean
 from oneiric_lab.views import Cell, Column, Result, Table, View
 
+from ._candidate import parse_version
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping, Sequence
 
     from oneiric_lab.views import CellLike, Tone
 
-    from ._candidate import Candidate
-    from ._explain import Asked
-    from ._rules import Rules
+    from ._explain import Asked, Stand
 
 _TONES: dict[str, Tone] = {
     "active": "ok",
@@ -26,60 +28,123 @@ _TONES: dict[str, Tone] = {
 
 def listing(generation: Asked, domain: str | None = None) -> Listing:
     """Return all candidates, or those of one domain, with their states."""
-    return Listing(generation.number, tuple(_rows(generation, domain)))
-
-
-def _rows(generation: Asked, domain: str | None) -> Iterator[dict[str, object]]:
-    rules = generation.rules
-    for target in generation.keys(domain):
-        d, _, k = target.partition(":")
-        explanation = generation.explain(d, k)
-        problem = explanation.problem
-        for row in explanation.ranking:
-            state, reason = "shadowed", ""
-            if row.candidate is explanation.winner:
-                state = "active"
-            elif row.rank == 1 and problem is not None:
-                reason = problem.message
-            yield _row(target, row.candidate, rules, state, reason)
-        for out in explanation.rejected:
-            first = out.refusals[0]
-            state = "quarantined" if first.code == "quarantined" else "rejected"
-            yield _row(target, out.candidate, rules, state, first.reason)
-
-
-def _row(target: str, c: Candidate, rules: Rules, state: str, reason: str) -> dict[str, object]:
-    return {
-        "component": target,
-        "provider": c.provider,
-        "version": c.version,
-        "state": state,
-        "priority": rules.priority(c),
-        "stack_level": c.stack_level or 0,
-        "capabilities": sorted(c.capabilities),
-        "source": c.source,
-        "source_name": c.source_name,
-        "reason": reason,
-        "summary": c.summary,
+    stands = list(generation.stands(domain))
+    # A few sets of capabilities are shared by many: each is sorted once.
+    sorted_: dict[frozenset[str], tuple[str, ...]] = {}
+    found, priority = [s.candidate for s in stands], generation.rules.priority
+    columns: dict[str, list[Any]] = {
+        "component": [s.target for s in stands],
+        "provider": [c.provider for c in found],
+        "version": [c.version for c in found],
+        "state": [s.state for s in stands],
+        "rank": [s.rank for s in stands],
+        "priority": [priority(c) for c in found],
+        "stack_level": [c.stack_level or 0 for c in found],
+        "capabilities": [
+            sorted_.get(c.capabilities)
+            or sorted_.setdefault(c.capabilities, tuple(sorted(c.capabilities)))
+            for c in found
+        ],
+        "source": [c.source for c in found],
+        "source_name": [c.source_name for c in found],
+        "code": [_code(s) for s in stands],
+        "reason": [s.reason for s in stands],
+        "summary": [c.summary for c in found],
     }
+    return Listing(generation.number, columns)
+
+
+def _code(stand: Stand) -> str:
+    """Return in one word what is known of a candidate's code; nothing where it names none."""
+    factory = stand.candidate.factory
+    if stand.state == "quarantined":
+        return "failed"
+    if not isinstance(factory, str):
+        return "loaded"
+    if not factory:
+        return ""
+    return "loaded" if factory.partition(":")[0] in sys.modules else "unprobed"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Listing(Result):
-    """Candidates with their states."""
+    """Candidates with their states.
+
+    Attributes:
+        generation: Number of the publish that was asked.
+        columns: Name to one value for each candidate, winners first within each component.
+    """
 
     generation: int
-    rows: tuple[dict[str, object], ...]
+    columns: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.columns["component"])
+
+    @property
+    def rows(self) -> tuple[dict[str, object], ...]:
+        """The candidates, each as column to value."""
+        names = tuple(self.columns)
+        return tuple(
+            dict(zip(names, row, strict=True)) for row in zip(*self.columns.values(), strict=True)
+        )
+
+    def where(self, text: str = "", /, *, sort: str | None = None, **columns: Any) -> Listing:
+        """Return the candidates that hold what is asked for.
+
+        Args:
+            text: Words; each must stand in some column of texts, in any case of letters.
+            sort: The column to sort by, `-priority` for the greatest first; None keeps the order.
+            columns: Column to a value, to a list of which one must be it, or to a pair of
+                numbers `(least, most)`. Of capabilities, one of them must be it.
+
+        Raises:
+            UsageError: There is no such column.
+
+        Example:
+            >>> from oneiric_lab.registry import Candidate, Registry
+            >>> registry = Registry()
+            >>> registry.add(Candidate("adapter", "cache", "redis", priority=10))
+            >>> registry.add(Candidate("adapter", "cache", "memory"))
+            >>> found = registry.current.listing().where("cache", state="active")
+            >>> [row["provider"] for row in found.rows]
+            ['redis']
+        """
+        by = None if sort is None else sort.removeprefix("-")
+        for name in (*columns, *filter(None, [by])):
+            if name not in self.columns:
+                raise UsageError(
+                    Fault(
+                        "no-column",
+                        f"candidates have no column `{name}`",
+                        fix=did_you_mean(name, self.columns, limit=20),
+                    )
+                )
+        kept: list[int] = [*range(len(self))]
+        for name, wanted in columns.items():
+            values = self.columns[name]
+            fits = _fits(wanted)
+            kept = [at for at in kept if fits(values[at])]
+        texts = [values for name, values in self.columns.items() if name not in NUMBERS]
+        for word in text.lower().split():
+            kept = [at for at in kept if any(word in _said(column[at]) for column in texts)]
+        if sort is not None and by is not None:
+            values, value_key = self.columns[by], sort_key(by)
+            kept.sort(key=lambda at: value_key(values[at]), reverse=sort.startswith("-"))
+        return replace(
+            self, columns={name: [col[at] for at in kept] for name, col in self.columns.items()}
+        )
 
     def as_dict(self) -> dict[str, object]:
         """Return the rows."""
         return {"generation": self.generation, "components": list(self.rows)}
 
-    def view(self) -> View:
-        """Return the rows as a table, winners first within each component."""
+    def view(self, most: int | None = None) -> View:
+        """Return the rows as a table; the first *most* of them, where that is given."""
         table: list[tuple[CellLike, ...]] = []
         last = None
-        for row in self.rows:
+        shown = self if most is None else self.first(most)
+        for row in shown.rows:
             state = str(row["state"])
             source = f"{row['source']} {row['source_name']}".strip()
             table.append(
@@ -97,7 +162,7 @@ class Listing(Result):
                 )
             )
             last = row["component"]
-        components = len({row["component"] for row in self.rows})
+        components = len(set(self.columns["component"]))
         heads = (
             "component",
             "provider",
@@ -109,10 +174,42 @@ class Listing(Result):
         )
         return View(
             "list",
-            f"{components} components, {len(self.rows)} candidates",
-            (Table(heads, tuple(table)),),
+            f"{components} components, {len(self)} candidates",
+            (Table(heads, tuple(table), more=len(self) - len(table)),),
             facts=(f"generation {self.generation}",),
         )
+
+    def first(self, most: int) -> Listing:
+        """Return the first *most* candidates."""
+        return replace(self, columns={name: col[:most] for name, col in self.columns.items()})
+
+
+NUMBERS = frozenset({"rank", "priority", "stack_level", "leases"})
+"""Columns of numbers, which may be None."""
+
+
+def sort_key(column: str) -> Callable[[Any], Any]:
+    """Return what orders the values of a column: versions by PEP 440, None below any number."""
+    if column == "version":
+        return lambda value: (parse_version(value), value)
+    if column in NUMBERS:
+        return lambda value: (value is not None, value or 0)
+    return lambda value: value
+
+
+def _said(value: Any) -> str:
+    return (value if isinstance(value, str) else " ".join(value)).lower()
+
+
+def _fits(wanted: Any) -> Callable[[Any], bool]:
+    """Return what tells whether a value is among those that are wanted."""
+    if isinstance(wanted, tuple) and len(wanted) == 2:  # noqa: PLR2004 - a pair
+        least, most = wanted
+        return lambda value: value is not None and least <= value <= most
+    values = wanted if isinstance(wanted, list | set | frozenset | tuple) else [wanted]
+    return lambda value: (
+        any(one in values for one in value) if isinstance(value, tuple) else value in values
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -17,6 +17,7 @@ from ._rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import EllipsisType
 
     from ._candidate import Candidate
     from ._explain import Explanation, WhyNot
@@ -196,6 +197,57 @@ class Registry:
 
         now = self._current
         return why_not(now, domain, key, provider, lambda rules: next_generation(now, {}, rules))
+
+    def what_if(
+        self,
+        domain: str,
+        key: str,
+        *,
+        select: str | EllipsisType | None = ...,
+        priority: Mapping[str, int] | None = None,
+        flags: Mapping[str, bool] | None = None,
+        need: str | Iterable[str] | None = None,
+        need_any: str | Iterable[str] | None = None,
+        prefer: str | Iterable[str] | None = None,
+    ) -> Explanation:
+        """Return what `explain` would say if a few facts were others; nothing changes.
+
+        Args:
+            domain: One of the seven domains.
+            key: The component within it.
+            select: The provider that is selected, None for none; left out, it stays.
+            priority: Candidate to its priority. It is named by provider; where several have
+                that, `redis 2.1.0` names one of them.
+            flags: Static flags that are other than they are, everywhere.
+            need: As for `resolve`.
+            need_any: As for `resolve`.
+            prefer: As for `resolve`.
+
+        Raises:
+            NoCandidateError: There is no such component, or no such candidate of it.
+            UsageError: A priority is out of range.
+
+        Example:
+            >>> from oneiric_lab.registry import Candidate
+            >>> registry = Registry()
+            >>> registry.add(Candidate("adapter", "cache", "redis", priority=10))
+            >>> registry.add(Candidate("adapter", "cache", "memory"))
+            >>> print(registry.what_if("adapter", "cache", priority={"memory": 11}).decided_by)
+            priority (11 > 10)
+        """
+        from ._what_if import what_if  # noqa: PLC0415 - see why_not
+
+        return what_if(
+            self._current,
+            domain,
+            key,
+            select=select,
+            priority=priority,
+            flags=flags,
+            need=need,
+            need_any=need_any,
+            prefer=prefer,
+        )
 
     def handle(
         self,

@@ -133,7 +133,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         started.end()
 
 
-@pytest.fixture(scope="session")
+# Of one file: while it lives, its driver's loop counts as running in this thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Return a Chromium without a window; Debian's, since none is downloaded."""
     try:
@@ -240,12 +241,16 @@ def open_notebook(server: Server, open_page: Any) -> Iterator[Any]:
     server.end_kernels()
 
 
-_MODEL = """async ([esm, css, state]) => {
+_MODEL = """async ([esm, css, given]) => {
+  const state = JSON.parse(given);  // a text of megabytes goes over at once, an object does not
   document.body.replaceChildren();
   const style = document.createElement("style");
   style.textContent = css;
   const root = document.createElement("div");
   document.body.append(style, root);
+  const bytes = ({ $bytes }) =>
+    new DataView(Uint8Array.from(atob($bytes), (c) => c.charCodeAt(0)).buffer);
+  for (const value of Object.values(state)) if (value?.cells) value.cells = bytes(value.cells);
   const heard = {};
   const model = {
     get: (name) => state[name],
@@ -256,7 +261,8 @@ _MODEL = """async ([esm, css, state]) => {
     off: (name, call) => { heard[name] = (heard[name] ?? []).filter((each) => each !== call); },
   };
   window.sent = [];
-  window.tell = (message) => (heard["msg:custom"] ?? []).forEach((call) => call(message));
+  window.tell = (message, ...cells) =>
+    (heard["msg:custom"] ?? []).forEach((call) => call(message, cells.map(bytes)));
   window.change = (changes) => {
     Object.assign(state, changes);
     const calls = Object.keys(changes).flatMap((name) => heard[`change:${name}`] ?? []);
@@ -265,7 +271,7 @@ _MODEL = """async ([esm, css, state]) => {
   window.listeners = () => Object.values(heard).flat().length;
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
   const widget = (await import(url)).default();
-  window.end = [await widget.initialize({ model }), await widget.render({ model, el: root })];
+  window.end = [await widget.initialize?.({ model }), await widget.render({ model, el: root })];
 }"""
 
 
@@ -286,7 +292,7 @@ def render(browser: Any) -> Iterator[Any]:
         # Answered by the browser's driver: no server, and no request leaves it.
         page.route("**/*", lambda route: route.fulfill(body="<!doctype html><title>t</title>"))
         page.goto("http://widget.test/")
-        page.evaluate(_MODEL, [module(name), style(name), state])
+        page.evaluate(_MODEL, [module(name), style(name), json.dumps(state)])
         return page
 
     yield render_

@@ -9,10 +9,11 @@ import pytest
 from oneiric_lab.commands import Interaction, run
 from oneiric_lab.errors import UsageError
 from oneiric_lab.jobs import Owner
-from oneiric_lab.lab import Loads, Offer, offer_widgets
+from oneiric_lab.lab import Check, Lab, Loads, Offer, offer_widgets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ class TestUi:
         Every widget with the magic that shows it.
         """
         assert "%oneiric ui load" in str(ask())
-        assert list(ask().as_dict()["widgets"]) == ["load"]
+        assert list(ask().as_dict()["widgets"]) == ["explorer", "explanation", "load"]
 
     def test_a_shell_shows_none(self) -> None:
         """
@@ -63,3 +64,27 @@ class TestUi:
             found = ask("load", "--metric", "lag", loads=lambda: loads)
 
         assert found == (job, {"metric": "lag", "operation": None})
+
+    def test_a_workspace(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """
+        The explorer gets the open workspace and the filter, the explanation its component.
+        """
+        asked: list[Any] = []
+
+        def keep(lab: Any, *args: Any, **options: Any) -> Check:
+            asked.append((type(lab), args, options))
+            return Check(())
+
+        (tmp_path / "oneiric.toml").write_text('[plugins]\npackages = ["oneiric_lab.components"]\n')
+        monkeypatch.chdir(tmp_path)
+        offer_widgets({name: Offer("", keep) for name in ("explorer", "explanation")})
+        try:
+            ask("explorer", "cache", "kv", "--sort", "-priority")
+            ask("explanation", "adapter:cache")
+        finally:
+            offer_widgets({})
+
+        assert asked == [
+            (Lab, ("cache kv",), {"sort": "-priority"}),
+            (Lab, ("adapter:cache",), {}),
+        ]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from .conftest import Wire
+
 pytest.importorskip("anywidget", reason="needs oneiric-lab[notebook]")
 
 LIMIT = 30.0
@@ -41,58 +43,6 @@ class Shop(Scenario):
     @op(rate=20)
     async def swap(self, rng: Random) -> None:
         """Do nothing."""
-
-
-class Wire:
-    """What goes from the kernel to the browser, and back: a comm without either."""
-
-    made: list[Wire]
-
-    def __init__(self, **opened: Any) -> None:
-        self.comm_id = f"comm-{len(self.made)}"
-        self.kernel = self
-        self.sent: list[Any] = [opened]
-        self.made.append(self)
-
-    def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
-        """Keep what is sent."""
-        self.sent.append(data)
-
-    def on_msg(self, callback: Any) -> None:
-        """Keep who listens."""
-        self.callback = callback
-
-    def on_close(self, callback: Any) -> None:
-        """Nothing closes."""
-
-    def close(self, *_: Any, **__: Any) -> None:
-        """Nothing closes."""
-
-    def click(self, content: Any) -> None:
-        """Let the browser say something."""
-        message = {"data": {"method": "custom", "content": content}}
-        self.callback({"content": message, "buffers": []})
-
-    def told(self, what: str) -> list[Any]:
-        """Return the messages of one kind."""
-        custom = [data["content"] for data in self.sent if data.get("method") == "custom"]
-        return [content[what] for content in custom if what in content]
-
-    def state(self, name: str) -> list[Any]:
-        """Return the values of a trait that were sent, the first one included."""
-        states = [self.sent[0]["data"]["state"]]
-        states += [data["state"] for data in self.sent[1:] if data.get("method") == "update"]
-        return [state[name] for state in states if name in state]
-
-
-@pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> type[Wire]:
-    """Return what stands for all connections to a browser."""
-    import comm
-
-    Wire.made = []
-    monkeypatch.setattr(comm, "create_comm", Wire)
-    return Wire
 
 
 @pytest.fixture

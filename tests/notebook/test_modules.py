@@ -8,24 +8,28 @@ import pytest
 
 from oneiric_lab.commands._ui import VERBS
 from oneiric_lab.notebook.widgets import OFFERS
-from oneiric_lab.notebook.widgets._esm import LIMIT, STATIC, module, style
+from oneiric_lab.notebook.widgets._esm import LIMIT, STATIC, module, parts, style
 
-MODULES = sorted(path.stem for path in STATIC.glob("*.mjs") if path.stem != "kit")
+FILES = sorted(path.stem for path in STATIC.glob("*.mjs"))
+MODULES = sorted(name for name in FILES if (STATIC / f"{name}.css").is_file())
+MOST = 80 * 1024
+"""Bytes of all files together."""
 
 
 class TestModules:
     def test_every_widget_has_one(self) -> None:
         """
-        What is offered has a module and a style sheet, and none is left over.
+        What is offered has a module and a style sheet, and no file is left over.
         """
         assert sorted(OFFERS) == sorted(VERBS) == MODULES
-        assert all((STATIC / f"{name}.css").is_file() for name in MODULES)
+        assert sorted({part for name in MODULES for part in parts(name)}) == FILES
 
     @pytest.mark.parametrize("name", MODULES)
     def test_is_small(self, name: str) -> None:
         """
-        A module travels with each widget.
+        A module travels with each widget; all of them together are small, too.
         """
+        assert sum((STATIC / f"{one}.mjs").stat().st_size for one in FILES) <= MOST
         assert len(module(name).encode()) <= LIMIT
         assert len(style(name).encode()) <= LIMIT / 2
 
@@ -55,7 +59,7 @@ class TestModules:
         """
         A colour is said in one file.
         """
-        own = (STATIC / f"{name}.css").read_text() + (STATIC / f"{name}.mjs").read_text()
+        own = (STATIC / f"{name}.css").read_text() + module(name)
 
         assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|--jp-|--vscode-", own)
         tokens = set(re.findall(r"--ol-[\w-]+(?=:)", (STATIC / "tokens.css").read_text()))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERBS: dict[str, str] = {
+    "explorer": "All candidates as a grid, each with its explanation and a what-if.",
+    "explanation": "Why a component is provided by whom, with a what-if.",
     "load": "The live chart of a load run.",
 }
 """Widget to its one line of help."""

@@ -14,6 +14,8 @@ from oneiric_lab.lab import Offer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ._explanation import Explanation
+    from ._explorer import Explorer
     from ._load import LoadChart
 
 
@@ -37,7 +39,43 @@ def load(
     return chart(lab, job, metric=metric, operation=operation)
 
 
+def explorer(lab: Any, text: str = "", /, *, sort: str | None = None, **columns: Any) -> Explorer:
+    """Show all candidates as a grid; a row opens its explanation, with a what-if.
+
+    Args:
+        lab: Whose candidates.
+        text: Words that a row must hold, as `Listing.where` takes them.
+        sort: The column to sort by, `-priority` for the greatest first.
+        columns: Column to what is wanted of it, as `Listing.where` takes it.
+
+    Raises:
+        UsageError: There is no such column, or no lab.
+        MissingExtraError: Without anywidget.
+    """
+    from ._explorer import explorer as make  # noqa: PLC0415 - brings anywidget
+
+    return make(lab, text, sort=sort, **columns)
+
+
+def explanation(lab: Any, target: str) -> Explanation:
+    """Show why a component is provided by whom, with a what-if; nothing is applied.
+
+    Args:
+        lab: Whose component.
+        target: `domain:key`.
+
+    Raises:
+        NoCandidateError: There is no such component.
+        MissingExtraError: Without anywidget.
+    """
+    from ._explanation import Explanation  # noqa: PLC0415 - brings anywidget
+
+    return Explanation(lab, target)
+
+
 OFFERS: Mapping[str, Offer] = {
+    "explorer": Offer(VERBS["explorer"], explorer),
+    "explanation": Offer(VERBS["explanation"], explanation),
     "load": Offer(VERBS["load"], load),
 }
 """Name to what `lab.ui` offers."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from oneiric_lab.errors import MissingExtraError
-from oneiric_lab.views import Result
+from oneiric_lab.errors import MissingExtraError, OneiricError
+from oneiric_lab.views import Note, Result, View, to_json_view
 
 from ._esm import module, style
 
@@ -20,12 +20,26 @@ if TYPE_CHECKING:
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-class Widget(Result, anywidget.AnyWidget):
+class Shown(Result):
+    """What is displayed as its snapshot and as a live view."""
+
+    model_id: str
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None, **_: Any
+    ) -> dict[str, object]:
+        """Return the snapshot in its three forms, and the live view."""
+        live = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {**super()._repr_mimebundle_(include, exclude), WIDGET_VIEW: live}
+
+
+class Widget(Shown, anywidget.AnyWidget):  # type: ignore[misc]  # IPython takes a pair or its first part
     """A live view of a result, which is also its snapshot.
 
     A subclass names its files by `name`, gives `view()` and `as_dict()`, and has a method
-    `do_WORD` for each message `{"do": WORD}` that its buttons send: one that calls a public
-    function and nothing else, since what the mouse can do a cell can.
+    `do_WORD` for each message `{"do": WORD}` that its buttons send, or `told_WORD` where the
+    message says more, which it is given: one that calls a public function and nothing else,
+    since what the mouse can do a cell can. What that refuses is sent back.
     """
 
     name: ClassVar[str]
@@ -44,12 +58,14 @@ class Widget(Result, anywidget.AnyWidget):
         """Do what a button asks for; a message that is none of ours does nothing."""
         word = content.get("do") if isinstance(content, dict) else None
         act: Callable[[], object] | None = getattr(self, f"do_{word}", None)
-        if act is not None:
-            act()
-
-    def _repr_mimebundle_(  # type: ignore[override]  # IPython takes a pair or its first part
-        self, include: object = None, exclude: object = None, **_: Any
-    ) -> dict[str, object]:
-        """Return the snapshot in its three forms, and the live view."""
-        live = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {**super()._repr_mimebundle_(include, exclude), WIDGET_VIEW: live}
+        told: Callable[[Any], object] | None = getattr(self, f"told_{word}", None)
+        try:
+            if act is not None:
+                act()
+            elif told is not None:
+                told(content)
+        except OneiricError as error:
+            shown = View(
+                "error", "refused", tuple(Note("\n".join(f.lines()), "bad") for f in error.faults)
+            )
+            self.send({"failed": to_json_view(shown)})

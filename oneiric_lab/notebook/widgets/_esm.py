@@ -1,8 +1,8 @@
 """One ES module and one style sheet for each widget, joined from files.
 
 anywidget gives a module to the browser as text without an address, so it can import nothing
-beside it: what all modules share is put before each. Read from disk they are plain modules,
-which a browser runs as they are.
+beside it: what a module imports is put before it, once, without comments and indents, which
+need not travel. Read from disk they are plain modules, which a browser runs as they are.
 """
 
 from __future__ import annotations
@@ -17,15 +17,25 @@ STATIC: Final = Path(__file__).parent / "static"
 LIMIT: Final = 24 * 1024
 """Bytes of a joined module: it travels with each widget."""
 
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./kit\.mjs";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const |function )", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*(?:/\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
 
 
 @cache
 def module(name: str) -> str:
-    """Return the module of the widget *name*, with what all modules share before it."""
-    kit = _EXPORT.sub("", _text("kit.mjs"))
-    return kit + _IMPORT.sub("", _text(f"{name}.mjs"))
+    """Return the module of the widget *name*, with all that it imports before it."""
+    texts = [_IMPORT.sub("", _text(f"{one}.mjs")) for one in parts(name)]
+    shared = [_EXPORT.sub("", text) for text in texts[:-1]]
+    return _INDENT.sub("", _COMMENT.sub("", "".join([*shared, texts[-1]])))
+
+
+@cache
+def parts(name: str) -> tuple[str, ...]:
+    """Return the files of the module *name*: what each imports goes before it, itself last."""
+    inner = [part for one in _IMPORT.findall(_text(f"{name}.mjs")) for part in parts(one)]
+    return (*dict.fromkeys(inner), name)
 
 
 @cache

@@ -1,0 +1,103 @@
+"""A listing as it travels to a browser: each column a dictionary and a code for each row.
+
+Codes stand in one buffer, a column after the other, in as few bytes each as the dictionary
+needs; the values of a dictionary are sent in their order, so that the browser sorts rows by
+counting codes and never compares a version.
+
+A change is sent for the components that it touches only: their rows, in codes of the
+dictionaries as they are then, and what each dictionary got, with its place.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any, Final
+
+from oneiric_lab.registry._listing import NUMBERS, sort_key
+from oneiric_lab.views import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+COLUMNS: Final = (
+    "component",
+    "provider",
+    "version",
+    "state",
+    "reason",
+    "rank",
+    "priority",
+    "stack_level",
+    "capabilities",
+    "source",
+    "source_name",
+    "code",
+    "leases",
+    "health",
+)
+"""What a browser gets of a listing, in the order in which it is shown."""
+
+LONGEST: Final = 400
+"""Characters of a value: a cell has room for fewer, and the explanation tells all."""
+
+_KINDS: Final = {"capabilities": "tags"}
+_WIDTHS: Final = ((1, "B", 1 << 8), (2, "H", 1 << 16), (4, "I", 1 << 32))
+
+
+def shown(value: Any) -> Any:
+    """Return *value* as a browser gets it."""
+    if isinstance(value, tuple):
+        return [shown(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    text = clean(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+class Packer:
+    """What a browser has been told: the values of each column, in their order."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[Any]] = {}
+
+    def whole(self, columns: Mapping[str, Sequence[Any]]) -> tuple[list[dict[str, object]], bytes]:
+        """Return all columns of these rows with their dictionaries, and the codes."""
+        heads, body = self.more(columns)
+        for head in heads:
+            del head["add"]
+            head["values"] = [shown(value) for value in self.values[str(head["name"])]]
+        return heads, body
+
+    def more(self, columns: Mapping[str, Sequence[Any]]) -> tuple[list[dict[str, object]], bytes]:
+        """Return the columns of these rows with what their dictionaries got, and the codes."""
+        heads: list[dict[str, object]] = []
+        body = bytearray()
+        rows = len(columns["component"])
+        for name in COLUMNS:
+            column = columns.get(name)
+            if column is None:
+                column = [None if name in NUMBERS else ""] * rows
+            have = self.values.get(name, [])
+            fresh = dict.fromkeys(column).keys() - set(have)
+            if fresh:
+                # In the order of what they are, whatever becomes of them when they are shown.
+                have = sorted([*have, *fresh], key=sort_key(name))
+            self.values[name] = have
+            code = {value: at for at, value in enumerate(have)}
+            width, kind = next((w, k) for w, k, most in _WIDTHS if len(have) <= most)
+            heads.append(
+                {
+                    "name": name,
+                    "kind": _KINDS.get(name, "number" if name in NUMBERS else "text"),
+                    "width": width,
+                    "at": len(body),
+                    "add": [[code[v], shown(v)] for v in sorted(fresh, key=code.__getitem__)],
+                }
+            )
+            codes = array(kind, map(code.__getitem__, column))
+            if sys.byteorder == "big":
+                codes.byteswap()
+            body += codes.tobytes()
+            body += bytes(-len(body) % 4)
+        return heads, bytes(body)

@@ -1,0 +1,44 @@
+"""The explorer in JupyterLab: a person looks, filters, opens a row, drags, and plans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LAB = "%load_ext oneiric_lab\nfrom oneiric_lab import Lab\nlab = Lab.sample()"
+
+
+class TestExplorer:
+    def test_from_a_row_to_a_plan(self, open_notebook: Any) -> None:
+        """
+        A row opens its explanation, a slider moves the winner, the kernel plans and applies
+        nothing; what is saved is a snapshot.
+        """
+        notebook = open_notebook(
+            LAB,
+            "%oneiric ui explorer",
+            "lab.explain('adapter:cache').winner.provider",
+            name="explorer.ipynb",
+        )
+        page = notebook.page
+        notebook.run(0)
+        notebook.run(1)
+        page.locator(".ol-explorer header").get_by_text("52 candidates").wait_for()
+        page.get_by_role("searchbox").type("adapter:cache")
+        page.locator(".ol-explorer header").get_by_text("4 of 52 candidates").wait_for()
+        page.get_by_role("grid").focus()
+        page.keyboard.press("Enter")
+        region = page.get_by_role("region", name="explanation of adapter:cache")
+        region.wait_for()
+        region.get_by_role("combobox", name="selection").select_option("sqlite")
+        assert "✓ sqlite" in region.get_by_role("status").first.inner_text()
+        region.get_by_role("button", name="Plan this").click()
+        region.get_by_text("nothing is applied yet").wait_for()
+        code = region.locator(".ol-code code").inner_text()
+        assert code == "lab.plan({'adapters.selections.cache': 'sqlite'})"
+        notebook.run(2)
+        assert notebook.output(2).inner_text() == "'memory'"
+
+        data = notebook.save()["cells"][1]["outputs"][0]["data"]
+        assert "52 candidates" in data["text/plain"]
+        assert "<table" in "".join(data["text/html"])
+        assert len(str(data)) <= 64 * 1024
