@@ -203,7 +203,8 @@ class PolicyLint(Result):
             for fault in self.faults
         )
         warnings = len(self.faults) - self.errors
-        title = f"{self.errors} faults, {warnings} warnings" if self.faults else "sound"
+        told = [_many(self.errors, "fault"), _many(warnings, "warning")]
+        title = ", ".join(filter(None, told)) or "sound"
         tone = "bad" if self.errors else "warn" if warnings else "ok"
         return View("trust-lint", f"policy {self.file}: {title}", notes, tone=tone)  # type: ignore[arg-type]  # three of the tones
 
@@ -342,3 +343,7 @@ def _said(value: object) -> str:
 def _short(text: str) -> str:
     # A digest alone would take the width of a terminal; --json and explain have it whole.
     return f"{text[:_SHOWN]}…" if text.startswith("sha256:") else text
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number > 1)}" if number else ""

@@ -101,8 +101,7 @@ def next_list(
     number, known = 1, {}
     if before is not None:
         if before.project != root.project or before.epoch > root.epoch:
-            text = f"a list of {before.project}, epoch {before.epoch}"
-            _refuse(text, root, "give the last list of this project")
+            _refuse(_elsewhere(before, root), "give the last list of this project")
         # A recovery numbers anew; it does not give keys back that were taken.
         number = before.number + 1 if before.epoch == root.epoch else 1
         known = dict(before.revoked)
@@ -135,21 +134,20 @@ def check_list_follows(listed: Revocations, before: Revocations | None, root: Ro
         UntrustedError: It is of another project or epoch, not newer, or takes a key back.
     """
     if listed.project != root.project or listed.epoch != root.epoch:
-        text = f"list {listed.number} is of {listed.project}, epoch {listed.epoch}"
-        _refuse(text, root, "make it with the newest root: trust crl new --root ROOT.json")
+        _refuse(
+            _elsewhere(listed, root), "make it with the newest root: trust crl new --root ROOT.json"
+        )
     if before is None:
         return
     if (listed.epoch, listed.number) <= (before.epoch, before.number):
         _refuse(
             f"list {listed.number} is not behind list {before.number}",
-            root,
             f"make it of the newest one: trust crl new --before revocations.{before.number}.json",
         )
     back = listed.taken_back({k: one.invalid_from for k, one in before.revoked.items()})
     if back is not None:
         _refuse(
             f"list {listed.number} takes something back: {back}",
-            root,
             "a revoked key never returns; give its owner a new one by trust root rotate",
         )
 
@@ -163,7 +161,7 @@ def list_quorum(listed: Revocations, root: Root, before: Revocations | None = No
 
     role = root.roles.get("revocation")
     if role is None:
-        _refuse("nobody may take keys back", root, "add the role revocation to the next root")
+        _refuse("nobody may take keys back", "add the role revocation to the next root")
     signed = good_signers(judge(listed.envelope, root.keys("revocation"), revoked=own))
     missing = tuple(
         name
@@ -331,6 +329,12 @@ class ListStanding(Result):
                 )
 
 
-def _refuse(message: str, root: Root, fix: str) -> NoReturn:
-    place = f"the root is of {root.project}, epoch {root.epoch}"
-    raise UntrustedError(Fault("revocations", message, why=place, fix=fix))
+def _elsewhere(listed: Revocations, root: Root) -> str:
+    return (
+        f"a list of {listed.project}, epoch {listed.epoch}; "
+        f"the root is of {root.project}, epoch {root.epoch}"
+    )
+
+
+def _refuse(message: str, fix: str) -> NoReturn:
+    raise UntrustedError(Fault("revocations", message, fix=fix))

@@ -43,12 +43,11 @@ def command(
     from oneiric_lab.trust import RISKS, ageing  # noqa: PLC0415 - see above
 
     if not accepted:
-        risks = "; ".join(f"{name}: {text}" for name, text in RISKS.items())
         raise UsageError(
             Fault(
                 "risk-unnamed",
                 "nothing is forgotten without the name of its risk",
-                why=risks,
+                notes=tuple(f"{name}: {text}" for name, text in RISKS.items()),
                 fix="--i-accept rollback --why 'the reason'",
             )
         )
