@@ -256,7 +256,6 @@ def sign_file(
     not_before: datetime | None = None,
     previous: str | Path | None = None,
     out: str | Path | None = None,
-    write: bool = True,
 ) -> Assembly:
     """Sign the manifest in *file*, where one signer is enough; see `propose_file`.
 
@@ -279,8 +278,6 @@ def sign_file(
         revocations=ground.revocations,
         limits=ground.limits,
     )
-    if not write:
-        return done
     target = Path(out) if out is not None else beside(file, ENVELOPE)
     keep_new(target, done.envelope.encode())
     return replace(done, file=str(target))

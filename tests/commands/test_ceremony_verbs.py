@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,13 @@ import pytest
 from oneiric_lab import canonical
 from oneiric_lab.cli import main
 from oneiric_lab.commands import Interaction, run
-from oneiric_lab.errors import FileAccessError, OneiricError, PassphraseError, UntrustedError
+from oneiric_lab.errors import (
+    FileAccessError,
+    OneiricError,
+    PassphraseError,
+    UntrustedError,
+    UsageError,
+)
 from oneiric_lab.lab import Ground, assemble_files, bundle_file, cosign_file, propose_file
 from oneiric_lab.testing import ReleaseHouse
 from oneiric_lab.trust import FileSigner, Requirement, assemble
@@ -350,6 +357,26 @@ class TestAttacks:
         )
         assert (code, answer["error"]["code"]) == (1, "previous")
 
+    def test_the_same_past(self, ask: Ask, places: Path, house: ReleaseHouse) -> None:
+        """
+        A signer sees what changes against the release that he trusted last.
+        """
+        (places / "desk" / "two.oneiric.json").write_bytes(
+            house.manifest({"adapter:cache": "other"}, version=2)
+        )
+        words = ("--previous", MANIFEST, "--root", "root.1.json", *AT)
+        ask("manifest", "propose", "two.oneiric.json", *words)
+        names = ("two.oneiric.json", "two.oneiric-proposal.json", MANIFEST)
+        carry(places, "desk", "bob", *names)
+
+        code, answer = ask(
+            *("manifest", "cosign", "two.oneiric-proposal.json", "--key", "key.pem", *AT),
+            *("--previous", MANIFEST),
+            on="bob",
+        )
+        assert (code, answer["signer"], answer["root_compared"]) == (0, "bob", False)
+        assert answer["changes"]["old"]["version"] == 1
+
     def test_a_bundle_that_would_not_hold(self, ask: Ask, places: Path) -> None:
         """
         One signature of two, or no list where the root names who publishes it: not written.
@@ -365,6 +392,51 @@ class TestAttacks:
             "threshold",
         ]
         assert not (places / "desk" / "shop.oneiric-bundle.json").exists()
+
+
+class TestDisplays:
+    """What people see of each step."""
+
+    def test_what_changes_and_what_to_do(self, places: Path, house: ReleaseHouse) -> None:
+        """
+        The proposal shows what changes, or how to see it; a response says what is not compared.
+        """
+        desk = places / "desk"
+        (desk / "two.oneiric.json").write_bytes(house.manifest({}, version=2))
+        ground = Ground(datetime(2026, 1, 2, tzinfo=UTC))
+        made = propose_file(
+            desk / "two.oneiric.json", root=house.root, ground=ground, previous=desk / MANIFEST
+        )
+        assert made.file is not None
+        signed = cosign_file(made.file, house.signers["bob"], ground=ground)
+        dry = cosign_file(made.file, None, ground=replace(ground, policy=house.policy))
+
+        assert "redis" in str(made)
+        assert "to the signers" in str(made)
+        assert "give it by --previous" in str(signed)
+        assert "compare its words" in str(signed)
+        assert "compare its words" not in str(dry)
+        assert repr(dry) == "<Signed: would sign: shop stable 2>"
+        assert dry.as_dict()["signer"] is None
+
+    def test_a_bundle_that_is_not_written(
+        self, ask: Ask, places: Path, house: ReleaseHouse
+    ) -> None:
+        """
+        A dry run verifies it, and shows the digest that its readers need.
+        """
+        release = house.release(CACHE)
+        (places / "desk" / MANIFEST).write_bytes(release.manifest)
+        envelope = places / "desk" / "shop.oneiric-envelope.json"
+        envelope.write_bytes(release.bundle.envelope.encode())
+        ground = Ground(datetime(2026, 1, 2, tzinfo=UTC), revocations=house.revocations)
+
+        done = bundle_file(envelope, roots=house.roots, ground=ground, write=False)
+        assert f"sha256:{house.root.sha256}" in str(done)
+        assert done.as_dict()["file"] is None
+        with pytest.raises(UsageError):
+            bundle_file(envelope, roots=[], ground=ground)
+        assert not list((places / "desk").glob("*bundle*"))
 
 
 class TestState:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oneiric_lab import canonical
 from oneiric_lab.errors import (
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from oneiric_lab.trust import Assembly, Signer
 
 CACHE = {"adapter:cache": "redis"}
+HOUSE = ReleaseHouse()
 
 
 class Desk:
@@ -662,6 +665,70 @@ class TestAssemble:
 
         assert states(done) == ["refused", "counted"]
         assert done.as_dict()["answers"]
+
+
+class TestThreshold:
+    """What holds for whatever lies in the folder of the one who assembles."""
+
+    @given(st.data())
+    def test_never_complete_with_fewer_distinct_signers(self, data: st.DataObject) -> None:
+        """
+        However responses are repeated, forged and mixed over days, k signers are k people.
+        """
+        house, stranger = HOUSE, FileSigner.from_seed(b"s" * 32)
+        desk, other = Desk(house), Desk(house, days=30)
+        pool: list[tuple[str | None, bytes]] = []
+        for name in house.signers:
+            pool.append((name, desk.answer(name)))
+            pool.append((None, other.answer(name)))
+            pool.append((None, desk.forged(name, stranger)))
+            pool.append((None, desk.forged(name, house.signers[name], proposal="0" * 64)))
+        pool.append((None, desk.forged("", stranger)))
+        days = data.draw(st.lists(st.lists(st.sampled_from(pool), max_size=5), max_size=3))
+
+        envelope = None
+        for day in days:
+            done = desk.assemble(*(answer for _, answer in day), envelope=envelope)
+            envelope = done.envelope
+        done = desk.assemble(envelope=envelope)
+
+        honest = {name for day in days for name, _ in day if name is not None}
+        assert set(done.signers) == honest
+        assert done.complete == (len(honest) >= 2)
+
+    def test_a_root_was_rotated_before_the_proposal(self, house: ReleaseHouse) -> None:
+        """
+        Who trusts root 1 follows the proposal to root 2, which the signers of root 1 have signed.
+        """
+        first = house.root
+        house.rotate()
+        desk = Desk(house)
+
+        signed = cosign(
+            desk.proposal,
+            desk.manifest,
+            house.signers["bob"],
+            now=house.now,
+            policy=Policy().with_root(first),
+        )
+        assert signed.signer == "bob"
+
+    def test_a_pin_alone(self, desk: Desk) -> None:
+        """
+        The digest of the root is enough to know the one in the proposal.
+        """
+        report = check_proposal(
+            desk.proposal,
+            desk.manifest,
+            now=desk.house.now,
+            policy=Policy(pin=desk.house.root.sha256),
+        )
+        assert report.check("root-anchor").state == "passed"
+        with pytest.raises(UntrustedError) as caught:
+            check_proposal(
+                desk.proposal, desk.manifest, now=desk.house.now, policy=Policy(pin="0" * 64)
+            )
+        assert caught.value.code == "root-anchor"
 
 
 class TestProposal:
