@@ -44,7 +44,7 @@ from ._authoring import AuthoredDocument, read_document
 from ._candidates import candidates_of, candidates_of_legacy, enter, entered
 from ._diff import ManifestDiff, diff, patch
 from ._diff_fields import ABSENT, FieldChange
-from ._diff_impact import Impact, WinnerChange
+from ._diff_impact import Impact, Refused, WinnerChange
 from ._diff_match import EntryChange
 from ._diff_risks import RISKS, Risk, RiskKind
 from ._diff_sides import empty, held, open_side
@@ -81,6 +81,7 @@ __all__ = [
     "ManifestEntry",
     "Migrated",
     "Packed",
+    "Refused",
     "Risk",
     "RiskKind",
     "Step",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._candidates import entered
 from ._diff_fields import compare
@@ -60,6 +59,20 @@ def _who(candidate: Candidate | None) -> dict[str, object] | None:
     }
 
 
+class Refused(NamedTuple):
+    """Entries of the new manifest that may not win here.
+
+    Attributes:
+        code: Of the first refusal of each.
+        entries: How many.
+        example: One of them, with the reason.
+    """
+
+    code: str
+    entries: int
+    example: str
+
+
 @dataclass(frozen=True, slots=True)
 class Impact:
     """What becomes of a workspace.
@@ -68,14 +81,14 @@ class Impact:
         winners: Components that are provided otherwise.
         problems: What would be wrong that is not wrong before.
         solved: What is wrong before and would not be.
-        refused: Why entries of the new manifest may not win here, to how many.
+        refused: Why entries of the new manifest may not win here, the most frequent first.
         entries: How many entries the new manifest has.
     """
 
     winners: tuple[WinnerChange, ...]
     problems: tuple[Fault, ...]
     solved: tuple[Fault, ...]
-    refused: Mapping[str, int]
+    refused: tuple[Refused, ...]
     entries: int
 
     def only(self, wanted: Callable[[str], bool]) -> Impact:
@@ -88,7 +101,7 @@ class Impact:
             "winners": [winner.as_dict() for winner in self.winners],
             "problems": [fault.as_dict() for fault in self.problems],
             "solved": [fault.as_dict() for fault in self.solved],
-            "refused": dict(self.refused),
+            "refused": [some._asdict() for some in self.refused],
         }
 
 
@@ -142,19 +155,19 @@ def _rule(generation: Generation, domain: str, key: str) -> str:
     return found.problem.message if found.ranking or found.rejected else "no candidate"
 
 
-def _refused(after: Generation, new: Manifest) -> dict[str, int]:
+def _refused(after: Generation, new: Manifest) -> tuple[Refused, ...]:
     """Return why entries may not win here, the most frequent first."""
     rules = after.rules
-    reasons: Counter[str] = Counter()
+    found: dict[str, list[str]] = {}
     for candidate in after.candidates():
         if candidate.source != "manifest" or candidate.source_name != new.source_name:
             continue
         choice = rules.selection(candidate.domain, candidate.key)
         selected = choice is not None and choice.value == candidate.provider
-        found = rules.refusals(candidate, selected=selected)
-        if found:
-            reasons[found[0].reason] += 1
-    return dict(reasons.most_common())
+        for refusal in rules.refusals(candidate, selected=selected)[:1]:
+            found.setdefault(refusal.code, []).append(f"{candidate} {refusal.reason}")
+    some = (Refused(code, len(texts), texts[0]) for code, texts in found.items())
+    return tuple(sorted(some, key=lambda one: -one.entries))
 
 
 def _at(candidate: Candidate | None, index: Mapping[int, int]) -> tuple[str | int, ...] | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Nobody reads more; `as_dict` has all of it.
 _RISKS, _WINNERS, _ENTRIES, _LINES, _ROWS, _NOTES = 50, 50, 12, 50, 40, 5
-_WIDEST, _NARROW, _LEAST = 76, 44, 24
+_WIDEST, _NARROW, _LEAST = 76, 36, 24
 _SIGNS: dict[str, tuple[str, Tone]] = {
     "added": ("+", "ok"),
     "removed": ("-", "bad"),
@@ -92,14 +92,11 @@ def view_of(diff: Compared) -> View:
     """Return the sum of *diff* in a sentence, then its parts, the gravest first."""
     sides = _sides(diff)
     if diff.same:
-        nothing = "nothing differs" if not diff.left_out else "nothing of that differs"
-        return View(
-            "manifest-diff",
-            f"{sides}: {nothing}",
-            (Note(f"{many(diff.kept)}: all the same", "ok"),),
-            facts=diff.left_out,
-            tone="ok",
-        )
+        if diff.left_out:
+            title = f"{sides}: nothing of that differs"
+            return View("manifest-diff", title, facts=diff.left_out, tone="ok")
+        note = Note(f"{many(diff.kept)}: all the same", "ok")
+        return View("manifest-diff", f"{sides}: nothing differs", (note,), tone="ok")
     blocks: list[Block] = []
     if diff.risks:
         blocks.append(_risks(diff))
@@ -136,7 +133,8 @@ def _sum(diff: Compared) -> str:
         parts = [f"{many(len(diff.risks), 'risk', 'risks')}{grave}"]
     if diff.impact is not None:
         number = len(diff.impact.winners)
-        parts.append(f"{many(number, 'winner changes', 'winners change')}")
+        changes = many(number, "winner changes", "winners change")
+        parts.append(changes if number else "no winner changes")
     told = [f"{number:,} {kind}" for kind, number in diff.counts.items() if number]
     noun = "entry" if len(diff.entries) == 1 else "entries"
     entries = f"{noun}: {', '.join(told)}" if told else ""
@@ -180,11 +178,11 @@ def _impact(impact: Impact) -> Iterator[Block]:
         yield Table(heads, rows, more=len(impact.winners) - len(rows))
     else:
         yield Note("every component of this workspace goes on as before", "ok")
-    refused = sum(impact.refused.values())
+    refused = sum(some.entries for some in impact.refused)
     if refused:
-        reason, number = next(iter(impact.refused.items()))
-        named = reason if number == refused else f"{reason} ({number:,}), and others"
-        yield Note(f"{refused:,} of {many(impact.entries)} may not win here: {named}", "warn")
+        such = "such as " if refused > 1 else ""
+        text = f"{refused:,} of {many(impact.entries)} may not win here: {such}"
+        yield Note(text + impact.refused[0].example, "warn")
     for fault in impact.problems[:_NOTES]:
         yield Note("\n".join(fault.lines()), "bad")
     if len(impact.problems) > _NOTES:
@@ -214,13 +212,13 @@ def _header(diff: Compared) -> Table:
 def _both(field: FieldChange) -> tuple[CellLike, CellLike]:
     if field.kind == "set":
         gone, come = (", ".join(map(str, items)) for items in (field.gone, field.come))
-        return Cell(f"- {gone}" if gone else "", "lost"), Cell(f"+ {come}" if come else "", "info")
+        return Cell(f"- {gone}" if gone else "", "lost"), f"+ {come}" if come else ""
     if field.kind == "order":
         return Cell("another order", "muted"), Cell("another order", "muted")
-    return _said(field.old, "lost"), _said(field.new, "info")
+    return _said(field.old, "lost"), _said(field.new)
 
 
-def _said(value: Any, tone: Tone) -> Cell:
+def _said(value: Any, tone: Tone = "plain") -> Cell:
     return Cell("-", "muted") if value is ABSENT else Cell(shown(value, _NARROW), tone)
 
 
@@ -268,7 +266,7 @@ def _rows(change: EntryChange) -> Iterator[tuple[str, CellLike, CellLike]]:
         if change.new is None:
             yield name, _said(value, "lost"), nothing
         else:
-            yield name, nothing, _said(value, "info")
+            yield name, nothing, _said(value)
 
 
 def _unified(diff: Compared) -> Code:

@@ -124,7 +124,7 @@ MANIFESTS = st.builds(
 
 
 class TestPatch:
-    @settings(max_examples=300)
+    @settings(max_examples=300, deadline=None)
     @given(MANIFESTS, MANIFESTS)
     def test_diff_applied_to_the_old_gives_the_new(self, old: Manifest, new: Manifest) -> None:
         """
@@ -138,6 +138,7 @@ class TestPatch:
         assert str(found)
         assert str(found.styled("unified"))
 
+    @settings(deadline=None)
     @given(MANIFESTS, st.data())
     def test_few_changes_of_one_manifest(self, old: Manifest, data: st.DataObject) -> None:
         """

@@ -148,8 +148,8 @@ class TestImpact:
         found = diff(manifest_with(), manifest_with({}, version=2), registry=workspace())
 
         assert found.impact is not None
-        assert sum(found.impact.refused.values()) == 1
-        assert "1 of 1 entry may not win here" in str(found)
+        assert [(one.code, one.entries) for one in found.impact.refused] == [("factory", 1)]
+        assert "1 of 1 entry may not win here: redis 2.1.0 names the factory" in str(found)
 
     def test_problems_that_come_and_go(self) -> None:
         """
