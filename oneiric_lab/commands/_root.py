@@ -43,6 +43,8 @@ VERBS: dict[str, str] = {
     "manifest": "Write, check, migrate, compare, sign, verify and explain manifests.",
     "bundle": "Make, show and verify what proves a release.",
     "trust": "Make keys, and say who may sign what.",
+    "remote": "Show where manifests come from, and how that goes.",
+    "sync": "Bring what the sources of manifests have, or say why not.",
     "load": "Drive a system at a stated rate, and report honestly.",
     "load-test": "The same as load run.",
     "plugins": "List installed plugins, or try to import what they offer.",

@@ -15,7 +15,7 @@ from ._lock import Locked, freeze, layer_digests, mismatches, thaw
 from ._paths import get, leaves, parse_path, render_path
 from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose, rebase
 from ._schema import RESERVED, Merge
-from ._secrets import Secret, SecretRef
+from ._secrets import Secret, SecretRef, SecretSource
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
 from ._validate import expected, found, tree_path
@@ -34,6 +34,7 @@ __all__ = [
     "Proposal",
     "Secret",
     "SecretRef",
+    "SecretSource",
     "SessionValue",
     "Set",
     "Settings",

@@ -63,11 +63,41 @@ class RemoteAuth(_Table):
     token: Secret[str] | None = None
 
 
+class RemoteSource(_Table):
+    """One place that manifests come from."""
+
+    url: str
+    """Of the manifest, `NAME.oneiric.json`."""
+    bundle_url: str | None = None
+    """Of its bundle; beside the manifest by default."""
+    channel: str | None = None
+    """The only channel that is taken."""
+    policy: str | None = None
+    """A `trust.toml` of its own; that of the workspace by default."""
+    interval: Annotated[float, Field(ge=1)] | None = None
+    """Seconds between two syncs; `remote.refresh_interval` by default."""
+    auth: RemoteAuth = RemoteAuth()
+
+
 class Remote(_Table):
-    """A manifest from elsewhere."""
+    """Manifests from elsewhere."""
 
     enabled: bool = False
+    """Whether the last good manifests are entered when the workspace is opened."""
     manifest_url: str | None = None
+    """Of a source of the name `default`."""
+    sources: dict[str, RemoteSource] = {}
+    """Name to source."""
+    allow_http: Annotated[list[str], Merge.unique] = []
+    """Hosts that may be asked without TLS; this machine always may."""
+    ca_file: str | None = None
+    """Certificates that are believed besides the usual ones, PEM."""
+    deadline: Annotated[float, Field(gt=0)] = 60
+    """Seconds for one document, all attempts and waits included."""
+    max_manifest_bytes: Annotated[int, Field(ge=1)] = 67_108_864
+    max_artifact_bytes: Annotated[int, Field(ge=1)] = 268_435_456
+    max_cache_bytes: Annotated[int, Field(ge=1)] = 1_073_741_824
+    """Of all artifacts together; those that were not used for longest go first."""
     cache_dir: str = ".oneiric_cache"
     verify_tls: bool = True
     auth: RemoteAuth = RemoteAuth()
@@ -247,6 +277,11 @@ class Settings(_Table):
 
 REPLACED: dict[tuple[str, ...], str] = {
     ("profile", "inline_manifest_only"): "trust.policy decides which manifests are taken",
+    ("remote", "cache_dir"): "the workspace's .oneiric folder holds its caches",
+    ("remote", "signature_required"): "every manifest is verified by trust.policy",
+    ("remote", "signature_threshold"): "trust.policy holds the threshold",
+    ("remote", "signature_max_age_seconds"): "trust.policy holds the longest lifetime",
+    ("remote", "signature_require_expiry"): "trust.policy says whether a release must expire",
     ("remote", "latency_budget_ms"): "an objective of a load test holds a latency",
     ("config_dir",): "the workspace's folder holds its files",
     ("cache_dir",): "the workspace's .oneiric folder holds its caches",

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from ._standing import Deeds as Deeds
     from ._standing import Standing as Standing
     from ._standing import Wished as Wished
+    from ._synced import RemoteStatus as RemoteStatus
+    from ._synced import SourceStanding as SourceStanding
+    from ._synced import SourceSynced as SourceSynced
+    from ._synced import SyncReport as SyncReport
     from ._trusted import Remembered as Remembered
     from ._trusted import forget_trusted as forget_trusted
     from ._trusted import trust_notices as trust_notices
@@ -75,6 +79,10 @@ else:
             "Proposed": "._signed",
             "Reloaded": "._following",
             "Remembered": "._trusted",
+            "RemoteStatus": "._synced",
+            "SourceStanding": "._synced",
+            "SourceSynced": "._synced",
+            "SyncReport": "._synced",
             "Signed": "._signed",
             "Standing": "._standing",
             "Status": "._results",
@@ -125,9 +133,13 @@ __all__ = [
     "Proposed",
     "Reloaded",
     "Remembered",
+    "RemoteStatus",
     "Signed",
+    "SourceStanding",
+    "SourceSynced",
     "Standing",
     "Status",
+    "SyncReport",
     "Ui",
     "ValueDiff",
     "Wished",

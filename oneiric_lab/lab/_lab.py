@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         Rules,
         WhyNot,
     )
+    from oneiric_lab.remote import Fetcher
     from oneiric_lab.store import DesiredState
     from oneiric_lab.trust import Bundle, Report, Root
     from oneiric_lab.trust import Policy as TrustPolicy
@@ -86,6 +87,8 @@ if TYPE_CHECKING:
     from ._running import Running
     from ._signed import Proposed
     from ._standing import Deeds, Standing, Wished
+    from ._synced import RemoteStatus, SyncReport
+    from ._syncing import Syncing
     from ._ui import Ui
 
 T = TypeVar("T")
@@ -107,6 +110,7 @@ class Lab(Generic[T]):
         "_loads",
         "_owner",
         "_running",
+        "_syncing",
         "_trusted",
         "config",
         "problems",
@@ -130,7 +134,10 @@ class Lab(Generic[T]):
         self._running: Running | None = None
         self._owner: Owner | None = None
         self._loads: Loads | None = None
+        self._syncing: Syncing | None = None
         self._publish(snapshot)
+        if snapshot.settings.remote.enabled:
+            self.problems = (*problems, *self._remote.restore())
 
     # --- opening ------------------------------------------------------------------------
 
@@ -462,6 +469,69 @@ class Lab(Generic[T]):
         return propose_release(
             self, manifest, root=root, now=now, days=days, previous=previous, out=out, write=write
         )
+
+    # --- from elsewhere -----------------------------------------------------------------
+
+    @property
+    def _remote(self) -> Syncing:
+        if self._syncing is None:
+            from ._syncing import Syncing  # noqa: PLC0415 - most workspaces have no sources
+
+            self._syncing = Syncing(self, lambda: self.snapshot)
+        return self._syncing
+
+    def sync(self, *, dry_run: bool = False, fetcher: Fetcher | None = None) -> SyncReport:
+        """Bring what the sources of the table `remote` have, and enter it.
+
+        Source by source: manifest and bundle are fetched, verified by what is trusted here,
+        their artifacts fetched, all of it validated, and then one generation is published.
+        Where anything is wrong nothing changes, and the last good release stays in force; the
+        report says why. Inside a running event loop it works on the lab's own thread.
+
+        Args:
+            dry_run: Whether all is fetched and judged but for artifacts, and nothing changed.
+            fetcher: Who asks, such as `testing.MemoryRemote`; by default one that keeps to the
+                limits of `remote`.
+
+        Raises:
+            UsageError: `remote.enabled` is false.
+        """
+        import asyncio  # noqa: PLC0415 - most workspaces have no sources
+
+        import anyio  # noqa: PLC0415 - see above
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return anyio.run(lambda: self.async_sync(dry_run=dry_run, fetcher=fetcher))
+        job = self._jobs().submit(
+            lambda ctx: self.async_sync(dry_run=dry_run, fetcher=fetcher), name="sync"
+        )
+        return job.result()
+
+    async def async_sync(
+        self, *, dry_run: bool = False, fetcher: Fetcher | None = None
+    ) -> SyncReport:
+        """Do what `sync` does, in the event loop of the caller."""
+        return await self._remote.sync(dry_run=dry_run, fetcher=fetcher)
+
+    async def keep_synced(
+        self, *, fetcher: Fetcher | None = None
+    ) -> AsyncGenerator[SyncReport, None]:
+        """Sync each source at its interval, for as long as the caller listens.
+
+        Yields:
+            What each sync did; whatever goes wrong is told there, and ends nothing.
+        """
+        import anyio  # noqa: PLC0415 - most workspaces have no sources
+
+        async with aclosing(self._remote.loop(sleep=anyio.sleep, fetcher=fetcher)) as reports:
+            async for report in reports:
+                yield report
+
+    def remote_status(self) -> RemoteStatus:
+        """Return how the sources stand, their last good releases and their last attempts."""
+        return self._remote.status()
 
     # --- changes ------------------------------------------------------------------------
 

@@ -17,19 +17,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneiric_lab.errors import Fault, UntrustedError, UsageError
+from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.files import read
 from oneiric_lab.manifest import SUFFIX, candidates_of, enter, read_manifest
 from oneiric_lab.trust import Bundle, Envelope, Limits, Policy, Root, State, verify
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
 from ._signing import Ground, beside, propose_file
-from ._trusted import trust_report, trusted_state
+from ._trusted import refuse_older, trust_report, trusted_state
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from oneiric_lab.config import Settings
+    from oneiric_lab.manifest import Manifest
     from oneiric_lab.registry import Candidate, Registry
     from oneiric_lab.store import Store
     from oneiric_lab.trust import Report
@@ -162,20 +164,26 @@ def verify_release(
     )
 
 
-def enter_release(lab: Here, report: Report) -> Entered:
-    """Put the release of *report* in place of the one before, as one generation."""
+def enter_release(
+    lab: Here,
+    report: Report,
+    *,
+    manifest: Manifest | None = None,
+    source: tuple[str, Callable[[bytes | None], bytes]] | None = None,
+) -> Entered:
+    """Put the release of *report* in place of the one before, as one generation.
+
+    Args:
+        lab: The workspace.
+        report: What was verified.
+        manifest: The same, where it was read already.
+        source: See `trust_report`.
+    """
     release = report.release
-    manifest = read_manifest(report.manifest, name=release.title)
-    state = trust_report(lab.store, report)
-    seen = state.channels[release.channel].statement
-    if (seen.epoch, seen.sha256) != (release.epoch, release.sha256):
-        raise UntrustedError(
-            Fault(
-                "rollback",
-                f"{release.title} was verified before release {seen.version} was trusted here",
-                fix="enter the newest release; a former one returns by manifest repropose",
-            )
-        )
+    if manifest is None:
+        manifest = read_manifest(report.manifest, name=release.title)
+    state = trust_report(lab.store, report, source=source)
+    refuse_older(state, report)
     before = _of(lab, manifest.source_name)
     allowed = lab.settings.plugins.allow_factories
     number = enter(lab.registry, manifest, allowed=allowed)

@@ -9,13 +9,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric_lab.errors import DocumentRefusedError, Fault, StoreError, UsageError
+from oneiric_lab.errors import DocumentRefusedError, Fault, StoreError, UntrustedError, UsageError
 from oneiric_lab.views import Note, Result, View
 
 from ._writing import _who
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from oneiric_lab.store import Store
     from oneiric_lab.trust import Report, Risk, State
@@ -83,13 +83,25 @@ def trusted_state(store: Store) -> State:
     return _state(store.trusted())
 
 
-def trust_report(store: Store, report: Report) -> State:
+def trust_report(
+    store: Store,
+    report: Report,
+    *,
+    source: tuple[str, Callable[[bytes | None], bytes]] | None = None,
+) -> State:
     """Take the state in *store* forward by *report*, and return it.
 
     What another process brought meanwhile is kept: of each part the later one stays.
 
+    Args:
+        store: Of the workspace.
+        report: What was verified.
+        source: The source that it came from, and what is remembered of that from now on. It
+            must be the last release of its channel then.
+
     Raises:
-        UntrustedError: The report is one of a failure; nothing was kept.
+        UntrustedError: The report is one of a failure, or with *source* a later release was
+            trusted since; nothing was kept.
         StoreError: The store cannot be written.
     """
     from oneiric_lab.trust import advance  # noqa: PLC0415 - most workspaces verify nothing
@@ -98,10 +110,30 @@ def trust_report(store: Store, report: Report) -> State:
 
     def forward(document: bytes | None) -> bytes:
         made.append(advance(_state(document), report))
+        if source is not None:
+            refuse_older(made[0], report)
         return made[0].encode()
 
-    store.trust(forward)
+    store.trust(forward, source=source)
     return made[0]
+
+
+def refuse_older(state: State, report: Report) -> None:
+    """Refuse the release of *report* where *state* has a later one of its channel.
+
+    Raises:
+        UntrustedError: It has.
+    """
+    release = report.release
+    seen = state.channels[release.channel].statement
+    if (seen.epoch, seen.sha256) != (release.epoch, release.sha256):
+        raise UntrustedError(
+            Fault(
+                "rollback",
+                f"{release.title} was verified before release {seen.version} was trusted here",
+                fix="enter the newest release; a former one returns by manifest repropose",
+            )
+        )
 
 
 def forget_trusted(

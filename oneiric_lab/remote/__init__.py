@@ -5,6 +5,10 @@ is the one that ships: https (http only for hosts that are named, and this machi
 below allowed roots; identity encoding, at most three redirects, each judged anew, credentials
 for one origin only, retries of what can pass, a breaker for each host, one deadline.
 
+`bring` asks a `Source` for its release and returns it verified and whole, its artifacts among
+the workspace's objects, never unpacked or imported. Nothing changes by that: `Lab.sync` enters
+it, and remembers it as the last good one.
+
 Example:
     >>> import anyio
     >>> from oneiric_lab.remote import Buffer, Request, SafeFetcher
@@ -21,21 +25,30 @@ Example:
 
 from ._address import origin_of, shown
 from ._breaker import Breaker
+from ._bring import Brought, Source, artifacts, bring
 from ._fetcher import SafeFetcher
+from ._kept import Attempt, Good, Kept
 from ._passing import PassingError, retry_after
 from ._request import Buffer, Credentials, Fetched, Fetcher, Request, Rules, Sink
 
 __all__ = [
+    "Attempt",
     "Breaker",
+    "Brought",
     "Buffer",
     "Credentials",
     "Fetched",
     "Fetcher",
+    "Good",
+    "Kept",
     "PassingError",
     "Request",
     "Rules",
     "SafeFetcher",
     "Sink",
+    "Source",
+    "artifacts",
+    "bring",
     "origin_of",
     "retry_after",
     "shown",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -97,6 +98,7 @@ class SafeFetcher:
     async def _tries(self, request: Request, sink: Sink, host: str) -> Fetched:
         import stamina  # noqa: PLC0415 - 36 ms, for those who go out
 
+        _quiet()
         rules = self.rules
         end = self._clock() + rules.deadline
         tries = stamina.retry_context(
@@ -119,3 +121,10 @@ class SafeFetcher:
         if self._client is None:
             self._client = HttpClient(self.rules)
         return await self._client.attempt(request, sink, self._now())
+
+
+def _quiet() -> None:
+    """Keep the retries' own log off the terminal of who configured no logging."""
+    logger = logging.getLogger("stamina")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())

@@ -61,6 +61,9 @@ MIGRATIONS: Final = (
     """
     CREATE TABLE trust (id INTEGER PRIMARY KEY CHECK (id = 1), document BLOB NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE source (name TEXT PRIMARY KEY, document BLOB NOT NULL) STRICT;
+    """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""
 

@@ -394,6 +394,7 @@ class Store:
         verb: str = "",
         summary: Callable[[], str] = str,
         who: str = "",
+        source: tuple[str, Callable[[bytes | None], bytes]] | None = None,
     ) -> bytes:
         """Replace the document of what was trusted last, and return the new one.
 
@@ -403,6 +404,8 @@ class Store:
             verb: What is done; where it is given, the history has an entry of it.
             summary: One line for that entry, asked for after *change*.
             who: The user.
+            source: A source of manifests and what is remembered of it from now on; both
+                documents change, or none.
 
         Raises:
             StoreError: The store cannot be written. The old document stands.
@@ -411,9 +414,31 @@ class Store:
             row = connection.execute("SELECT document FROM trust").fetchone()
             document = change(None if row is None else bytes(row[0]))
             connection.execute("INSERT OR REPLACE INTO trust VALUES (1, ?)", (document,))
+            if source is not None:
+                _remember(connection, *source)
             if verb:
                 self._enter(connection, (who, verb, "trust", summary()), ())
         return document
+
+    # --- sources of manifests -----------------------------------------------------------
+
+    def sources(self) -> dict[str, bytes]:
+        """Return what is remembered of each source of manifests, by its name."""
+        rows = self._rows("SELECT name, document FROM source ORDER BY name", since=6)
+        return {name: bytes(document) for name, document in rows}
+
+    def remember_source(self, name: str, change: Callable[[bytes | None], bytes]) -> None:
+        """Replace what is remembered of a source of manifests.
+
+        Args:
+            name: Of the source.
+            change: Given the document as it stands, returns the one to keep.
+
+        Raises:
+            StoreError: The store cannot be written. The old document stands.
+        """
+        with writing(self.path) as connection:
+            _remember(connection, name, change)
 
     # --- health -------------------------------------------------------------------------
 
@@ -504,6 +529,14 @@ class Store:
             return path.relative_to(self._root).as_posix()
         except ValueError:
             return str(path)
+
+
+def _remember(
+    connection: sqlite3.Connection, name: str, change: Callable[[bytes | None], bytes]
+) -> None:
+    row = connection.execute("SELECT document FROM source WHERE name = ?", (name,)).fetchone()
+    document = change(None if row is None else bytes(row[0]))
+    connection.execute("INSERT OR REPLACE INTO source VALUES (?, ?)", (name, document))
 
 
 def _check(target: str, state: str) -> None:

@@ -1,6 +1,6 @@
 """Simulators to test with: a jail for files and environment, a clock that stands still,
 a workspace built file by file, a house that signs releases, a server that answers what it
-was told, and one that misbehaves as it was told.
+was told, one that misbehaves as it was told, and a repository in memory.
 
 They are public: what we test with, users test with. `oneiric_lab.testing.pytest_plugin`
 brings the fixtures `lab` and `override` to pytest.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._faults import FaultServer as FaultServer
     from ._house import HouseRelease as HouseRelease
     from ._house import ReleaseHouse as ReleaseHouse
+    from ._remote import MemoryRemote as MemoryRemote
 else:
     # The plugin is loaded by every run of pytest, and most tests sign nothing.
     __getattr__, __dir__ = exporter(
@@ -28,6 +29,7 @@ else:
             "Drip": "._faults",
             "FaultServer": "._faults",
             "HouseRelease": "._house",
+            "MemoryRemote": "._remote",
             "ReleaseHouse": "._house",
         },
     )
@@ -40,6 +42,7 @@ __all__ = [
     "HouseRelease",
     "Jail",
     "LoopbackServer",
+    "MemoryRemote",
     "ReleaseHouse",
     "Workspace",
 ]

@@ -37,6 +37,8 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
     "allow": ["allow"],
     "watch": [],  # a stream in one, a job in the other: see their own tests
+    "remote": ["remote", "remote status"],
+    "sync": [],  # a kernel gets a job: see tests/commands/test_sync_verbs.py
     "load": ["load", "load list", "load runs"],
     "load-test": [],  # a result in one, a job in the other: see tests/commands/test_load.py
     "manifest": [

@@ -303,7 +303,7 @@ class TestFile:
 
         assert "store-newer" == reading.value.code == writing.value.code
         assert str(reading.value) == (
-            "error: expected a store of version 5 or less, got 99\n"
+            "error: expected a store of version 6 or less, got 99\n"
             "  --> .oneiric/state.db\n"
             "  why: a newer Oneiric Lab wrote it\n"
             "  help: pip install --upgrade oneiric-lab"
@@ -665,7 +665,7 @@ class TestTrust:
         """
         store = store_in(root)
         store.record("set", "project", "a.b")
-        sql(store.path, "DROP TABLE trust", "PRAGMA user_version = 4")
+        sql(store.path, "DROP TABLE trust", "DROP TABLE source", "PRAGMA user_version = 4")
 
         assert store_in(root).trusted() is None
         store_in(root).trust(lambda _: b"1")

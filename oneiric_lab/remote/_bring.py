@@ -1,0 +1,303 @@
+"""From a source to a release that may enter: fetched, verified, whole; nothing is changed yet."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin
+
+import anyio
+from anyio import to_thread
+
+from oneiric_lab.errors import Fault, RemoteError, UntrustedError
+from oneiric_lab.manifest import SUFFIX, read_manifest
+from oneiric_lab.trust import Limits
+
+from ._address import shown
+from ._kept import Good
+from ._request import Buffer, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from oneiric_lab.files import Objects
+    from oneiric_lab.manifest import Manifest
+    from oneiric_lab.trust import Report
+
+    from ._request import Credentials, Fetcher
+
+_BUNDLE: Final = ".oneiric-bundle.json"
+_TOGETHER: Final = 4
+"""Artifacts that are fetched at a time; a client has ten connections."""
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where manifests come from.
+
+    Attributes:
+        name: What people call it.
+        url: Of the manifest.
+        bundle_url: Of its bundle; beside the manifest by default.
+        channel: The only channel that is taken; None for any that the policy takes.
+        interval: Seconds between two syncs.
+        credentials: For the one origin that they name.
+        manifest_limit: Most bytes of a manifest.
+        artifact_limit: Most bytes of an artifact.
+        total_limit: Most bytes of all artifacts of a release.
+    """
+
+    name: str
+    url: str
+    bundle_url: str | None = None
+    channel: str | None = None
+    interval: float = 300.0
+    credentials: Credentials | None = field(default=None, repr=False)
+    manifest_limit: int = 64 * _MIB
+    artifact_limit: int = 256 * _MIB
+    total_limit: int = 1024 * _MIB
+
+    @property
+    def bundle(self) -> str:
+        """Where the bundle is.
+
+        Raises:
+            RemoteError: Nobody said so, and the manifest's name does not tell.
+        """
+        if self.bundle_url is not None:
+            return self.bundle_url
+        path, question, query = self.url.partition("?")
+        if not path.endswith(SUFFIX):
+            raise RemoteError(
+                Fault(
+                    "remote-bundle",
+                    f"{shown(self.url)}: its bundle cannot be found by its name",
+                    fix=f"name it *{SUFFIX}, or say remote.sources.{self.name}.bundle_url",
+                )
+            )
+        return f"{path.removesuffix(SUFFIX)}{_BUNDLE}{question}{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a source has.
+
+    Attributes:
+        good: What is to be remembered when it has entered.
+        report: By which it was verified; None where it is what was here already.
+        manifest: What enters; None where it is what was here already.
+        fetched: Artifacts that came now.
+    """
+
+    good: Good
+    report: Report | None = None
+    manifest: Manifest | None = None
+    fetched: int = 0
+
+
+async def bring(
+    source: Source,
+    known: Good | None,
+    *,
+    fetcher: Fetcher,
+    objects: Objects,
+    verify: Callable[[bytes, bytes], Report],
+    trusts: str,
+    now: datetime,
+    holds: bool = False,
+    dry_run: bool = False,
+) -> Brought:
+    """Return what *source* has, whole and verified; only objects are written.
+
+    Args:
+        source: Where to ask.
+        known: What it had last.
+        fetcher: Who asks.
+        objects: Where bytes are kept.
+        verify: Judges a bundle and a manifest; called in a thread.
+        trusts: Digest of the policy behind *verify*.
+        now: This moment.
+        holds: Whether *known* is in force here; then an unchanged one is all there is to tell.
+        dry_run: Whether nothing is written and no artifact fetched.
+
+    Raises:
+        FetchError: Something could not be fetched.
+        UntrustedError: It was not verified.
+        ManifestError: Its schema does not take it.
+        RemoteError: It is not what this source is for.
+        FileAccessError: The disk does not take it.
+    """
+    if known is not None and known.url != source.url:
+        known = None
+    limits = Limits()
+    bundle = await _document(
+        source,
+        source.bundle,
+        limits.bundle_bytes,
+        None if known is None else (known.bundle, known.bundle_etag),
+        fetcher,
+        objects,
+    )
+    manifest = await _document(
+        source,
+        source.url,
+        min(source.manifest_limit, limits.manifest_bytes),
+        None if known is None else (known.manifest, known.manifest_etag),
+        fetcher,
+        objects,
+    )
+    is_settled = holds and known is not None and known.trusts == trusts and known.is_fresh(now)
+    same = known is not None and (bundle.sha256, manifest.sha256) == (known.bundle, known.manifest)
+    if known is not None and is_settled and same:
+        return Brought(_seen(known, bundle.etag, manifest.etag, now))
+    proof, data = await to_thread.run_sync(lambda: (bundle.read(), manifest.read()))
+    report = await to_thread.run_sync(verify, proof, data)
+    release = report.release
+    if source.channel is not None and release.channel != source.channel:
+        raise UntrustedError(
+            Fault(
+                "remote-channel",
+                f"expected channel {source.channel!r}, found {release.channel!r}",
+                why=f"source {source.name} is for that channel",
+                fix=f'remote.sources.{source.name}.channel = "{release.channel}", if you mean it',
+            )
+        )
+    name = f"{source.name}: {release.title}"
+    found = await to_thread.run_sync(lambda: read_manifest(report.manifest, name=name))
+    wanted = artifacts(found, source)
+    fetched = 0
+    if not dry_run:
+        fetched = await _artifacts(wanted, source, fetcher, objects)
+        await to_thread.run_sync(lambda: (objects.put(proof), objects.put(data)))
+    again = known is not None and known.manifest == manifest.sha256
+    good = Good(
+        source.url,
+        manifest.sha256,
+        bundle.sha256,
+        manifest.etag,
+        bundle.etag,
+        trusts,
+        release.as_dict(),
+        tuple(sorted(wanted)),
+        _fresh_until(report),
+        known.fetched_at if known is not None and again else now,
+        now,
+    )
+    return Brought(good, report, found, fetched)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """Bytes that came, or that are here already."""
+
+    sha256: str
+    etag: str | None
+    data: bytes | None
+    objects: Objects
+
+    def read(self) -> bytes:
+        if self.data is not None:
+            return self.data
+        path = self.objects.find(self.sha256)
+        if path is None:
+            fix = "nothing was changed; sync again, and it is fetched anew"
+            what = f"object {self.sha256[:16]}… was damaged, and is gone"
+            raise RemoteError(Fault("remote-object", what, fix=fix))
+        return path.read_bytes()
+
+
+async def _document(
+    source: Source,
+    url: str,
+    limit: int,
+    known: tuple[str, str | None] | None,
+    fetcher: Fetcher,
+    objects: Objects,
+) -> _Document:
+    """Fetch one document unless it is what is *known*, and is still here."""
+    etag = None
+    if known is not None and objects.path(known[0]).exists():
+        etag = known[1]
+    sink = Buffer()
+    found = await fetcher.fetch(Request(url, limit, etag, source.credentials), sink)
+    if found.unchanged and known is not None:
+        return _Document(known[0], found.etag, None, objects)
+    data = sink.data
+    return _Document(hashlib.sha256(data).hexdigest(), found.etag, data, objects)
+
+
+def artifacts(manifest: Manifest, source: Source) -> dict[str, tuple[str, int]]:
+    """Return the artifacts of *manifest*: digest to where it is and its size.
+
+    Raises:
+        RemoteError: They are too much, or contradict each other.
+    """
+    out: dict[str, tuple[str, int]] = {}
+    for entry in manifest.entries:
+        if "artifact" not in entry:
+            continue
+        one = entry["artifact"]
+        size, where = one["size"], urljoin(source.url, one["uri"])
+        if size > source.artifact_limit:
+            raise _too_much(f"{shown(where)} has {size:,} bytes", source.artifact_limit, "artifact")
+        if out.setdefault(one["sha256"], (where, size))[1] != size:
+            what = f"{shown(where)}: two entries say different sizes of one artifact"
+            fix = "nothing was changed; whoever made this manifest must mend it"
+            raise RemoteError(Fault("remote-artifact", what, fix=fix))
+    total = sum(size for _, size in out.values())
+    if total > source.total_limit:
+        raise _too_much(f"all artifacts have {total:,} bytes", source.total_limit, "cache")
+    return out
+
+
+def _too_much(what: str, limit: int, name: str) -> RemoteError:
+    fix = f"offer less, or raise remote.max_{name}_bytes"
+    return RemoteError(Fault("remote-too-large", f"{what}; at most {limit:,} are taken", fix=fix))
+
+
+async def _artifacts(
+    wanted: dict[str, tuple[str, int]], source: Source, fetcher: Fetcher, objects: Objects
+) -> int:
+    """Fetch what is not here yet, a few at a time; return how many that were."""
+    missing = [name for name in wanted if await to_thread.run_sync(objects.find, name) is None]
+    failed: list[Exception] = []
+    turns = anyio.CapacityLimiter(_TOGETHER)
+    async with anyio.create_task_group() as group:
+
+        async def one(sha256: str) -> None:
+            url, size = wanted[sha256]
+            try:
+                async with turns:
+                    with objects.writer(sha256, size) as writer:
+                        await fetcher.fetch(
+                            Request(url, size, credentials=source.credentials), writer
+                        )
+                        await to_thread.run_sync(writer.commit)
+            except Exception as error:  # noqa: BLE001 - the first one is raised below, as it is
+                failed.append(error)
+                group.cancel_scope.cancel()
+
+        for name in missing:
+            group.start_soon(one, name)
+    if failed:
+        raise failed[0]
+    return len(missing)
+
+
+def _fresh_until(report: Report) -> datetime | None:
+    """Return when the first of all that a verified release rests on expires."""
+    gained = report.gained
+    ends = [report.release.expires_at]
+    if gained.root is not None:
+        ends.append(gained.root.validity.expires_at)
+    if gained.revocations is not None:
+        ends.append(gained.revocations.validity.expires_at)
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _seen(known: Good, bundle_etag: str | None, etag: str | None, now: datetime) -> Good:
+    return replace(known, bundle_etag=bundle_etag, manifest_etag=etag, checked_at=now)

@@ -1,0 +1,462 @@
+"""Sync: whole and verified, or nothing changes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from oneiric_lab.errors import Fault, FetchError, UsageError
+from oneiric_lab.lab import Lab
+from oneiric_lab.remote import PassingError
+from oneiric_lab.testing import MemoryRemote, ReleaseHouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "shop.oneiric.json"
+BUNDLE = "shop.oneiric-bundle.json"
+
+
+class Place:
+    """A workspace, a house that signs, and a repository between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.house, self.remote = folder, ReleaseHouse(), MemoryRemote()
+        self.write()
+        pin = self.house.root.sha256
+        (folder / "trust.toml").write_text(f'root = "sha256:{pin}"\n')
+
+    def write(self, more: str = "") -> None:
+        """Write the configuration."""
+        (self.folder / "oneiric.toml").write_text(
+            f'[remote]\nenabled = true\nmanifest_url = "{self.remote.url(NAME)}"\n{more}'
+        )
+
+    def open(self) -> Lab[Any]:
+        """Open the workspace at the house's time."""
+        lab = Lab.open(self.folder, environ={})
+        lab._remote.now = lambda: self.house.now
+        return lab
+
+    def offer(self, *entries: dict[str, Any], **options: Any) -> None:
+        """Publish the next release."""
+        self.remote.publish(self.house.release(list(entries) or [entry()], **options))
+
+
+def entry(provider: str = "redis", data: bytes | None = None, **more: Any) -> dict[str, Any]:
+    """Return an entry, with an artifact where *data* is its bytes."""
+    found: dict[str, Any] = {
+        "domain": "adapter",
+        "key": "cache",
+        "provider": provider,
+        "version": "1.0.0",
+        "factory": f"shop.{provider}:Cache",
+        **more,
+    }
+    if data is not None:
+        sha256 = hashlib.sha256(data).hexdigest()
+        found["artifact"] = {"uri": f"dist/{provider}.whl", "sha256": sha256, "size": len(data)}
+    return found
+
+
+def providers(lab: Lab[Any]) -> set[str]:
+    """Return who came from elsewhere."""
+    return {c.provider for c in lab.registry.current.candidates() if c.source == "manifest"}
+
+
+def objects(place: Place) -> set[str]:
+    """Return all files among the objects, temporary ones too."""
+    folder = place.folder / ".oneiric" / "objects"
+    return {p.name for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A workspace whose clock is the house's, in every process of it."""
+
+    made = Place(tmp_path)
+
+    class Clock(dt.datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return made.house.now
+
+    monkeypatch.setattr("oneiric_lab.lab._syncing.datetime", Clock)
+    return made
+
+
+class TestSync:
+    """One generation, or none."""
+
+    def test_a_release_enters_as_one_generation(self, place: Place) -> None:
+        """
+        Its entries are candidates, its artifacts objects that are handed out by path.
+        """
+        place.offer(entry("redis", b"wheel"), entry("memory"))
+        place.remote.files["dist/redis.whl"] = b"wheel"
+        lab = place.open()
+        before = lab.registry.generation
+
+        report = lab.sync(fetcher=place.remote)
+
+        assert (report.exit_code, report.sources[0].outcome) == (0, "entered")
+        assert providers(lab) == {"redis", "memory"}
+        assert lab.registry.generation == before + 1
+        path = lab._remote.objects.find(hashlib.sha256(b"wheel").hexdigest())
+        assert path is not None
+        assert path.read_bytes() == b"wheel"
+
+    @pytest.mark.parametrize("etags", [True, False])
+    def test_what_is_unchanged_is_recognised_before_anything_else(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch, *, etags: bool
+    ) -> None:
+        """
+        By etag no byte comes, by digest none is verified; nothing is published.
+        """
+        place.remote.etags = etags
+        place.offer()
+        lab = place.open()
+        lab.sync(fetcher=place.remote)
+        number, seen = lab.registry.generation, dict(place.remote.seen)
+        monkeypatch.setattr("oneiric_lab.lab._syncing.verify_release", None)
+
+        report = lab.sync(fetcher=place.remote)
+
+        assert report.sources[0].outcome == "unchanged"
+        assert lab.registry.generation == number
+        assert (dict(place.remote.seen) == seen) is etags
+
+    def test_twenty_syncs_leave_the_candidates_of_one(self, place: Place) -> None:
+        """
+        Upstream had 2,000 candidates after 20 syncs of 100 entries.
+        """
+        lab = place.open()
+        for number in range(20):
+            place.offer(entry(f"p{number}"), entry("stays"))
+            assert lab.sync(fetcher=place.remote).ok
+
+        assert providers(lab) == {"p19", "stays"}
+
+    def test_an_empty_release_withdraws_all(self, place: Place) -> None:
+        """
+        What a newer release has no more leaves; upstream kept it.
+        """
+        place.offer()
+        lab = place.open()
+        lab.sync(fetcher=place.remote)
+        place.remote.publish(place.house.release([]))
+
+        assert lab.sync(fetcher=place.remote).ok
+        assert providers(lab) == set()
+
+    def test_a_dry_run_changes_nothing(self, place: Place) -> None:
+        """
+        No generation, no object, no store, no artifact.
+        """
+        place.offer(entry("redis", b"wheel"))
+        lab = place.open()
+        before = lab.registry.generation
+
+        report = lab.sync(dry_run=True, fetcher=place.remote)
+
+        assert report.sources[0].outcome == "would enter"
+        assert (lab.registry.generation, providers(lab)) == (before, set())
+        assert not (place.folder / ".oneiric").exists()
+        assert "dist/redis.whl" not in place.remote.seen
+
+    def test_it_works_inside_a_running_loop(self, place: Place) -> None:
+        """
+        A kernel has one: the sync runs on the lab's own thread, or is awaited.
+        """
+        place.offer()
+        lab = place.open()
+
+        async def main() -> list[str]:
+            first = lab.sync(fetcher=place.remote)
+            second = await lab.async_sync(fetcher=place.remote)
+            return [first.sources[0].outcome, second.sources[0].outcome]
+
+        assert anyio.run(main) == ["entered", "unchanged"]
+        lab.close()
+
+    def test_what_is_not_enabled_is_refused_by_name(self, place: Place) -> None:
+        """
+        Nothing is asked.
+        """
+        (place.folder / "oneiric.toml").write_text("[remote]\nenabled = false\n")
+
+        with pytest.raises(UsageError, match=r"remote\.enabled"):
+            place.open().sync(fetcher=place.remote)
+        assert not place.remote.asked
+
+
+class TestLastGood:
+    """Anything wrong: nothing changes."""
+
+    @pytest.mark.parametrize(
+        ("harm", "outcome", "code", "exit_code"),
+        [
+            ("404", "unreachable", "fetch-status", 1),
+            ("artifact missing", "unreachable", "fetch-status", 1),
+            ("artifact differs", "refused", "object-differs", 1),
+            ("artifact short", "refused", "object-differs", 1),
+            ("manifest altered", "refused", "manifest-digest", 1),
+            ("manifest cut", "refused", None, 1),
+            ("bundle garbage", "refused", None, 1),
+            ("rollback", "refused", None, 1),
+            ("unsigned", "refused", None, 1),
+            ("expired", "stale", None, 3),
+            ("crash", "refused", "remote-crash", 1),
+        ],
+    )
+    def test_the_last_good_release_stays(
+        self, place: Place, harm: str, outcome: str, code: str | None, exit_code: int
+    ) -> None:
+        """
+        Candidates, generation, trust and the remembered release are as they were; the reason
+        is in the status, and no part of a file is left.
+        """
+        first = place.house.release([entry("good")])
+        place.remote.publish(first)
+        lab = place.open()
+        assert lab.sync(fetcher=place.remote).ok
+        number, trusted = lab.registry.generation, lab.store.trusted()
+        remembered, held = lab._remote.kept()["default"].good, objects(place)
+        place.offer(entry("one", b"wheel1"), entry("two", b"wheel2"))
+        files = place.remote.files
+        files.update({"dist/one.whl": b"wheel1", "dist/two.whl": b"wheel2"})
+        if harm == "404":
+            del files[NAME]
+        elif harm == "artifact missing":
+            del files["dist/two.whl"]
+        elif harm == "artifact differs":
+            files["dist/two.whl"] = b"wheel!"
+        elif harm == "artifact short":
+            files["dist/two.whl"] = b"wheel"
+        elif harm == "manifest altered":
+            files[NAME] = files[NAME].replace(b'"one"', b'"uno"')
+        elif harm == "manifest cut":
+            files[NAME] = files[NAME][:-10]
+        elif harm == "bundle garbage":
+            files[BUNDLE] = b"{}"
+        elif harm == "unsigned":
+            place.remote.publish(place.house.release([entry("evil")], by=()))
+        elif harm == "rollback":
+            lab.sync(fetcher=place.remote)
+            number, trusted = lab.registry.generation, lab.store.trusted()
+            remembered, held = lab._remote.kept()["default"].good, objects(place)
+            place.remote.publish(first)
+        elif harm == "expired":
+            place.house.wait(days=100)
+        else:
+            place.remote.faults[NAME] = [ZeroDivisionError("oops")]
+
+        report = lab.sync(fetcher=place.remote)
+
+        row = report.sources[0]
+        assert (row.outcome, report.exit_code) == (outcome, exit_code), report
+        assert code is None or code in {fault.code for fault in row.faults}
+        assert lab.registry.generation == number
+        assert lab.store.trusted() == trusted
+        kept = lab._remote.kept()["default"]
+        assert kept.good == remembered
+        assert kept.last is not None
+        assert kept.last.message
+        # An artifact that came whole before another failed is no harm: nobody refers to it.
+        extra = {hashlib.sha256(d).hexdigest()[2:] for d in (b"wheel1", b"wheel2")}
+        assert objects(place) - extra <= held
+        assert providers(place.open()) <= providers(lab)
+
+    def test_a_workspace_begins_offline_with_its_last_good_release(self, place: Place) -> None:
+        """
+        Opening asks nobody and writes nothing.
+        """
+        place.offer()
+        place.open().sync(fetcher=place.remote)
+        asked = len(place.remote.asked)
+
+        lab = place.open()
+
+        assert providers(lab) == {"redis"}
+        assert len(place.remote.asked) == asked
+        assert lab.remote_status().exit_code == 0
+        assert lab.sync(fetcher=place.remote).sources[0].outcome == "unchanged"
+
+    def test_what_expired_meanwhile_does_not_come_back(self, place: Place) -> None:
+        """
+        Freshness holds offline: the workspace opens, without it, and says why.
+        """
+        place.offer()
+        place.open().sync(fetcher=place.remote)
+        place.house.wait(days=100)
+
+        lab = place.open()
+
+        assert providers(lab) == set()
+        assert any("does not enter" in fault.message for fault in lab.problems)
+        assert lab.remote_status().exit_code == 3
+        place.remote.faults[BUNDLE] = [FetchError(Fault("fetch-connection", "down"))]
+        assert lab.sync(fetcher=place.remote).exit_code == 3
+
+    def test_a_damaged_object_is_told_and_comes_anew(self, place: Place) -> None:
+        """
+        Upstream never evicted a corrupt file.
+        """
+        place.offer()
+        place.open().sync(fetcher=place.remote)
+        for path in (place.folder / ".oneiric" / "objects").rglob("*"):
+            if path.is_file():
+                path.chmod(0o644)
+                path.write_bytes(b"damage")
+
+        lab = place.open()
+        assert any("bytes are gone" in fault.message for fault in lab.problems)
+        assert lab.sync(fetcher=place.remote).sources[0].outcome == "entered"
+        assert providers(place.open()) == {"redis"}
+
+    def test_a_selection_that_would_break_keeps_the_release_that_holds_it(
+        self, place: Place
+    ) -> None:
+        """
+        All is validated before anything is published.
+        """
+        place.write(
+            '[adapters.selections]\ncache = "redis"\n[plugins]\nallow_factories = ["shop"]\n'
+        )
+        place.offer(entry("redis"))
+        lab = place.open()
+        assert lab.sync(fetcher=place.remote).ok
+        place.offer(entry("memory"))
+
+        report = lab.sync(fetcher=place.remote)
+
+        assert report.sources[0].outcome == "refused"
+        assert "redis" in report.sources[0].faults[0].message
+        assert providers(lab) == {"redis"}
+
+    def test_an_allowed_factory_enters_at_the_next_sync(self, place: Place) -> None:
+        """
+        An unchanged manifest is entered anew where what is allowed here changed.
+        """
+        place.offer()
+        lab = place.open()
+        lab.sync(fetcher=place.remote)
+        place.write('[plugins]\nallow_factories = ["shop"]\n')
+        lab.reload()
+
+        assert lab.sync(fetcher=place.remote).sources[0].outcome == "entered"
+        assert lab.registry.current.winners()
+
+
+class TestSources:
+    """Several, each by itself."""
+
+    def test_one_that_fails_keeps_no_other_from_syncing(self, place: Place) -> None:
+        """
+        Each has an outcome of its own.
+        """
+        beta = place.remote.url("beta.oneiric.json")
+        place.write(f'[remote.sources.beta]\nurl = "{beta}"\nchannel = "beta"\n')
+        place.remote.publish(place.house.release([entry("b")], channel="beta"), name="beta")
+
+        report = place.open().sync(fetcher=place.remote)
+
+        assert [one.outcome for one in report.sources] == ["unreachable", "entered"]
+        assert report.exit_code == 1
+
+    def test_another_channel_than_was_asked_for_is_refused(self, place: Place) -> None:
+        """
+        With what to write where it was meant.
+        """
+        beta = place.remote.url("beta.oneiric.json")
+        place.write(f'[remote.sources.beta]\nurl = "{beta}"\nchannel = "beta"\n')
+        place.offer()
+        place.remote.publish(place.house.release([entry("b")]), name="beta")
+
+        row = place.open().sync(fetcher=place.remote).sources[1]
+
+        assert (row.outcome, row.faults[0].code) == ("refused", "remote-channel")
+
+    def test_two_sources_of_one_channel_are_refused(self, place: Place) -> None:
+        """
+        They would replace each other at every sync.
+        """
+        other = place.remote.url("other.oneiric.json")
+        place.write(f'[remote.sources.other]\nurl = "{other}"\n')
+        place.offer()
+        place.remote.publish(place.house.releases[-1], name="other")
+
+        report = place.open().sync(fetcher=place.remote)
+
+        assert [one.outcome for one in report.sources] == ["entered", "refused"]
+        assert "replace each other" in report.sources[1].faults[0].message
+
+    def test_credentials_are_bound_to_the_origin_of_the_source(self, place: Place) -> None:
+        """
+        The secret is in each request, for one origin, and in no result.
+        """
+        place.write('[remote.auth]\nheader_name = "X-Api-Key"\nsecret_id = "key"\n')
+        (place.folder / "secrets").mkdir()
+        (place.folder / "secrets" / "key").write_text("canary-4711")
+        place.offer(entry("redis", b"wheel"))
+        place.remote.files["dist/redis.whl"] = b"wheel"
+        lab = place.open()
+
+        report = lab.sync(fetcher=place.remote)
+
+        mine = [one.credentials for one in place.remote.asked]
+        assert {(c.origin, c.header, c.value) for c in mine if c is not None} == {
+            ("https://remote.test:443", "X-Api-Key", "canary-4711")
+        }
+        assert len(mine) == 3
+        said = report.to_json() + lab.remote_status().to_json() + repr(mine)
+        assert "canary" not in said
+
+
+class TestLoop:
+    """It outlives what goes wrong."""
+
+    def test_it_goes_on_after_every_fault(self, place: Place) -> None:
+        """
+        Upstream's ended for good at the first 503.
+        """
+        place.offer()
+        lab, waits = place.open(), list[float]()
+        place.remote.faults[BUNDLE] = [
+            PassingError("503"),
+            ValueError("bad"),
+            OSError("disk"),
+            FetchError("no"),
+        ]
+
+        async def main() -> list[str]:
+            clock = [0.0]
+            lab._remote._clock = lambda: clock[0]
+
+            async def sleep(seconds: float) -> None:
+                waits.append(seconds)
+                clock[0] += seconds
+
+            found: list[str] = []
+            loop = lab._remote.loop(sleep=sleep, lot=lambda: 1.0, fetcher=place.remote)
+            async for report in loop:
+                found.append(report.sources[0].outcome)
+                if len(found) == 6:
+                    break
+            await loop.aclose()
+            return found
+
+        assert anyio.run(main) == [
+            "unreachable",
+            "refused",
+            "refused",
+            "unreachable",
+            "entered",
+            "unchanged",
+        ]
+        assert waits == [pytest.approx(330)] * 5
+        assert len(lab.remote_status().sources[0].attempts) == 6
