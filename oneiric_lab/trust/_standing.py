@@ -12,7 +12,7 @@ from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 from ._ageing import ageing_root
 from ._chain import check_signed, extend
 from ._checks import BY_CODE, Check
-from ._steps import quorums, root_changes, root_notes
+from ._steps import quorums, root_changes, root_notes, signed_anew
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +66,9 @@ class RootStanding(Result):
     @property
     def warnings(self) -> tuple[Fault, ...]:
         """What its signers should think about, and how long it still holds."""
-        old = ageing_root(self.root, self.now)
-        return (*root_notes(self.root), *(() if old is None else (old,)))
+        anew = None if self.before is None else signed_anew(self.before, self.root)
+        more = (anew, ageing_root(self.root, self.now))
+        return (*root_notes(self.root), *(fault for fault in more if fault is not None))
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -223,7 +224,7 @@ def verify_roots(roots: Sequence[Root], *, pin: str | None, now: datetime) -> Ro
         seen = len(steps)
         steps += [(one.version, one.sha256, "does not hold") for one in chain[seen:]]
         checks.append(Check("root-chain", "failed", fault.message, fault.fix))
-        checks.append(skipped[1])
+        checks.append(Check("root-expiry", "skipped", "a check that it builds on has failed"))
         return RootReport(tuple(checks), tuple(steps), None)
     text = (
         f"{len(chain)} root{'s' * (len(chain) > 1)}, each signed by the old and the new threshold"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ._dsse import Envelope
     from ._keys import PublicKey
-    from ._root import Role
+    from ._root import Role, RoleName
     from ._signers import Signer
 
 
@@ -182,6 +182,30 @@ def root_notes(root: Root) -> tuple[Fault, ...]:
     if root.validity.expires_at is None:
         found.append(("it never expires: nobody must ever renew it", "let it hold for a year"))
     return tuple(Fault("root-note", text, fix=fix, severity="warning") for text, fix in found)
+
+
+def signed_anew(before: Root, after: Root) -> Fault | None:
+    """Return the warning that what leaving keys have signed must be signed anew."""
+    gone = {
+        name: known.keys() - after.keys(name).keys()
+        for name in _AGAIN
+        if (known := before.keys(name))
+    }
+    what = [_AGAIN[name] for name, keys in gone.items() if keys or after.epoch != before.epoch]
+    if not what:
+        return None
+    return Fault(
+        "sign-anew",
+        f"under root {after.version} signatures by keys that leave count no more",
+        fix=f"sign {' and '.join(what)} anew and publish them with it",
+        severity="warning",
+    )
+
+
+_AGAIN: dict[RoleName, str] = {
+    "release": "the releases in force",
+    "revocation": "the revocation list",
+}
 
 
 def _plain(before: Root, after: Root) -> Iterator[RootChange]:

@@ -293,6 +293,63 @@ class TestRootStanding:
         assert not standing.is_complete
         assert "give it by --before" in standing.to_text(width=200)
 
+    @pytest.mark.parametrize(
+        ("change", "epoch", "what"),
+        [
+            (lambda d: d, 1, None),
+            (lambda d: d.with_threshold("root", 3), 1, None),
+            (lambda d: d.withdrawn("carol", "root"), 1, None),
+            (lambda d: d.withdrawn("carol", "revocation"), 1, "sign the revocation list anew"),
+            (lambda d: d.withdrawn("carol", "release"), 1, "sign the releases in force anew"),
+            (lambda d: d.without("carol"), 1, "the releases in force and the revocation list"),
+            (lambda d: d, 2, "the releases in force and the revocation list"),
+        ],
+        ids=["same", "threshold", "root", "revocation", "release", "leaves", "epoch"],
+    )
+    def test_what_must_be_signed_anew(
+        self,
+        house: ReleaseHouse,
+        draft: RootDraft,
+        change: Callable[[RootDraft], RootDraft],
+        epoch: int,
+        what: str | None,
+    ) -> None:
+        """
+        What keys that leave have signed is lost with them, and that is told in time.
+        """
+        root = following(house, change(draft), epoch=epoch)
+        told = [
+            w for w in RootStanding(root, house.root, house.now).warnings if w.code == "sign-anew"
+        ]
+
+        assert [what in str(fault.fix) for fault in told if what] == [True] * bool(what)
+        assert bool(told) == bool(what)
+
+    def test_it_is_so(self, house: ReleaseHouse) -> None:
+        """
+        A list by a key that left is refused under the next root, until it is signed anew.
+        """
+        from oneiric_lab.trust import State, verify
+
+        new = ReleaseHouse.signer("bob's second")
+        draft = RootDraft.of(house.root).with_keys("bob", new.public_key)
+        house.rotate(by=["alice", "bob", "carol", new], signers=draft.signers)
+        house.signers["bob"] = new
+
+        def holds() -> bool:
+            release = house.release({"adapter:cache": "redis"})
+            return verify(
+                release.bundle,
+                release.manifest,
+                policy=house.policy,
+                state=State(),
+                now=house.now,
+            ).ok
+
+        assert not holds()
+        house.renew()
+        assert holds()
+
     def test_the_data(self, house: ReleaseHouse) -> None:
         """
         Programs see who signed, who is missing, what changes and what to think about.
