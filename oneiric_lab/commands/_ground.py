@@ -36,7 +36,12 @@ ROOT = click.option(
     "--root", type=FileType(), metavar="FILE", help="The root that is trusted, or sha256:DIGEST."
 )
 POLICY = click.option("--policy", type=FileType(), metavar="FILE", help="A trust.toml.")
-STATE = click.option("--state", type=FileType(), metavar="FILE", help="What was trusted last.")
+STATE = click.option(
+    "--state",
+    type=FileType(),
+    metavar="FILE",
+    help="What was trusted last; a workspace's own by default.",
+)
 AT = click.option("--at", metavar="TIME", help="As of 2026-01-31T12:00:00Z instead of now.")
 COMMIT = click.option(
     "--commit-state", is_flag=True, help="Write the state when everything passed."
@@ -88,6 +93,7 @@ TRUSTED = all_of(ROOT, POLICY, STATE, REVOCATIONS, AT)
 
 
 def ground(
+    context: Context,
     *,
     root: str | None,
     policy: str | None,
@@ -95,13 +101,14 @@ def ground(
     revocations: str | None,
     at: str | None,
 ) -> Ground:
-    """Return what `TRUSTED` says."""
-    from oneiric_lab.lab import Ground  # noqa: PLC0415 - `--help` needs none
+    """Return what `TRUSTED` says; without a state, what the workspace remembers."""
+    from oneiric_lab.lab import Ground, trusted_state  # noqa: PLC0415 - `--help` needs none
     from oneiric_lab.trust import Limits  # noqa: PLC0415 - see above
 
     limits = Limits()
     trusted = None if root is None and policy is None else policy_of(root, policy, limits)
-    known = state_in(state, limits)
+    store = _store(context) if state is None else None
+    known = state_in(state, limits) if store is None else trusted_state(store)
     return Ground(time_of(at), trusted, known, list_in(revocations, limits), limits)
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.errors import Fault, ManifestError, UsageError
 from oneiric_lab.files import read
 from oneiric_lab.manifest import SUFFIX, candidates_of, enter, read_manifest
 from oneiric_lab.trust import Bundle, Envelope, Limits, Policy, Root, State, verify
@@ -180,6 +180,14 @@ def enter_release(
         source: See `trust_report`.
     """
     release = report.release
+    if not release.version:
+        raise ManifestError(
+            Fault(
+                "manifest-schema",
+                f"{release.title}: a manifest of upstream's form is verified, and does not enter",
+                fix="make one of schema 3 of it, and have that signed: manifest migrate",
+            )
+        )
     if manifest is None:
         manifest = read_manifest(report.manifest, name=release.title)
     state = trust_report(lab.store, report, source=source)

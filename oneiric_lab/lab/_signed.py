@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from oneiric_lab.views import Fields, Note, Result, View
 
 if TYPE_CHECKING:
+    from oneiric_lab.errors import Fault
     from oneiric_lab.manifest import ManifestDiff
     from oneiric_lab.trust import Bundle, Cosigned, Proposal, Report
     from oneiric_lab.views import Block
@@ -22,12 +23,14 @@ class Proposed(Result):
         changes: Against the release before; None where that is not at hand.
         manifest: The file of a manifest that was written as well.
         file: Where the proposal was written.
+        warnings: What will soon be too old.
     """
 
     proposal: Proposal
     changes: ManifestDiff | None = None
     manifest: str | None = None
     file: str | None = None
+    warnings: tuple[Fault, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -36,12 +39,17 @@ class Proposed(Result):
             "changes": None if self.changes is None else self.changes.as_dict(),
             "manifest_file": self.manifest,
             "file": self.file,
+            "warnings": [fault.as_dict() for fault in self.warnings],
         }
 
     def view(self) -> View:
         """Return what would be signed, what changes, and what to do with the file."""
         inner = self.proposal.view()
         blocks = [*inner.blocks, *_told(self.changes, self.proposal)]
+        blocks += [
+            Note("; ".join(filter(None, (fault.message, fault.fix))), "warn")
+            for fault in self.warnings
+        ]
         if self.file is not None:
             blocks.append(
                 Note(f"send {self.file} and the manifest to the signers, and tell them the words")

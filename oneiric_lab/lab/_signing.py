@@ -28,6 +28,7 @@ from oneiric_lab.trust import (
     Previous,
     Proposal,
     State,
+    ageing_root,
     assemble,
     check_proposal,
     cosign,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 PROPOSAL, RESPONSE = ".oneiric-proposal.json", ".oneiric-response.json"
 ENVELOPE, BUNDLE = ".oneiric-envelope.json", ".oneiric-bundle.json"
+_RESPONSE_BYTES = 64 * 1024  # one has 280, with P-256 a few more
 _SUFFIXES = (SUFFIX, PROPOSAL, RESPONSE, ENVELOPE, BUNDLE)
 
 
@@ -137,10 +139,12 @@ def propose_file(
     if before is not None:
         changes = diff(before, manifest, registry=registry, allowed=allowed)
     target = Path(out) if out is not None else beside(file, PROPOSAL)
+    old = ageing_root(root, ground.now)
+    done = Proposed(proposal, changes, warnings=() if old is None else (old,))
     if not write:
-        return Proposed(proposal, changes)
+        return done
     keep_new(target, proposal.encode())
-    return Proposed(proposal, changes, file=str(target))
+    return replace(done, file=str(target))
 
 
 def cosign_file(
@@ -226,7 +230,7 @@ def assemble_files(
     if target.exists():
         found = read(target, shown=str(target)).data
         before, expect = Envelope.parse(found, limits=ground.limits), digest(found)
-    named = {str(one): read(Path(one), shown=str(one)).data for one in responses}
+    named = {str(one): _response(Path(one)) for one in responses}
     done = assemble(
         proposal,
         data,
@@ -363,6 +367,17 @@ def keep_new(path: Path, data: bytes) -> None:
                     fix="move it away, or write beside it: --out FILE",
                 )
             ) from None
+
+
+def _response(path: Path) -> bytes:
+    """Return what stands in a response file, as much of it as it takes to refuse it."""
+    try:
+        return read(path, shown=str(path), limit=_RESPONSE_BYTES).data
+    except FileAccessError as error:
+        if error.code != "file-too-large":
+            raise
+        # It is refused as what it is, and keeps nobody else's response out.
+        return b" " * _RESPONSE_BYTES
 
 
 def manifest_in(file: str | Path) -> tuple[bytes, Manifest]:

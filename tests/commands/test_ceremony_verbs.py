@@ -397,6 +397,17 @@ class TestAttacks:
 class TestDisplays:
     """What people see of each step."""
 
+    def test_a_root_that_ends_soon(self, ask: Ask) -> None:
+        """
+        Who proposes under a root in its last month is told to have the next one signed.
+        """
+        words = ("manifest", "propose", MANIFEST, "--root", "root.1.json")
+        late = ("--at", "2026-12-20T00:00:00Z")
+
+        assert ask(*words, *AT, "--dry-run")[1]["warnings"] == []
+        code, answer = ask(*words, *late)
+        assert (code, answer["warnings"][0]["code"]) == (0, "root-expiry")
+
     def test_what_changes_and_what_to_do(self, places: Path, house: ReleaseHouse) -> None:
         """
         The proposal shows what changes, or how to see it; a response says what is not compared.
@@ -500,6 +511,23 @@ class TestState:
         assert verified("two", "--commit-state") == 0
         assert verified("one") == 1
         assert verified("one", "--state", "none.json") == 0
+
+    def test_the_next_release_follows_what_a_workspace_remembers(
+        self, ask: Ask, places: Path, house: ReleaseHouse
+    ) -> None:
+        """
+        In a workspace neither root nor state need be named again.
+        """
+        release, desk = house.release(CACHE), places / "desk"
+        (desk / "oneiric.toml").touch()
+        (desk / MANIFEST).write_bytes(release.manifest)
+        (desk / "shop.oneiric-bundle.json").write_bytes(release.bundle.encode())
+        words = ("--root", "root.1.json", "--commit-state", *AT)
+        assert ask("bundle", "verify", "shop.oneiric-bundle.json", *words)[0] == 0
+        (desk / "two.oneiric.json").write_bytes(house.manifest(CACHE, version=2))
+
+        code, answer = ask("manifest", "propose", "two.oneiric.json", *AT)
+        assert (code, answer["previous"]["version"]) == (0, 1)
 
     def test_a_root_that_must_not_be_trusted(self, ask: Ask, places: Path) -> None:
         """
@@ -745,6 +773,17 @@ class TestMisuse:
                 out=places / "nowhere" / PROPOSAL,
             )
         assert not (places / "nowhere").exists()
+
+    def test_a_response_that_is_huge(self, ask: Ask, places: Path) -> None:
+        """
+        It is refused, and keeps nobody's response out.
+        """
+        proposed(ask)
+        good = answered(ask, places, "alice")
+        (places / "desk" / "x.json").write_bytes(b"[" * 10_000_000)
+
+        answer = ask("manifest", "assemble", PROPOSAL, "x.json", good, *AT)[1]
+        assert [one["state"] for one in answer["answers"]] == ["refused", "counted"]
 
     def test_hostile_bytes_in_a_response(self, ask: Ask, places: Path) -> None:
         """

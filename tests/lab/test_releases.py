@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from base64 import b64encode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from oneiric_lab.errors import (
 )
 from oneiric_lab.lab import Lab, trusted_state
 from oneiric_lab.testing import HouseRelease, ReleaseHouse, Workspace
-from oneiric_lab.trust import Policy, State, verify
+from oneiric_lab.trust import Policy, State, legacy_form, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -289,6 +291,34 @@ class TestEnter:
         assert [one.provider for one in entered.refused] == ["redis"]
         assert "may not run here" in str(entered)
         assert lab.registry.current.winners()["adapter:cache"].provider != "redis"
+
+    def test_the_same_again(self, lab: Lab[Any], house: ReleaseHouse) -> None:
+        """
+        A release that is in force may be entered again: nothing comes, nothing leaves.
+        """
+        report = ask(lab, house, house.release(CACHE))
+        lab.enter(report)
+        again = lab.enter(report)
+
+        assert (again.added, again.withdrawn) == ((), ())
+        assert providers(lab) == ["adapter:cache redis"]
+
+    def test_a_manifest_of_upstreams_form(self, lab: Lab[Any]) -> None:
+        """
+        It can be verified, and must be migrated to enter.
+        """
+        alice = ReleaseHouse.signer("alice")
+        tree = {"source": "vendor", "entries": []}
+        signature = b64encode(alice.sign(legacy_form(tree))).decode()
+        key = b64encode(alice.public_key.spki[-32:]).decode()
+        policy = Policy.parse(f'[legacy]\nschemas = [1]\nkeys = ["{key}"]\n')
+        manifest = json.dumps(tree | {"signature": signature}).encode()
+
+        report = lab.verify(None, manifest, policy=policy)
+        assert report.ok, report.failures
+        with pytest.raises(ManifestError, match="manifest migrate"):
+            lab.enter(report)
+        assert trusted_state(lab.store) == State()
 
     def test_two_channels_are_two_sources(self, lab: Lab[Any], house: ReleaseHouse) -> None:
         """

@@ -15,6 +15,7 @@ from oneiric_lab.commands._ground import (
     out,
     root_in,
 )
+from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 @AT
 @out("bundle")
 @DRY_RUN
+@click.pass_context
 def command(
+    ctx: click.Context,
     envelope: str,
     *,
     roots: tuple[str, ...],
@@ -54,7 +57,7 @@ def command(
     """
     from oneiric_lab.lab import bundle_file  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(root=None, policy=None, state=None, revocations=revocations, at=at)
+    known = ground(parts(ctx), root=None, policy=None, state=None, revocations=revocations, at=at)
     return bundle_file(
         envelope,
         roots=[root_in(one, known.limits) for one in roots],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from oneiric_lab.commands._ground import DRY_RUN, MANIFEST, TRUSTED, ground, out
+from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 @TRUSTED
 @out("envelope")
 @DRY_RUN
+@click.pass_context
 def command(
+    ctx: click.Context,
     proposal: str,
     responses: tuple[str, ...],
     *,
@@ -40,7 +43,9 @@ def command(
     """
     from oneiric_lab.lab import assemble_files  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(root=root, policy=policy, state=state, revocations=revocations, at=at)
+    known = ground(
+        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
+    )
     return assemble_files(
         proposal, responses, ground=known, manifest=manifest, out=out, write=not dry_run
     )

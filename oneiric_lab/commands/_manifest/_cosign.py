@@ -55,7 +55,9 @@ def command(
     """
     from oneiric_lab.lab import cosign_file  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(root=root, policy=policy, state=state, revocations=revocations, at=at)
+    known = ground(
+        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
+    )
     around = {"ground": known, "manifest": manifest, "previous": previous}
     shown = cosign_file(proposal, None, **around)  # type: ignore[arg-type] # names and values of both
     if dry_run:

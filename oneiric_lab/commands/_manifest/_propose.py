@@ -17,6 +17,7 @@ from oneiric_lab.commands._ground import (
     signing_root,
     time_of,
 )
+from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--not-before", metavar="TIME", help="From when it holds; at once by default.")
 @out("proposal")
 @DRY_RUN
+@click.pass_context
 def command(
+    ctx: click.Context,
     manifest: str,
     *,
     root: str | None,
@@ -54,7 +57,9 @@ def command(
     """
     from oneiric_lab.lab import propose_file  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(root=root, policy=policy, state=state, revocations=revocations, at=at)
+    known = ground(
+        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
+    )
     return propose_file(
         manifest,
         root=signing_root(root, known),

@@ -14,6 +14,7 @@ from oneiric_lab.commands._ground import (
     ground,
     signing_root,
 )
+from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     "--out", type=FileType(), metavar="FILE", help="The new manifest; PROJECT-CHANNEL-N by default."
 )
 @DRY_RUN
+@click.pass_context
 def command(
+    ctx: click.Context,
     files: tuple[str, ...],
     *,
     source: int,
@@ -65,7 +68,9 @@ def command(
     """
     from oneiric_lab.lab import repropose_files  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(root=root, policy=policy, state=state, revocations=revocations, at=at)
+    known = ground(
+        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
+    )
     return repropose_files(
         files,
         source=source,

@@ -58,7 +58,9 @@ def command(
     """
     from oneiric_lab.lab import propose_file, sign_file  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(root=root, policy=policy, state=state, revocations=revocations, at=at)
+    known = ground(
+        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
+    )
     around = {
         "root": signing_root(root, known),
         "ground": known,
