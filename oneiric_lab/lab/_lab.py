@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
+        Awaitable,
         Callable,
         Coroutine,
         Iterator,
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.config import ValueExplanation
     from oneiric_lab.errors import Origin
-    from oneiric_lab.jobs import Owner
+    from oneiric_lab.jobs import Context, Job, Owner
     from oneiric_lab.lifecycle import Lifecycle, SwapReport
     from oneiric_lab.lifecycle import Status as ComponentStatus
     from oneiric_lab.manifest import Manifest, ManifestDiff
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from ._ui import Ui
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Lab(Generic[T]):
@@ -1093,6 +1095,18 @@ class Lab(Generic[T]):
 
             self._owner = Owner()
         return self._owner
+
+    def submit(self, work: Callable[[Context], Awaitable[R]], *, name: str | None = None) -> Job[R]:
+        """Run *work* as a job of this lab until it ends, or the lab is closed.
+
+        Args:
+            work: `async def work(ctx)`, which may call `ctx.progress(done, total, note)`.
+            name: What people call it; by default the function's own name.
+
+        Raises:
+            UsageError: The lab was closed.
+        """
+        return self._jobs().submit(work, name=name)
 
     @property
     def load(self) -> Loads:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from oneiric_lab.views import CellLike, Tone
 
-    from ._explain import Asked, Stand
+    from ._candidate import Candidate
+    from ._explain import Asked
 
 _TONES: dict[str, Tone] = {
     "active": "ok",
@@ -28,16 +29,23 @@ _TONES: dict[str, Tone] = {
 
 def listing(generation: Asked, domain: str | None = None) -> Listing:
     """Return all candidates, or those of one domain, with their states."""
-    stands = list(generation.stands(domain))
+    names = ("component", "state", "rank", "reason", "code")
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    put = [columns[name].append for name in names]
+    found: list[Candidate] = []
+    # Nothing of a row is kept but texts and numbers: a hundred thousand objects more would
+    # have the collector walk through all there are.
+    for target, c, state, rank, reason in generation.stands(domain):
+        found.append(c)
+        values = (target, state, rank, reason, _code(c, state))
+        for append, value in zip(put, values, strict=True):
+            append(value)
     # A few sets of capabilities are shared by many: each is sorted once.
     sorted_: dict[frozenset[str], tuple[str, ...]] = {}
-    found, priority = [s.candidate for s in stands], generation.rules.priority
-    columns: dict[str, list[Any]] = {
-        "component": [s.target for s in stands],
+    priority = generation.rules.priority
+    more: dict[str, list[Any]] = {
         "provider": [c.provider for c in found],
         "version": [c.version for c in found],
-        "state": [s.state for s in stands],
-        "rank": [s.rank for s in stands],
         "priority": [priority(c) for c in found],
         "stack_level": [c.stack_level or 0 for c in found],
         "capabilities": [
@@ -47,17 +55,34 @@ def listing(generation: Asked, domain: str | None = None) -> Listing:
         ],
         "source": [c.source for c in found],
         "source_name": [c.source_name for c in found],
-        "code": [_code(s) for s in stands],
-        "reason": [s.reason for s in stands],
         "summary": [c.summary for c in found],
     }
-    return Listing(generation.number, columns)
+    columns |= more
+    return Listing(generation.number, {name: columns[name] for name in COLUMNS})
 
 
-def _code(stand: Stand) -> str:
+COLUMNS = (
+    "component",
+    "provider",
+    "version",
+    "state",
+    "rank",
+    "priority",
+    "stack_level",
+    "capabilities",
+    "source",
+    "source_name",
+    "code",
+    "reason",
+    "summary",
+)
+"""What is listed of a candidate."""
+
+
+def _code(candidate: Candidate, state: str) -> str:
     """Return in one word what is known of a candidate's code; nothing where it names none."""
-    factory = stand.candidate.factory
-    if stand.state == "quarantined":
+    factory = candidate.factory
+    if state == "quarantined":
         return "failed"
     if not isinstance(factory, str):
         return "loaded"

@@ -271,7 +271,9 @@ _MODEL = """async ([esm, css, given]) => {
   window.listeners = () => Object.values(heard).flat().length;
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
   const widget = (await import(url)).default();
+  const start = performance.now();
   window.end = [await widget.initialize?.({ model }), await widget.render({ model, el: root })];
+  window.took = Math.round(performance.now() - start);
 }"""
 
 

@@ -260,6 +260,50 @@ class TestGridStates:
 
         assert status(page) == "4 candidates"
 
+    def test_a_change(self, render: Any) -> None:
+        """
+        Rows that are not as they were are marked and counted, and can be seen alone; a message
+        that was missed is made up for.
+        """
+        from oneiric_lab.notebook.widgets._columns import Packer
+
+        packer = Packer()
+        old = generation().listing()
+        new = generation(
+            candidate("adapter", "cache", "fast", priority=50),
+            selections={"adapter": {"cache": "memory"}},
+        ).listing()
+        given = state()
+        packer.whole(old.columns)
+        page = render("explorer", given)
+        some = new.where(component="adapter:cache")
+        columns, cells = packer.more(some.columns)
+        delta = {
+            "number": 1,
+            "generation": 7,
+            "count": len(some),
+            "columns": columns,
+            "components": ["adapter:cache"],
+        }
+        sent = [delta, {"$bytes": base64.b64encode(cells).decode()}]
+        page.evaluate("([delta, cells]) => window.tell({delta}, cells)", sent)
+
+        assert column(page, "provider") == ["memory", "fast", "redis", "dynamo", "smtp"]
+        assert status(page) == "5 candidates · generation 7: 2 changed, 1 new"
+        assert column(page, "component")[:3] == [
+            "● adapter:cache",
+            "+ adapter:cache",
+            "● adapter:cache",
+        ]
+        page.get_by_role("button", name="● 3 changed").click()
+        assert column(page, "provider") == ["memory", "fast", "redis"]
+        page.evaluate("([delta, cells]) => window.tell({delta}, cells)", sent)
+        assert page.evaluate("window.sent") == []
+        page.evaluate(
+            "([delta, cells]) => window.tell({delta: {...delta, number: 3}}, cells)", sent
+        )
+        assert page.evaluate("window.sent") == [{"do": "whole"}]
+
     def test_a_busy_kernel(self, render: Any) -> None:
         """
         A row that is not answered says why, until it is.

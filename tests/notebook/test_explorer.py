@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ from oneiric_lab.registry import Candidate
 from oneiric_lab.views import MIME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .conftest import Wire
@@ -36,7 +39,7 @@ def candidate(domain: str, key: str, provider: str, factory: Any = "", **facts: 
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab[Any]:
+def lab(tmp_path: Path) -> Iterator[Lab[Any]]:
     """Return a workspace whose cache is redis by its priority."""
     (tmp_path / "oneiric.toml").write_text("[plugins]\nauto_load = false\n[flags]\ncloud = false\n")
     made = Lab.open(tmp_path, environ={})
@@ -46,7 +49,8 @@ def lab(tmp_path: Path) -> Lab[Any]:
         candidate("adapter", "cache", "dynamo", priority=99, enabled_by="cloud"),
         candidate("service", "shop", "own", requires=["adapter:cache>=0", "adapter:disk"]),
     )
-    return made
+    with made:
+        yield made
 
 
 def of(wire: type[Wire], trait: str) -> Wire:
@@ -159,6 +163,53 @@ class TestExplorer:
             explorer(lab, stat="x")
         with pytest.raises(UsageError, match="no lab to explore"):
             explorer(None)  # type: ignore[arg-type]  # wrong on purpose
+
+    def test_it_follows(self, wire: type[Wire], lab: Lab[Any]) -> None:
+        """
+        A publish is told within a second, with the rows of what it touched only.
+        """
+        from oneiric_lab.notebook.widgets._explorer import explorer
+
+        shown = explorer(lab)
+        shown.explanation.show("adapter:cache")
+        grid = of(wire, "sheet")
+        lab.registry.add(candidate("adapter", "cache", "new", priority=500))
+        wait(lambda: grid.told("delta"))
+        delta = grid.told("delta")[0]
+        assert (delta["number"], delta["generation"]) == (1, lab.registry.generation)
+        assert (delta["components"], delta["count"]) == (["adapter:cache"], 4)
+        provider = next(c for c in delta["columns"] if c["name"] == "provider")
+        assert provider["add"] == [[2, "new"]]
+        wait(lambda: len(shown.explanation.contest["candidates"]) == 4)
+
+        lab.registry.configure(lab.registry.current.rules)
+        wait(lambda: len(grid.told("delta")) == 2)
+        assert grid.told("delta")[1]["count"] == 0
+        grid.click({"do": "whole"})
+        assert (grid.told("whole")[0]["number"], grid.told("whole")[0]["count"]) == (2, 5)
+        lab.close()
+        explorer(lab)
+
+    def test_what_runs(self, wire: type[Wire], lab: Lab[Any]) -> None:
+        """
+        Leases and health of what is in force stand in the row of who provides it.
+        """
+        from oneiric_lab.notebook.widgets._explorer import explorer
+
+        shown = explorer(lab)
+        lab.registry.add(candidate("adapter", "cache", "dict", dict, priority=500))
+
+        async def hold() -> list[Any]:
+            async with lab.running() as life, life.handle("adapter", "cache").lease():
+                shown.look()
+                return [*shown.grid.listing.where(health="healthy").rows]
+
+        found = asyncio.run(hold())
+        assert [(r["provider"], r["leases"], r["health"]) for r in found] == [
+            ("dict", 1, "healthy")
+        ]
+        shown.look()
+        assert "health" not in shown.grid.listing.columns
 
 
 class TestExplanation:
@@ -273,3 +324,11 @@ class TestExplanation:
         shown = Explanation(lab)
         assert shown.as_dict() == {"target": None}
         assert "no component is chosen" in shown.to_text()
+
+
+def wait(until: Any) -> None:
+    """Wait for what should come to be so."""
+    end = time.monotonic() + 30
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.01)

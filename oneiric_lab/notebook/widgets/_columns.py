@@ -1,8 +1,8 @@
 """A listing as it travels to a browser: each column a dictionary and a code for each row.
 
 Codes stand in one buffer, a column after the other, in as few bytes each as the dictionary
-needs; the values of a dictionary are sent in their order, so that the browser sorts rows by
-counting codes and never compares a version.
+needs, none where it has one value; the values of a dictionary are sent in their order, so that
+the browser sorts rows by counting codes and never compares a version.
 
 A change is sent for the components that it touches only: their rows, in codes of the
 dictionaries as they are then, and what each dictionary got, with its place.
@@ -42,7 +42,7 @@ LONGEST: Final = 400
 """Characters of a value: a cell has room for fewer, and the explanation tells all."""
 
 _KINDS: Final = {"capabilities": "tags"}
-_WIDTHS: Final = ((1, "B", 1 << 8), (2, "H", 1 << 16), (4, "I", 1 << 32))
+_WIDTHS: Final = ((0, "", 1), (1, "B", 1 << 8), (2, "H", 1 << 16), (4, "I", 1 << 32))
 
 
 def shown(value: Any) -> Any:
@@ -95,6 +95,8 @@ class Packer:
                     "add": [[code[v], shown(v)] for v in sorted(fresh, key=code.__getitem__)],
                 }
             )
+            if not width:
+                continue
             codes = array(kind, map(code.__getitem__, column))
             if sys.byteorder == "big":
                 codes.byteswap()

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import ipywidgets  # type: ignore[import-untyped]  # it has no types
 import traitlets
 
 from oneiric_lab.errors import UsageError
+from oneiric_lab.jobs import in_thread
 from oneiric_lab.views import Note
 
 from ._base import Shown, Widget
-from ._columns import Packer
+from ._columns import COLUMNS, Packer
 from ._explanation import Explanation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from oneiric_lab.jobs import Context
     from oneiric_lab.lab import Lab
     from oneiric_lab.registry import Listing
     from oneiric_lab.views import View
 
 MOST_ROWS = 50
 """Rows of the snapshot."""
+EVERY = 0.2
+"""Seconds between two looks at what is new; a look compares numbers."""
 
 
 class Grid(Widget):
@@ -52,20 +60,45 @@ class Grid(Widget):
         self.listing = listing
         self._packer = Packer()
         self._number = 0
+        # A page may ask for all while the job that follows tells what is new.
+        self._lock = Lock()
         self._choose = choose
         self._close = close
         super().__init__(asked=dict(asked))
 
     def whole(self) -> dict[str, object]:
         """Return all rows as they travel; see `_columns`."""
-        columns, cells = self._packer.whole(self.listing.columns)
-        return {
-            "number": self._number,
-            "generation": self.listing.generation,
-            "count": len(self.listing),
-            "columns": columns,
-            "cells": memoryview(cells),
-        }
+        with self._lock:
+            columns, cells = self._packer.whole(self.listing.columns)
+            return {
+                "number": self._number,
+                "generation": self.listing.generation,
+                "count": len(self.listing),
+                "columns": columns,
+                "cells": memoryview(cells),
+            }
+
+    def change(self, listing: Listing) -> None:
+        """Send the rows of the components that are not as they were."""
+        with self._lock:
+            before, after = by_component(self.listing), by_component(listing)
+            names = before.keys() | after.keys()
+            touched = {name for name in names if before.get(name) != after.get(name)}
+            if not touched and listing.generation == self.listing.generation:
+                return
+            rows = [at for at, name in enumerate(listing.columns["component"]) if name in touched]
+            some = {name: [column[at] for at in rows] for name, column in listing.columns.items()}
+            columns, cells = self._packer.more(some)
+            self._number += 1
+            self.listing = listing
+            delta = {
+                "number": self._number,
+                "generation": listing.generation,
+                "count": len(rows),
+                "columns": columns,
+                "components": sorted(touched),
+            }
+            self.send({"delta": delta}, buffers=[cells])
 
     def do_whole(self) -> None:
         """Send all rows."""
@@ -107,7 +140,38 @@ class Explorer(Shown, ipywidgets.VBox):  # type: ignore[misc]  # see above
         self.lab = lab
         self.explanation = Explanation(lab)
         self.grid = Grid(lab.candidates(), asked, self.explanation.show, self._close)
+        self._seen = self._now()
         super().__init__([self.grid, self.explanation])
+
+    def _now(self) -> object:
+        """Return what differs when there is something new to show."""
+        if not self.lab.is_running():
+            return self.lab.registry.generation
+        said = self.lab.lifecycle.statuses()
+        return self.lab.registry.generation, [(s.target, s.as_dict()) for s in said]
+
+    def look(self) -> None:
+        """Show how things stand now, where they are not as they were."""
+        now = self._now()
+        if now == self._seen:
+            return
+        self._seen = now
+        self.grid.change(self.lab.candidates())
+        self.explanation.follow()
+
+    def follow(self) -> None:
+        """Look a few times a second until the lab is closed, or this is."""
+        this = ref(self)
+
+        async def followed(_: Context) -> None:
+            while (shown := this()) is not None and shown.comm is not None:
+                await in_thread(shown.look)
+                del shown
+                await asyncio.sleep(EVERY)
+
+        # A lab that was closed stands still, and can be explored.
+        with suppress(UsageError):
+            self.lab.submit(followed, name="explorer")
 
     def _close(self) -> None:
         self.explanation.hide()
@@ -146,4 +210,16 @@ def explorer(lab: Lab[Any], text: str = "", *, sort: str | None = None, **column
         else [wanted]
         for name, wanted in columns.items()
     }
-    return Explorer(lab, {"text": text, "where": where, "sort": sort})
+    shown = Explorer(lab, {"text": text, "where": where, "sort": sort})
+    shown.follow()
+    return shown
+
+
+def by_component(listing: Listing) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of each component, as far as a browser gets them."""
+    rows = len(listing)
+    columns = [listing.columns.get(name) or [None] * rows for name in COLUMNS]
+    out: dict[str, list[tuple[Any, ...]]] = {}
+    for row in zip(*columns, strict=True):
+        out.setdefault(row[0], []).append(row)
+    return out

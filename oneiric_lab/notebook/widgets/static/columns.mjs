@@ -6,7 +6,8 @@ const WIDTHS = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
 /** The columns that a message holds: for each its values, in their order, and a code for each row. */
 export const decode = (columns, view, count) =>
   columns.map(({ name, kind, values, add, width, at }) => {
-    const codes = new WIDTHS[width](view.buffer.slice(view.byteOffset + at, view.byteOffset + at + count * width));
+    // A dictionary of one value needs no codes.
+    const codes = !width ? new Uint8Array(count) : new WIDTHS[width](view.buffer.slice(view.byteOffset + at, view.byteOffset + at + count * width));
     return { name, kind, values, add, codes };
   });
 
@@ -49,11 +50,16 @@ export const judge = (columns, count, text, where) => {
   return fails;
 };
 
-/** How many rows each code of a column has, of those that no filter but its own keeps out. */
-export const counts = (column, fails, own) => {
+/** How many rows each code of a column has, of those that no filter but its own keeps out;
+    `rows` are those that none keeps out. */
+export const counts = (column, fails, own, rows) => {
   const out = new Uint32Array(column.values.length);
   const others = ~own;
   const { codes } = column;
+  if (!own) {
+    for (let at = 0; at < rows.length; at++) out[codes[rows[at]]]++;
+    return out;
+  }
   for (let row = 0; row < fails.length; row++) if (!(fails[row] & others)) out[codes[row]]++;
   return out;
 };

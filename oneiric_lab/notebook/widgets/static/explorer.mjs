@@ -261,7 +261,7 @@ class Explorer {
     this.histograms.forEach(({ column, bars, sort, groups }) => {
       const { name } = column;
       const at = names.indexOf(name);
-      const found = counts(column, this.fails, at < 0 ? 0 : 2 << at);
+      const found = counts(column, this.fails, at < 0 ? 0 : 2 << at, this.order);
       const wanted = this.asked.where[name];
       const sizes = groups.map(({ codes }) => codes.reduce((sum, code) => sum + found[code], 0));
       const most = Math.max(1, ...sizes);
@@ -343,7 +343,7 @@ class Explorer {
       this.columns.forEach(({ name, values, codes }, field) => {
         const cell = line.children[field];
         const value = said(values[codes[row]]);
-        const text = (field || !mark ? "" : mark === 2 ? "＋ " : "● ") + (GLYPHS[TONES[value]] ?? "") + value;
+        const text = (field || !mark ? "" : mark === 2 ? "+ " : "● ") + (GLYPHS[TONES[value]] ?? "") + value;
         cell.id = `${this.id}-${at}-${field}`;
         if (cell.textContent !== text) {
           cell.textContent = text;
