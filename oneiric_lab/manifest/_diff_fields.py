@@ -59,8 +59,8 @@ SETS = frozenset(
     }
 )
 """Lists of texts whose order says nothing."""
-# Names that people choose: what stands below them is theirs, and no list of ours.
-_FREE = frozenset({"metadata", "payload", "payload_schema", "requires"})
+FREE = frozenset({"metadata", "payload", "payload_schema", "requires"})
+"""Tables whose names people choose: what stands below them is theirs, and no list of ours."""
 _TEXTS = {str}
 
 
@@ -161,7 +161,7 @@ def _values(out: list[FieldChange], old: Any, new: Any, path: Path, *, free: boo
     """Add what two values differ in, which are not the same."""
     name = path[-1]
     if type(old) is dict and type(new) is dict:
-        _tables(out, old, new, path, free=free or name in _FREE or _anybodys(name))
+        _tables(out, old, new, path, free=free or name in FREE or _anybodys(name))
         return
     if not free and type(old) is list and type(new) is list:
         if name in NAMED and (names := _both_named(old, new, NAMED[str(name)])):

@@ -16,14 +16,21 @@ from ._validate import tree_faults
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from oneiric_lab.registry import Registry
 
 
-def open_side(path: str | os.PathLike[str]) -> Manifest:
+def open_side(
+    path: str | os.PathLike[str], *, done: Callable[[int, int, str], None] = lambda *_: None
+) -> Manifest:
     """Return the manifest in *path*, of any schema, for a comparison.
 
     One of schema 1 or 2 is compared as `migrate` would make it.
+
+    Args:
+        path: A `*.oneiric.json`, or TOML, YAML and JSON as people write it.
+        done: Told of each artifact that is read.
 
     Raises:
         ManifestError: With every fault; of an older one, with what must be decided first.
@@ -33,7 +40,7 @@ def open_side(path: str | os.PathLike[str]) -> Manifest:
     """
     name = str(path)
     if name.endswith(SUFFIX) or not read_document(Path(path), name=name).is_legacy:
-        return open_manifest(path)
+        return open_manifest(path, done=done)
     found = migrate(path)
     if tree_faults(found.document):
         raise ManifestError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from oneiric_lab.canonical import encode
 from oneiric_lab.config import shown
 from oneiric_lab.views import Cell, Code, Note, Table, View
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Nobody reads more; `as_dict` has all of it.
 _RISKS, _WINNERS, _ENTRIES, _LINES, _ROWS, _NOTES = 50, 50, 12, 50, 40, 5
-_WIDEST, _NARROW, _LEAST = 76, 36, 24
+_WIDEST, _NARROW, _LEAST, _BEFORE, _LONGEST = 71, 36, 24, 8, 4096
 _SIGNS: dict[str, tuple[str, Tone]] = {
     "added": ("+", "ok"),
     "removed": ("-", "bad"),
@@ -215,7 +216,23 @@ def _both(field: FieldChange) -> tuple[CellLike, CellLike]:
         return Cell(f"- {gone}" if gone else "", "lost"), f"+ {come}" if come else ""
     if field.kind == "order":
         return Cell("another order", "muted"), Cell("another order", "muted")
-    return _said(field.old, "lost"), _said(field.new)
+    if field.old is ABSENT or field.new is ABSENT:
+        return _said(field.old, "lost"), _said(field.new)
+    old, new = _pair(field.old, field.new, _NARROW)
+    return Cell(old, "lost"), new
+
+
+def _pair(old: Any, new: Any, limit: int) -> tuple[str, str]:
+    """Return two values that differ so that one sees where: what is cut off is alike."""
+    a, b = shown(old, _LONGEST), shown(new, _LONGEST)
+    if a == b:  # a text and a number, or two that differ far behind
+        a, b = (encode(value).decode() for value in (old, new))
+    alike = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    start = max(alike - _BEFORE, 0)
+    if start + _BEFORE + _LEAST <= limit:
+        start = 0
+    lead = "…" if start else ""
+    return shown(lead + a[start:], limit), shown(lead + b[start:], limit)
 
 
 def _said(value: Any, tone: Tone = "plain") -> Cell:
@@ -292,13 +309,14 @@ def unified_lines(change: EntryChange) -> Iterator[str]:
         elif field.kind == "set":
             yield from (_assigned("-", name, ":", item) for item in field.gone)
             yield from (_assigned("+", name, ":", item) for item in field.come)
+        elif field.old is ABSENT:
+            yield _assigned("+", name, " =", field.new)
+        elif field.new is ABSENT:
+            yield _assigned("-", name, " =", field.old)
         else:
-            if field.old is not ABSENT:
-                yield _assigned("-", name, " =", field.old)
-            if field.new is not ABSENT:
-                yield _assigned("+", name, " =", field.new)
+            old, new = _pair(field.old, field.new, max(_WIDEST - len(name), _LEAST))
+            yield from (f"- {name} = {old}", f"+ {name} = {new}")
 
 
 def _assigned(sign: str, name: str, mark: str, value: Any) -> str:
-    lead = f"{sign} {name}{mark} "
-    return lead + shown(value, max(_WIDEST - len(lead), _LEAST))
+    return f"{sign} {name}{mark} {shown(value, max(_WIDEST - len(name), _LEAST))}"

@@ -5,6 +5,7 @@ Git compares it line by line (`diff.oneiric.textconv`), where the packed form is
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from oneiric_lab.errors import OneiricError
 from oneiric_lab.files import read
 from oneiric_lab.views import Code, Result, View, clean
 
-from ._diff_fields import NAMED, SETS
+from ._diff_fields import FREE, NAMED, SETS
 from ._diff_sides import open_side
 from ._manifest import identity_of
 
@@ -88,23 +89,35 @@ def _of(manifest: Manifest) -> Iterator[str]:
 _TITLE = frozenset({"domain", "key", "provider", "version"})
 
 
-def _values(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+def _values(value: Any, path: tuple[str, ...], *, free: bool = False) -> Iterator[str]:
     """Yield a line for each value, what has no order sorted."""
     name = path[-1] if path else ""
+    listed = isinstance(value, list) and bool(value) and not free
     if isinstance(value, dict) and (value or not path):
         for key in sorted(value):
-            yield from _values(value[key], (*path, key))
-    elif isinstance(value, list) and value and name in NAMED and _named(value, NAMED[name]):
+            own = free or key in FREE or key.startswith("x-")
+            yield from _values(value[key], (*path, key), free=own)
+    elif listed and name in NAMED and _named(value, NAMED[name]):
         for item in sorted(value, key=lambda item: str(item[NAMED[name]])):
             inner = {key: item[key] for key in item if key != NAMED[name]}
             label = (*path, str(item[NAMED[name]]))
             yield from _values(inner, label) if inner else (render_path(label),)
-    elif isinstance(value, list) and name in SETS and all(isinstance(i, str) for i in value):
+    elif listed and name in SETS and all(isinstance(i, str) for i in value):
         for item in sorted(value):
             yield f"{render_path(path)}: {item}"
     else:
-        text = value if isinstance(value, str) else encode(value).decode()
-        yield f"{render_path(path)} = {text}"
+        yield f"{render_path(path)} = {_text(value)}"
+
+
+def _text(value: Any) -> str:
+    """Return a text as it is, where nothing else is written so; else the canonical form."""
+    if isinstance(value, str) and value.isprintable() and not _JSON.match(value):
+        return value
+    return encode(value).decode()
+
+
+# What could be taken for a number, a constant, a list or a table.
+_JSON = re.compile(r'-?\d+(\.\d+)?(e[+-]?\d+)?\Z|(true|false|null)\Z|[\[{"]|\Z')
 
 
 def _named(items: list[Any], label: str) -> bool:

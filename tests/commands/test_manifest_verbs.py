@@ -168,6 +168,17 @@ class TestManifest:
         alone = run(["manifest", "diff", "shop.toml", "next.toml"], Interaction())
         assert alone.as_dict()["impact"] is None  # type: ignore[union-attr]  # a result
 
+    def test_diff_tells_progress(self, place: Path) -> None:
+        """
+        Artifacts that are named by their path are read, and told.
+        """
+        told: list[tuple[int, int, str]] = []
+        talk = Interaction(progress=lambda *step: told.append(step))
+
+        run(["manifest", "diff", "shop.toml", "next.toml"], talk)
+
+        assert told == [(1, 1, "dist/a.whl")] * 2
+
     def test_diff_with_the_workspace(self, ask: Ask) -> None:
         """
         One file is held against what the workspace has: what would change here.

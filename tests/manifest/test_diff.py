@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric_lab.canonical import encode
-from oneiric_lab.errors import UsageError
+from oneiric_lab.errors import ManifestError, UsageError
 from oneiric_lab.manifest import (
     ABSENT,
     Manifest,
@@ -23,13 +23,13 @@ from oneiric_lab.manifest import (
     version_step,
 )
 from oneiric_lab.manifest._diff_steps import is_looser
-from oneiric_lab.views import to_html
+from oneiric_lab.views import Code, Table, cell, to_html
 
 from .conftest import WHOLE
 from .test_diff_risks import CACHE, CASES, QUEUE, changed, release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from oneiric_lab.manifest._diff import Style
@@ -123,6 +123,19 @@ MANIFESTS = st.builds(
 )
 
 
+def paths(tree: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value of a tree."""
+    for step, inner in (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    ):
+        yield (*path, step)
+        yield from paths(inner, (*path, step))
+
+
 class TestPatch:
     @settings(max_examples=300, deadline=None)
     @given(MANIFESTS, MANIFESTS)
@@ -162,6 +175,33 @@ class TestPatch:
 
         assert patch(old, diff(old, new)).digest == new.digest
         assert patch(new, diff(new, old)).digest == old.digest
+
+    def test_every_value_that_can_be_said(self) -> None:
+        """
+        Each value of a manifest that says all is taken out or becomes another; both apply.
+        """
+        old, tried = read(whole()), 0
+        others: tuple[Any, ...] = (ABSENT, "x", 2, [], ["x"], {})
+        for path in paths(WHOLE, ()):
+            for other in others:
+                tree = whole()
+                node: Any = tree
+                for step in path[:-1]:
+                    node = node[step]
+                if other is ABSENT:
+                    del node[path[-1]]
+                else:
+                    node[path[-1]] = other
+                try:
+                    new = read(tree)
+                except ManifestError:
+                    continue
+                tried += 1
+                assert patch(old, diff(old, new)).digest == new.digest, path
+                assert patch(new, diff(new, old)).digest == old.digest, path
+                assert diff(old, new).to_json()
+
+        assert tried > 200
 
     def test_only_what_the_diff_holds_is_used(self) -> None:
         """
@@ -413,6 +453,34 @@ class TestView:
         lines = found.styled(style).to_text(width=width).splitlines()
 
         assert max(map(len, lines)) <= width
+
+    @pytest.mark.parametrize("style", ["side", "unified"])
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("x" * 200 + "1", "x" * 200 + "2"),
+            ("1", 1),
+            ("true", True),
+            ("y" * 9000 + "a", "y" * 9000 + "b"),
+            ({"a": ["z" * 80, 1]}, {"a": ["z" * 80, 2]}),
+        ],
+    )
+    def test_what_differs_is_seen(self, style: Any, old: Any, new: Any) -> None:
+        """
+        Of two long values the part is shown in which they differ; a text is no number.
+        """
+        entries = [QUEUE | {"metadata": {"it": [value]}} for value in (old, new)]
+        found = diff(release(entries[0]), release(entries[1], version=8))
+
+        if style == "unified":
+            (code,) = [b for b in found.styled(style).view().blocks if isinstance(b, Code)]
+            before, after = (line[2:] for line in code.text.splitlines() if line[0] in "+-")
+        else:
+            *_, table = [b for b in found.view().blocks if isinstance(b, Table)]
+            ((_, first, second),) = table.rows
+            before, after = cell(first).text, cell(second).text
+        assert before != after
+        assert max(len(before), len(after)) <= 78
 
     def test_hostile_text_is_harmless(self) -> None:
         """

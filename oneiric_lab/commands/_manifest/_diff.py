@@ -126,7 +126,7 @@ def command(
         raise UsageError(
             Fault("usage", "manifest diff compares two files", fix="manifest diff A B")
         )
-    sides = [open_side(file) for file in files]
+    sides = [open_side(file, done=context.interaction.progress) for file in files]
     registry, allowed = (None, ()) if alone else _workspace(context, needed=len(sides) == 1)
     if len(sides) == 1:
         if registry is None:
