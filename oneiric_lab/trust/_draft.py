@@ -295,7 +295,9 @@ class _Reader(Faults):
 
     def signers(self, tree: object) -> dict[str, tuple[PublicKey, ...]]:
         if not isinstance(tree, dict) or not tree:
-            self.wrong(("signers",), "a table of signers", tree, 'alice = ["alice.pem.pub"]')
+            self.wrong(
+                ("signers",), "a table of signers", tree or None, 'alice = ["alice.pem.pub"]'
+            )
             return {}
         out: dict[str, tuple[PublicKey, ...]] = {}
         for name, listed in tree.items():
@@ -384,7 +386,9 @@ class _Reader(Faults):
 
     def requirements(self, tree: object) -> dict[int, Requirement]:
         if not isinstance(tree, dict) or not tree:
-            self.wrong(("requirements",), "tables by schema", tree, "write [requirements.3]")
+            self.wrong(
+                ("requirements",), "tables by schema", tree or None, "write [requirements.3]"
+            )
             return {}
         out: dict[int, Requirement] = {}
         for schema, row in tree.items():

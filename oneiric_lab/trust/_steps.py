@@ -15,7 +15,7 @@ from oneiric_lab.errors import Fault, UnknownKeyError, UntrustedError
 
 from ._chain import check_follows
 from ._dsse import good_signers, judge
-from ._requirements import Requirement
+from ._requirements import Requirement, row_for
 from ._root import ROLES, Root
 
 if TYPE_CHECKING:
@@ -222,7 +222,8 @@ def _plain(before: Root, after: Root) -> Iterator[RootChange]:
         "never" if end is None else canonical.utc_text(end)
         for end in (before.validity.expires_at, after.validity.expires_at)
     ]
-    yield RootChange(f"expires {ends[0]} -> {ends[1]}", loosens=ends[1] == "never" != ends[0])
+    if ends[0] != ends[1]:
+        yield RootChange(f"expires {ends[0]} -> {ends[1]}", loosens=ends[1] == "never")
 
 
 def _signers(before: Root, after: Root) -> Iterator[RootChange]:
@@ -266,15 +267,14 @@ def _role(name: str, old: Role, new: Role) -> Iterator[RootChange]:
 
 def _requirements(before: Root, after: Root) -> Iterator[RootChange]:
     for schema in sorted({*before.requirements, *after.requirements}):
-        old, new = before.requirements.get(schema), after.requirements.get(schema)
-        if new is None:
-            yield RootChange(f"schema {schema}: no row of its own any more", loosens=True)
+        # A row holds until the next, so what is compared is what is asked of the schema.
+        new = row_for(after.requirements, schema)
+        if new is None or schema < after.min_schema:
             continue
-        # A row that is new asked for what the row before it asks; at least for nothing.
-        known = old or Requirement()
-        looser = set(new.loosens(known))
+        old = row_for(before.requirements, schema) or Requirement()
+        looser = set(new.loosens(old))
         for item in fields(Requirement):
-            was, now = getattr(known, item.name), getattr(new, item.name)
+            was, now = getattr(old, item.name), getattr(new, item.name)
             if was != now:
                 text = f"schema {schema}: {item.name} {_said(was)} -> {_said(now)}"
                 yield RootChange(text, loosens=item.name in looser)

@@ -64,6 +64,8 @@ class TestInit:
 
         assert written.file == "root.toml"
         assert "# Who may sign what" in (place / "root.toml").read_text()
+        assert written.as_dict()["text"] == (place / "root.toml").read_text()
+        assert "name your signers" in written.to_text()
         assert not (place / "root.1.json").exists()
 
     def test_and_is_edited(self, place: Path) -> None:
@@ -499,3 +501,13 @@ class TestShow:
 
         with pytest.raises(KeyRefusedError, match="signer bob in the root"):
             ask("show", "weak.json")
+
+
+class TestGroups:
+    @pytest.mark.parametrize("group", ["root", "policy", "crl"])
+    def test_a_group_needs_a_verb(self, group: str) -> None:
+        """
+        Without one its verbs are told.
+        """
+        with pytest.raises(UsageError, match=f"trust {group} needs a verb"):
+            run(["trust", group], Interaction())

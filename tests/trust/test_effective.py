@@ -275,6 +275,26 @@ class TestLintPolicy:
 
         assert any("only half of it" in said for _, _, said in told)
 
+    def test_upstreams_manifests(self, house: ReleaseHouse) -> None:
+        """
+        Keys that no root vouches for are worth a thought.
+        """
+        key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+        text = f'[legacy]\nschemas = [2]\nkeys = ["{key}"]\n'
+        told, code = self.codes(house, text, house.root)
+
+        assert code == 0
+        assert any("no root vouches" in said for _, _, said in told)
+
+    def test_the_data(self, house: ReleaseHouse) -> None:
+        """
+        Programs see whether it is sound, and every fault with its place.
+        """
+        data = lint_policy(b"rot = 1\n", house.root, now=house.now).as_dict()
+
+        assert (data["ok"], data["policy"]) == (False, "trust.toml")
+        assert "trust.toml" in str(data["faults"])
+
     def test_what_lint_refuses_verifies_nothing(self, house: ReleaseHouse) -> None:
         """
         Lint and verification hold a policy to the same rule.

@@ -138,6 +138,20 @@ class TestRootChanges:
         assert told.loosens
         assert "keys that were revoked count again" in told.text
 
+    def test_a_row_that_goes(self, house: ReleaseHouse, draft: RootDraft) -> None:
+        """
+        Without its row a schema is asked for what the row before asks, which may be less.
+        """
+        rows = {**draft.requirements, 4: replace(draft.requirements[3], threshold=3)}
+        house.roots[-1] = following(house, replace(draft, requirements=rows), version=1)
+
+        (told, *_) = root_changes(house.root, following(house, draft))
+        assert told.loosens
+        assert told.text == "schema 4: threshold 3 -> 2"
+        raised = replace(draft, min_schema=4, requirements={4: rows[4]})
+        found = root_changes(house.root, following(house, raised))
+        assert not any(one.loosens for one in found)
+
     def test_a_scope_that_widens(self, house: ReleaseHouse, draft: RootDraft) -> None:
         """
         More globs for somebody who had some are more than before.
