@@ -19,6 +19,7 @@ from ._plan import Plan
 from ._repeat import Repeated, Turn, repeat
 from ._run import Run, run
 from ._runs import Kept, Runs
+from ._said import load_said
 from ._scenario import Described, Scenario, invariant, op
 from ._scenarios import BUILT_IN, scenario_named
 from ._sets import check_new, labelled, labels, set_named
@@ -62,6 +63,7 @@ __all__ = [
     "invariant",
     "labelled",
     "labels",
+    "load_said",
     "noise",
     "op",
     "parse_objective",

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab.errors import Fault, UsageError
 
 from ._plan import Plan
+from ._said import load_said
 from ._scenarios import scenario_named
 from ._shapes import closed, constant
 
 if TYPE_CHECKING:
     from ._scenario import Scenario
+    from ._shapes import Shape
 
 DURATION = "10s"
 """How long operations begin where nobody says."""
@@ -23,6 +25,7 @@ def plan_for(
     *,
     users: int | None = None,
     rate: float | str | None = None,
+    load: Shape | str | None = None,
     **options: Any,
 ) -> Plan:
     """Return the plan to drive *what*.
@@ -32,21 +35,27 @@ def plan_for(
             with us, which brings its usual number of users.
         users: A closed load: so many at a time; 1 where neither is said.
         rate: An open load: arrivals a second, such as `500/s`.
+        load: A shape, or what `load_said` takes for one: `500/s to 5000/s for 30s`.
         options: Attributes of a `Plan`; other names are parameters of the scenario.
 
     Raises:
-        UsageError: Users and a rate together, or what the plan refuses.
+        UsageError: More than one of users, a rate and a load, or what the plan refuses.
 
     Example:
         >>> plan_for("swap-under-readers", users=5, duration="2s", hold=0.01).params
         {'hold': 0.01}
     """
-    if users is not None and rate is not None:
+    given = [
+        name
+        for name, value in (("users", users), ("a rate", rate), ("a load", load))
+        if value is not None
+    ]
+    if len(given) > 1:
         raise UsageError(
             Fault(
                 "usage",
-                "users and a rate together: a load is closed or open",
-                fix="leave one of them out",
+                f"{' and '.join(given)} together: a load is closed or open",
+                fix="leave all but one of them out",
             )
         )
     if isinstance(what, Plan):
@@ -54,10 +63,12 @@ def plan_for(
     else:
         kind, usual = scenario_named(what) if isinstance(what, str) else (what, {"users": 1})
         length = DURATION
-        if users is None and rate is None and "load" not in options:
+        if not given:
             users = usual["users"]
     duration = options.get("duration", length)
-    if rate is not None:
+    if load is not None:
+        options["load"] = load_said(load) if isinstance(load, str) else load
+    elif rate is not None:
         options["load"] = constant(rate, duration)
     elif users is not None:
         options["load"] = closed(users, duration=duration)

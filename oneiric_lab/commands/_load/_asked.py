@@ -52,6 +52,12 @@ class ParamType(click.ParamType[str]):
 OPTIONS: Final = (
     click.option("--users", type=int, help="Closed load: so many at a time."),
     click.option("--rate", help="Open load: arrivals a second, such as 500/s."),
+    click.option(
+        "--load",
+        metavar="TEXT",
+        help="Any load: '500/s for 10s, 500/s to 5000/s for 30s, 5000/s at random for 30s', "
+        "or '50 users thinking 20ms'.",
+    ),
     click.option("--duration", default="10s", show_default=True, help="How long operations begin."),
     click.option(
         "--warmup",
@@ -125,7 +131,7 @@ def plan_asked(scenario: str, params: Mapping[str, Any], **options: Any) -> Plan
     from oneiric_lab.loadlab import plan_for  # noqa: PLC0415 - `--help` needs none
 
     kind, usual = scenario_asked(scenario)
-    if options["users"] is None and options["rate"] is None:
+    if all(options[name] is None for name in ("users", "rate", "load")):
         options["users"] = usual["users"]
     return plan_for(kind, params=params, **options)
 
