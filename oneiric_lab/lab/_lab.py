@@ -426,7 +426,8 @@ class Lab(Generic[T]):
 
         One generation is published; entries that the new release has no more leave. What was
         trusted is kept in the store first. It outlives this process, the entries do not: a
-        workspace that is opened anew verifies and enters the release again.
+        workspace that is opened anew verifies and enters the release again. A source of
+        manifests that is synced keeps its last good release.
 
         Raises:
             UntrustedError: The report is one of a failure, or a later release was trusted since.

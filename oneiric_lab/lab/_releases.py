@@ -7,7 +7,9 @@ can be resolved, so that a process that is killed in between has forgotten nothi
 What survives the process is that memory, and not the entries: a workspace that is opened anew
 has none of them until the release is verified and entered again, which it may be, since the
 same release is no rollback. An expired release does not come back that way, nor does one that
-was revoked meanwhile; entries that were kept would.
+was revoked meanwhile. Who wants the last good release kept names a source of manifests:
+`_syncing` remembers where a release came from, which nobody has said of bytes that were handed
+to `enter`.
 """
 
 from __future__ import annotations

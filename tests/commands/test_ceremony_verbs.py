@@ -203,6 +203,50 @@ class TestCeremony:
         ]
 
 
+class TestFromNothing:
+    """By verbs alone, from the first key to an auditor."""
+
+    def test_by_verbs_alone(self, ask: Ask, places: Path) -> None:
+        """
+        Keys, root, list, manifest, ceremony and bundle, each by its verb, with our own clock.
+        """
+        (places / "new").mkdir()
+
+        def said(line: str) -> dict[str, Any]:
+            code, answer = ask(*line.split(), on="new")
+            assert (code, "error" in answer) == (0, False), answer
+            return answer
+
+        for name in ("ann", "ben", "cem"):
+            said(f"trust key new {name}.pem --no-passphrase")
+        signers = " ".join(f"--signer {name}={name}.pem.pub" for name in ("ann", "ben", "cem"))
+        ask(*f"trust root init --project shop {signers} --threshold 2".split(), on="new")
+        ask(*["trust", "root", "sign", "root.1.json", "--key", "ann.pem"], on="new")
+        said("trust root sign root.1.json --key cem.pem")
+        ask(*["trust", "crl", "new", "--root", "root.1.json", "--first"], on="new")
+        publish = "trust crl publish revocations.1.json --root root.1.json --key"
+        ask(*f"{publish} ann.pem".split(), on="new")
+        said(f"{publish} ben.pem")
+        (places / "new" / "shop.toml").write_text(
+            'schema = 3\nproject = "shop"\nchannel = "stable"\nversion = 1\nentries = []\n'
+        )
+        said("manifest pack shop.toml")
+        said(f"manifest propose {MANIFEST} --root root.1.json")
+        files = [
+            said(f"manifest cosign {PROPOSAL} --key {name}.pem --root root.1.json")["file"]
+            for name in ("ben", "cem")
+        ]
+        said(f"manifest assemble {PROPOSAL} {' '.join(files)}")
+        made = said(
+            "bundle make shop.oneiric-envelope.json --root root.1.json "
+            "--revocations revocations.1.json"
+        )
+        report = said(f"bundle verify {made['file']} --root sha256:{made['root']}")
+
+        assert report["ok"]
+        assert report["signers"] == ["ben", "cem"]
+
+
 class TestAttacks:
     """What somebody does to the files between the machines."""
 
