@@ -193,3 +193,20 @@ class TestHeld:
         assert codes(diff(have, new)) == ["priority-raised"]
         assert held(registry, manifest_with(channel="beta")).entries == ()
         assert empty(new).entries == ()
+
+    def test_many_problems_are_counted(self) -> None:
+        """
+        A release that breaks much tells a few of it, and how many more there are.
+        """
+        keys = [f"k{n}" for n in range(8)]
+        registry = Registry(rules=Rules(selections={"adapter": dict.fromkeys(keys, "redis")}))  # type: ignore[arg-type]  # a text is a choice, too
+        full = manifest_with(*({"key": key} for key in keys))
+        none = manifest_with(version=2)
+
+        broken = diff(full, none, registry=registry, allowed=ALLOWED)
+        solved = diff(none, full, registry=registry, allowed=ALLOWED)
+
+        assert "3 more problems" in str(broken)
+        assert "3 more are solved" in str(solved)
+        assert broken.impact is not None
+        assert len(broken.impact.as_dict()["problems"]) == 8  # type: ignore[arg-type]  # a list
