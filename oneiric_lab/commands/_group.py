@@ -61,3 +61,17 @@ class Group(click.Group):
         """Write the table of verbs without importing any."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(self.verbs.items()))
+
+
+def require_verb(ctx: click.Context) -> None:
+    """Refuse a group that was asked for without a verb, and tell its verbs.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if ctx.invoked_subcommand is None and isinstance(ctx.command, Group):
+        words = ctx.command_path.partition(" ")[2]
+        verbs = ", ".join(ctx.command.verbs)
+        raise UsageError(
+            Fault("usage", f"{words} needs a verb", fix=f"one of {verbs}: {words} --help")
+        )

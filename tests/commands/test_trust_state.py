@@ -234,7 +234,7 @@ class TestReset:
         said = " ".join(capsys.readouterr().out.split())
 
         for name, text in RISKS.items():
-            assert f"{name} {text}" in said
+            assert f"{name}: {text}" in said
 
 
 class TestResetOfNothing:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from oneiric_lab.commands._group import Group
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.commands._group import Group, require_verb
 
 VERBS: dict[str, str] = {
     "make": "Put envelope, roots and revocation list into one file.",
@@ -19,7 +18,4 @@ VERBS: dict[str, str] = {
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Make, show and verify what proves a release."""
-    if ctx.invoked_subcommand is None:
-        raise UsageError(
-            Fault("usage", "bundle needs a verb", fix=f"one of {', '.join(VERBS)}: bundle --help")
-        )
+    require_verb(ctx)

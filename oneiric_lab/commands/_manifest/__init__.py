@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from oneiric_lab.commands._group import Group
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.commands._group import Group, require_verb
 
 VERBS: dict[str, str] = {
     "pack": "Write what people wrote in the form that is signed.",
@@ -29,9 +28,4 @@ VERBS: dict[str, str] = {
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Write, check, migrate, compare, sign, verify and explain manifests."""
-    if ctx.invoked_subcommand is None:
-        raise UsageError(
-            Fault(
-                "usage", "manifest needs a verb", fix=f"one of {', '.join(VERBS)}: manifest --help"
-            )
-        )
+    require_verb(ctx)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from oneiric_lab.commands._group import Group
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.commands._group import Group, require_verb
 
 VERBS: dict[str, str] = {
     "key": "Make, import, show, list and lock keys.",
@@ -22,7 +21,4 @@ VERBS: dict[str, str] = {
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Make keys, and say who may sign what."""
-    if ctx.invoked_subcommand is None:
-        raise UsageError(
-            Fault("usage", "trust needs a verb", fix=f"one of {', '.join(VERBS)}: trust --help")
-        )
+    require_verb(ctx)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from oneiric_lab.commands._group import Group
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.commands._group import Group, require_verb
 
 VERBS: dict[str, str] = {
     "new": "Make the next list with nothing new in it, or the first one.",
@@ -19,8 +18,4 @@ VERBS: dict[str, str] = {
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Sign, publish and show the list of keys that no longer count."""
-    if ctx.invoked_subcommand is None:
-        verbs = ", ".join(VERBS)
-        raise UsageError(
-            Fault("usage", "trust crl needs a verb", fix=f"one of {verbs}: trust crl --help")
-        )
+    require_verb(ctx)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from oneiric_lab.commands._group import Group
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.commands._group import Group, require_verb
 
 VERBS: dict[str, str] = {
     "show": "Show what holds here, by root and policy, with where each value is from.",
@@ -20,8 +19,4 @@ VERBS: dict[str, str] = {
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Show, check, explain and write what this place trusts."""
-    if ctx.invoked_subcommand is None:
-        verbs = ", ".join(VERBS)
-        raise UsageError(
-            Fault("usage", "trust policy needs a verb", fix=f"one of {verbs}: trust policy --help")
-        )
+    require_verb(ctx)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from oneiric_lab.commands._group import Group
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.commands._group import Group, require_verb
 
 VERBS: dict[str, str] = {
     "init": "Make the first root, or the file that it is made of.",
@@ -21,11 +20,4 @@ VERBS: dict[str, str] = {
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Say who may sign what, and have it signed."""
-    if ctx.invoked_subcommand is None:
-        raise UsageError(
-            Fault(
-                "usage",
-                "trust root needs a verb",
-                fix=f"one of {', '.join(VERBS)}: trust root --help",
-            )
-        )
+    require_verb(ctx)

@@ -31,13 +31,15 @@ _RISKS = ("rollback", "revoked-keys", "old-root", "clock")
 def command(
     ctx: click.Context, *, accepted: tuple[str, ...], channels: tuple[str, ...], why: str
 ) -> Remembered:
-    r"""Forget a part of what was trusted last, and say so in the history.
+    """Forget a part of what was trusted last, and say so in the history.
 
-    \b
-    rollback      an older release is taken again, and another one of the same version
-    revoked-keys  a revoked key counts again, and an older list is taken
-    old-root      the pinned root is where it begins again, with keys that have left it since
-    clock         a clock that was set back is not noticed until the next release
+    rollback: an older release is taken again, and another one of the same version
+
+    revoked-keys: a revoked key counts again, and an older list is taken
+
+    old-root: the pinned root is where it begins again, with keys that have left it since
+
+    clock: a clock that was set back is not noticed until the next release
     """
     from oneiric_lab.lab import Remembered, forget_trusted  # noqa: PLC0415 - `--help` needs none
     from oneiric_lab.trust import RISKS, ageing  # noqa: PLC0415 - see above
