@@ -145,6 +145,8 @@ class Listing(Result):
                         fix=did_you_mean(name, self.columns, limit=20),
                     )
                 )
+        if not (text or sort or columns):
+            return self
         kept: list[int] = [*range(len(self))]
         for name, wanted in columns.items():
             values = self.columns[name]

@@ -168,7 +168,7 @@ class TestExplorer:
         """
         A publish is told within a second, with the rows of what it touched only.
         """
-        from oneiric_lab.notebook.widgets._explorer import explorer
+        from oneiric_lab.notebook.widgets._explorer import MOST_CHANGED, explorer
 
         shown = explorer(lab)
         shown.explanation.show("adapter:cache")
@@ -187,6 +187,9 @@ class TestExplorer:
         assert grid.told("delta")[1]["count"] == 0
         grid.click({"do": "whole"})
         assert (grid.told("whole")[0]["number"], grid.told("whole")[0]["count"]) == (2, 5)
+        lab.registry.add(*(candidate("task", f"t{n}", "x") for n in range(MOST_CHANGED + 1)))
+        wait(lambda: len(grid.told("whole")) == 2)
+        assert grid.told("whole")[1]["number"] == 3
         lab.close()
         explorer(lab)
 

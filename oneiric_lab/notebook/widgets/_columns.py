@@ -51,7 +51,7 @@ def shown(value: Any) -> Any:
         return [shown(one) for one in value]
     if not isinstance(value, str):
         return value
-    text = clean(value)
+    text = value if value.isascii() and value.isprintable() else clean(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -63,14 +63,15 @@ class Packer:
 
     def whole(self, columns: Mapping[str, Sequence[Any]]) -> tuple[list[dict[str, object]], bytes]:
         """Return all columns of these rows with their dictionaries, and the codes."""
-        heads, body = self.more(columns)
-        for head in heads:
-            del head["add"]
-            head["values"] = [shown(value) for value in self.values[str(head["name"])]]
-        return heads, body
+        return self._packed(columns, whole=True)
 
     def more(self, columns: Mapping[str, Sequence[Any]]) -> tuple[list[dict[str, object]], bytes]:
         """Return the columns of these rows with what their dictionaries got, and the codes."""
+        return self._packed(columns, whole=False)
+
+    def _packed(
+        self, columns: Mapping[str, Sequence[Any]], *, whole: bool
+    ) -> tuple[list[dict[str, object]], bytes]:
         heads: list[dict[str, object]] = []
         body = bytearray()
         rows = len(columns["component"])
@@ -86,15 +87,17 @@ class Packer:
             self.values[name] = have
             code = {value: at for at, value in enumerate(have)}
             width, kind = next((w, k) for w, k, most in _WIDTHS if len(have) <= most)
-            heads.append(
-                {
-                    "name": name,
-                    "kind": _KINDS.get(name, "number" if name in NUMBERS else "text"),
-                    "width": width,
-                    "at": len(body),
-                    "add": [[code[v], shown(v)] for v in sorted(fresh, key=code.__getitem__)],
-                }
-            )
+            head: dict[str, object] = {
+                "name": name,
+                "kind": _KINDS.get(name, "number" if name in NUMBERS else "text"),
+                "width": width,
+                "at": len(body),
+            }
+            if whole:
+                head["values"] = [shown(value) for value in have]
+            else:
+                head["add"] = [[code[v], shown(v)] for v in sorted(fresh, key=code.__getitem__)]
+            heads.append(head)
             if not width:
                 continue
             codes = array(kind, map(code.__getitem__, column))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 50
 """Rows of the snapshot."""
+MOST_CHANGED = 5_000
+"""Rows that a change tells one by one, and marks; where more changed, all are sent anew."""
 EVERY = 0.2
 """Seconds between two looks at what is new; a look compares numbers."""
 
@@ -69,14 +71,17 @@ class Grid(Widget):
     def whole(self) -> dict[str, object]:
         """Return all rows as they travel; see `_columns`."""
         with self._lock:
-            columns, cells = self._packer.whole(self.listing.columns)
-            return {
-                "number": self._number,
-                "generation": self.listing.generation,
-                "count": len(self.listing),
-                "columns": columns,
-                "cells": memoryview(cells),
-            }
+            return self._whole()
+
+    def _whole(self) -> dict[str, object]:
+        columns, cells = self._packer.whole(self.listing.columns)
+        return {
+            "number": self._number,
+            "generation": self.listing.generation,
+            "count": len(self.listing),
+            "columns": columns,
+            "cells": memoryview(cells),
+        }
 
     def change(self, listing: Listing) -> None:
         """Send the rows of the components that are not as they were."""
@@ -87,10 +92,14 @@ class Grid(Widget):
             if not touched and listing.generation == self.listing.generation:
                 return
             rows = [at for at, name in enumerate(listing.columns["component"]) if name in touched]
-            some = {name: [column[at] for at in rows] for name, column in listing.columns.items()}
-            columns, cells = self._packer.more(some)
             self._number += 1
             self.listing = listing
+            if len(rows) > MOST_CHANGED:
+                whole = self._whole()
+                self.send({"whole": whole}, buffers=[whole.pop("cells")])
+                return
+            some = {name: [column[at] for at in rows] for name, column in listing.columns.items()}
+            columns, cells = self._packer.more(some)
             delta = {
                 "number": self._number,
                 "generation": listing.generation,
@@ -136,10 +145,10 @@ class Explorer(Shown, ipywidgets.VBox):  # type: ignore[misc]  # see above
         explanation: What stands below them, once a row was opened.
     """
 
-    def __init__(self, lab: Lab[Any], asked: Mapping[str, Any]) -> None:
+    def __init__(self, lab: Lab[Any], listing: Listing, asked: Mapping[str, Any]) -> None:
         self.lab = lab
         self.explanation = Explanation(lab)
-        self.grid = Grid(lab.candidates(), asked, self.explanation.show, self._close)
+        self.grid = Grid(listing, asked, self.explanation.show, self._close)
         self._seen = self._now()
         super().__init__([self.grid, self.explanation])
 
@@ -201,7 +210,8 @@ def explorer(lab: Lab[Any], text: str = "", *, sort: str | None = None, **column
     """Return the explorer of *lab*, filtered as `Listing.where` filters."""
     if lab is None:
         raise UsageError("there is no lab to explore", fix="lab = Lab.open()")
-    lab.candidates().first(0).where(text, sort=sort, **columns)
+    listing = lab.candidates()
+    listing.first(0).where(text, sort=sort, **columns)
     where: dict[str, Any] = {
         name: {"range": list(wanted)}
         if isinstance(wanted, tuple)
@@ -210,7 +220,7 @@ def explorer(lab: Lab[Any], text: str = "", *, sort: str | None = None, **column
         else [wanted]
         for name, wanted in columns.items()
     }
-    shown = Explorer(lab, {"text": text, "where": where, "sort": sort})
+    shown = Explorer(lab, listing, {"text": text, "where": where, "sort": sort})
     shown.follow()
     return shown
 
