@@ -134,7 +134,8 @@ class Generation(Result):
         if problem is None and not ranking:
             asked = wish.need | wish.need_any
             with_ = f" with {{{', '.join(sorted(asked))}}}" if asked else ""
-            problem = no_candidate(target, with_, rejected, self.keys())
+            # Sorting all names is for a name that nobody knows: 10,000 others need not pay.
+            problem = no_candidate(target, with_, rejected, [] if members else self.keys())
         if problem is None and ambiguous and self.rules.strict:
             problem = _ambiguous(domain, key, ranking)
         if problem is None and ranking[0].candidate.requires:
@@ -218,6 +219,9 @@ class Generation(Result):
         for domain, keys in sorted(self.nodes.items()):
             for key, node in sorted(keys.items()):
                 if node.winner is None:
+                    chosen = self.rules.selection(domain, key) is not None
+                    if not chosen and all(one.refusals for one in node.members):
+                        continue
                     problem = self.explain(domain, key).problem
                     if problem is not None and problem.code != "no-candidate":
                         out.append(problem)
