@@ -519,7 +519,9 @@ class TestLooks:
         """
         Nothing is wider than the page, which is what 200 % zoom makes of a small window.
         """
-        page = render(name, state() if name == "explorer" else explained())
+        far = candidate("adapter", "cache", "l" * 300, enabled_by="f" * 300)
+        found = generation(far)
+        page = render(name, state(found) if name == "explorer" else explained(found))
         page.set_viewport_size({"width": 360, "height": 800})
 
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
