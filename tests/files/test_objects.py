@@ -155,6 +155,27 @@ class TestObjects:
         assert (done.stdout.strip(), files(tmp_path)) == ("object-unwritable", [])
         assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1000
 
+    def test_the_same_again_writes_nothing(self, tmp_path: Path) -> None:
+        """
+        What is there and whole stays the file that it was.
+        """
+        objects = Objects(tmp_path / "o")
+        before = objects.path(objects.put(b"data")).stat()
+
+        assert objects.put(b"data") == sha(b"data")
+        after = objects.path(sha(b"data")).stat()
+        assert (after.st_ino, after.st_ctime_ns >= before.st_ctime_ns) == (before.st_ino, True)
+
+    def test_a_place_that_holds_no_folder_is_told(self, tmp_path: Path) -> None:
+        """
+        Where a file stands in the way nothing can be kept, and the fault says so.
+        """
+        (tmp_path / "o").write_text("")
+
+        with pytest.raises(FileAccessError) as caught:
+            Objects(tmp_path / "o").put(b"data")
+        assert caught.value.faults[0].code == "object-unwritable"
+
 
 class TestEvict:
     """Too many objects."""
@@ -190,3 +211,15 @@ class TestEvict:
 
         assert objects.evict(0, keep=[names[0]]) == 1
         assert [objects.find(name) is not None for name in names] == [True, False, True]
+
+    def test_what_is_no_object_is_left_alone(self, tmp_path: Path) -> None:
+        """
+        Somebody's file among the objects is neither counted nor removed.
+        """
+        objects = Objects(tmp_path)
+        name = objects.put(b"aaaa")
+        other = objects.path(name).parent / "notes.txt"
+        other.write_text("not one of ours")
+
+        assert objects.evict(0, grace=0) == 1
+        assert other.exists()

@@ -372,3 +372,19 @@ class TestTidy:
 
         assert gone == [1]
         assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+    def test_one_that_cannot_be_locked_goes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A file system without locks refuses the write, and keeps no file of it.
+        """
+
+        def refuse(handle: int) -> None:
+            raise OSError(37, "No locks available")
+
+        monkeypatch.setattr(_temporary, "_lock", refuse)
+        with pytest.raises(OSError, match="No locks"):
+            make(tmp_path, 0o600)
+
+        assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -233,3 +234,13 @@ def test_names_are_one_text_each() -> None:
     assert one.key is two.key
     assert one.provider is two.provider
     assert one.tie == two.tie == ("p1", "", "0")
+
+
+def test_a_name_of_a_type_of_its_own_stays_what_it_is() -> None:
+    """
+    An enumeration's member names a key as its text does, and is no less a member.
+    """
+    Kinds = StrEnum("Kinds", {"CACHE": "cache"})  # noqa: N806 - a class
+    found = Candidate("adapter", Kinds.CACHE, "p1")
+
+    assert found.key is Kinds.CACHE
