@@ -106,9 +106,8 @@ class SyncReport(Result):
 
     def view(self) -> View:
         """Return one row for each source, and why where it did not go well."""
-        title = (
-            f"{'would sync' if self.dry_run else 'synced'}: {count(len(self.sources), 'source')}"
-        )
+        did = "would sync" if self.dry_run else "synced" if self.ok else "not synced"
+        title = f"{did}: {count(len(self.sources), 'source')}"
         rows = tuple(
             (
                 one.name,
