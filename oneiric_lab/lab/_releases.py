@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, ManifestError, UsageError
 from oneiric_lab.files import read
-from oneiric_lab.manifest import SUFFIX, candidates_of, enter, read_manifest
+from oneiric_lab.manifest import SUFFIX, enter, read_manifest
 from oneiric_lab.trust import Bundle, Envelope, Limits, Policy, Root, State, verify
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
@@ -204,7 +204,7 @@ def enter_release(
         number,
         tuple(one for identity, one in after.items() if identity not in before),
         tuple(one for identity, one in before.items() if identity not in after),
-        tuple(one for one in candidates_of(manifest, allowed=allowed) if one.refusals),
+        tuple(one for one in after.values() if one.refusals),
     )
 
 

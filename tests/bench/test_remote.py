@@ -1,0 +1,57 @@
+"""Syncs of a large release: the first, and those that find it unchanged."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from oneiric_lab.lab import Lab
+from oneiric_lab.testing import MemoryRemote, ReleaseHouse
+
+from .entries import manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+ENTRIES = 10_000
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> MemoryRemote:
+    """A repository with one release of many entries, and a workspace that follows it."""
+    house = ReleaseHouse(now=dt.datetime.now(dt.UTC).replace(microsecond=0))
+    made: list[dict[str, Any]] = manifest(ENTRIES)["entries"]
+    found = MemoryRemote()
+    url = found.publish(
+        house.release([{k: v for k, v in one.items() if k != "artifact"} for one in made])
+    )
+    (tmp_path / "trust.toml").write_text(f'root = "sha256:{house.root.sha256}"\n')
+    (tmp_path / "oneiric.toml").write_text(f'[remote]\nenabled = true\nmanifest_url = "{url}"\n')
+    return found
+
+
+def test_first_sync(benchmark: BenchmarkFixture, tmp_path: Path, remote: MemoryRemote) -> None:
+    """Fetched, verified, validated, entered."""
+    lab = Lab.open(tmp_path, environ={})
+    benchmark.group = f"sync {ENTRIES}"
+    benchmark.extra_info["row"] = "first sync, no artifacts"
+    done = benchmark.pedantic(lambda: lab.sync(fetcher=remote), rounds=1)
+    assert done.sources[0].outcome == "entered"
+
+
+@pytest.mark.parametrize("etags", [True, False], ids=["etag", "digest"])
+def test_unchanged_sync(
+    benchmark: BenchmarkFixture, tmp_path: Path, remote: MemoryRemote, *, etags: bool
+) -> None:
+    """Recognised before anything is verified."""
+    remote.etags = etags
+    lab = Lab.open(tmp_path, environ={})
+    lab.sync(fetcher=remote)
+    benchmark.group = f"sync {ENTRIES}"
+    benchmark.extra_info["row"] = f"unchanged sync, by {'etag' if etags else 'digest'}"
+    done = benchmark(lambda: lab.sync(fetcher=remote))
+    assert done.sources[0].outcome == "unchanged"
