@@ -294,7 +294,7 @@ def tutorials() -> str:
 
 def explanations() -> str:
     """Return the table of contents; the figures stand in it once they were measured."""
-    names = ["layers", "precedence", "plans", "allow", "verdicts"]
+    names = ["layers", "precedence", "plans", "allow", "trust", "verdicts"]
     if (DOCS / "explanation" / "performance.md").exists():
         names.append("performance")
     names.append("decisions/index")

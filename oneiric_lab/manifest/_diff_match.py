@@ -55,7 +55,7 @@ class EntryChange(NamedTuple):
 
     @property
     def target(self) -> str:
-        """The component, as `domain:key`."""
+        """The component, its domain and its key with a colon between them."""
         return f"{self.entry['domain']}:{self.entry['key']}"
 
     @property
