@@ -37,6 +37,7 @@ _TOO_DEEP = "the document nests too deep"
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 _NO_DOTS = bytes(b for b in range(256) if b not in b".\n\r")
 # Commas and the like keep the quotes of two texts apart.
+_NO_JSON_SHAPE = bytes(b for b in range(256) if b not in b'[]{}"')
 _NO_SHAPE = bytes(b for b in range(256) if b not in b"[]{}\"'#\n,=.:")
 _MANY_DOTS = b"." * (_DEEPEST + 1)
 _BOM = b"\xef\xbb\xbf"
@@ -111,11 +112,14 @@ class _Source:
     def may_be_deep(self) -> bool:
         """Whether brackets or dotted keys could nest deep; false alarms are cheap."""
         data = self.data
-        if data.count(b"[") + data.count(b"{") > _DEEPEST and not nests_shallow(
-            # In YAML a quote may stand alone in a text.
-            data if self.format == "yaml" else without_texts(data)
-        ):
-            return True
+        if data.count(b"[") + data.count(b"{") > _DEEPEST:
+            if self.format == "json":
+                data = _without_json_texts(data)
+            elif self.format == "toml":  # in YAML a quote may stand alone in a text
+                data = without_texts(data)
+            if not nests_shallow(data):
+                return True
+            data = self.data
         # Only TOML has dotted keys.
         return self.format == "toml" and _MANY_DOTS in data.translate(None, _NO_DOTS)
 
@@ -173,8 +177,16 @@ _TEXTS = re.compile(
 )
 
 
+def _without_json_texts(data: bytes) -> bytes:
+    """Return the brackets of a JSON document, those in texts left out: each quote is an end."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    shape = data.translate(None, _NO_JSON_SHAPE).replace(b'""', b"")
+    return b"".join(shape.split(b'"')[::2])
+
+
 def without_texts(data: bytes) -> bytes:
-    """Return the brackets of a TOML or JSON document, those in texts and comments left out.
+    """Return the brackets of a TOML document, those in texts and comments left out.
 
     A closing bracket in a text would hide an opening one that is none, and with it any
     depth. Takes 180 µs for 2,000 keys.
