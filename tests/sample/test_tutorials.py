@@ -15,7 +15,8 @@ TUTORIALS = sorted(FOLDER.glob("*.ipynb"))
 # What differs from machine to machine or from run to run.
 UNSTABLE = {
     "an address": r"\b0x[0-9a-f]{6,16}\b",
-    "a clock": r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d",
+    # The made-up clocks of releases stand at midnight, where no real one is caught.
+    "a clock": r"\b20\d\d-\d\d-\d\d[ T](?!00:00(?::00)?Z)\d\d:\d\d",
     "a duration": r"\b\d+(\.\d+)? ?(ns|µs|ms|seconds)\b",
     "a machine's folder": r"/(tmp|root|home|Users|work|var/folders)/(?!paperboat|lib/shop)",
     "a Python version": r"this is 3\.\d+",
