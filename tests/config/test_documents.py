@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oneiric_lab.config._formats import Reader, nests_shallow, parse, without_texts
+from oneiric_lab.config._formats import (
+    Reader,
+    _without_json_texts,
+    nests_shallow,
+    parse,
+    without_texts,
+)
 from oneiric_lab.config._positions import toml_positions
 from oneiric_lab.errors import Fault, ParseError
 
@@ -195,6 +202,25 @@ class TestToml:
         assert bare.count(b"[") == bare.count(b"]")
         assert bare.count(b"{") == bare.count(b"}")
         assert not bare.strip(b"[]{}")
+
+    @settings(max_examples=200, deadline=None)
+    @given(trees)
+    def test_json_keeps_the_brackets_of_tables_only(self, tree: dict[str, Any]) -> None:
+        """Escaped quotes and backslashes of a JSON document end no text."""
+        values = json.dumps({"a": [tree], '"]\\': ["\\", '["', "}"]}, default=str).encode()
+        shape = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", values)
+
+        assert _without_json_texts(values) == re.sub(rb"[^\[\]{}]", b"", shape)
+
+    def test_many_brackets_of_yaml_read(self) -> None:
+        """A list of a hundred short lists is not deep in any format."""
+        text = "a: [" + ", ".join(["[1]"] * 100) + "]"
+        wide = '{"a": [' + ", ".join(['["\\\\", "["]'] * 100) + "]}"
+
+        assert parse(text.encode(), format="yaml", name="x", layer="x").tree == {"a": [[1]] * 100}
+        assert parse(wide.encode(), format="json", name="x", layer="x").tree == {
+            "a": [["\\", "["]] * 100
+        }
 
     def test_a_bracket_in_a_string_still_reads(self) -> None:
         """Where the guard says no, the other reader answers."""
