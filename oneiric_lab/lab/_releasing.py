@@ -1,0 +1,167 @@
+"""Releases: what is verified, entered, proposed and synced."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeVar
+
+from ._operating import Operating
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncGenerator
+    from datetime import datetime
+
+    from oneiric_lab.remote import Fetcher
+    from oneiric_lab.trust import Bundle, Report, Root
+    from oneiric_lab.trust import Policy as TrustPolicy
+
+    from ._releases import Entered
+    from ._signed import Proposed
+    from ._synced import RemoteStatus, SyncReport
+
+T = TypeVar("T")
+
+
+class Releasing(Operating[T]):
+    """A workspace that takes releases."""
+
+    __slots__ = ()
+
+    def verify(
+        self,
+        bundle: str | os.PathLike[str] | bytes | Bundle | None,
+        manifest: str | os.PathLike[str] | bytes | None = None,
+        *,
+        root: str | os.PathLike[str] | Root | None = None,
+        policy: str | os.PathLike[str] | TrustPolicy | None = None,
+        now: datetime | None = None,
+    ) -> Report:
+        """Return the report of a release; nothing is written, and nothing enters.
+
+        What this workspace has trusted last counts: an older release is a rollback. A report is
+        true only when everything passed, and `report.manifest` raises unless it is.
+
+        Args:
+            bundle: What proves it: a file, its bytes, or a `Bundle`. None for a manifest of
+                upstream's form, where the policy takes such.
+            manifest: A file or bytes; beside the bundle's file by default.
+            root: The root that is trusted: a file, a `Root`, or `sha256:DIGEST` of one that is
+                in the bundle.
+            policy: A file or a `trust.Policy`; the workspace's `trust.toml` by default.
+            now: The time that is meant; None is this moment.
+
+        Raises:
+            UsageError: A bundle that is no file came without its manifest.
+            FileAccessError: A file cannot be read.
+            PolicyError: The policy is none.
+        """
+        from ._releases import verify_release  # noqa: PLC0415 - most workspaces verify nothing
+
+        return verify_release(self, bundle, manifest, root=root, policy=policy, now=now)
+
+    def enter(self, report: Report) -> Entered:
+        """Put a verified release into the registry, in place of the one before.
+
+        One generation is published; entries that the new release has no more leave. What was
+        trusted is kept in the store first. It outlives this process, the entries do not: a
+        workspace that is opened anew verifies and enters the release again. A source of
+        manifests that is synced keeps its last good release.
+
+        Raises:
+            UntrustedError: The report is one of a failure, or a later release was trusted since.
+            ManifestError: Its schema does not take the manifest, or it is of upstream's form;
+                nothing was kept.
+            StoreError: The store cannot be written; nothing entered.
+        """
+        from ._releases import enter_release  # noqa: PLC0415 - see above
+
+        return enter_release(self, report)
+
+    def propose(
+        self,
+        manifest: str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] | Root | None = None,
+        days: float | None = None,
+        previous: str | os.PathLike[str] | None = None,
+        out: str | os.PathLike[str] | None = None,
+        write: bool = True,
+        now: datetime | None = None,
+    ) -> Proposed:
+        """Freeze what will be signed of a manifest, after what was trusted here last.
+
+        The signers answer with `manifest cosign`, and `manifest assemble` puts that together.
+
+        Args:
+            manifest: A `*.oneiric.json`.
+            root: Who may sign; the one that is remembered by default.
+            days: How long the release holds; as long as the root allows by default.
+            previous: Manifest of the release before, to see what changes.
+            out: Where the proposal is written; beside the manifest by default.
+            write: Whether it is written.
+            now: The time at which it is issued; None is this moment.
+
+        Raises:
+            UsageError: Nothing says who may sign.
+            UntrustedError: The release would never be verified.
+            FileAccessError: Another proposal is there already.
+        """
+        from ._releases import propose_release  # noqa: PLC0415 - see above
+
+        return propose_release(
+            self, manifest, root=root, now=now, days=days, previous=previous, out=out, write=write
+        )
+
+    def sync(self, *, dry_run: bool = False, fetcher: Fetcher | None = None) -> SyncReport:
+        """Bring what the sources of the table `remote` have, and enter it.
+
+        Source by source: manifest and bundle are fetched, verified by what is trusted here,
+        their artifacts fetched, all of it validated, and then one generation is published.
+        Where anything is wrong nothing changes, and the last good release stays in force; the
+        report says why. Inside a running event loop it works on the lab's own thread.
+
+        Args:
+            dry_run: Whether all is fetched and judged but for artifacts, and nothing changed.
+            fetcher: Who asks, such as `testing.MemoryRemote`; by default one that keeps to the
+                limits of `remote`.
+
+        Raises:
+            UsageError: `remote.enabled` is false.
+        """
+        import asyncio  # noqa: PLC0415 - most workspaces have no sources
+
+        import anyio  # noqa: PLC0415 - see above
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return anyio.run(lambda: self.async_sync(dry_run=dry_run, fetcher=fetcher))
+        job = self._jobs().submit(
+            lambda ctx: self.async_sync(dry_run=dry_run, fetcher=fetcher), name="sync"
+        )
+        return job.result()
+
+    async def async_sync(
+        self, *, dry_run: bool = False, fetcher: Fetcher | None = None
+    ) -> SyncReport:
+        """Do what `sync` does, in the event loop of the caller."""
+        return await self._remote.sync(dry_run=dry_run, fetcher=fetcher)
+
+    async def keep_synced(
+        self, *, fetcher: Fetcher | None = None
+    ) -> AsyncGenerator[SyncReport, None]:
+        """Sync each source at its interval, for as long as the caller listens.
+
+        Yields:
+            What each sync did; whatever goes wrong is told there, and ends nothing.
+        """
+        import anyio  # noqa: PLC0415 - most workspaces have no sources
+
+        async with aclosing(self._remote.loop(sleep=anyio.sleep, fetcher=fetcher)) as reports:
+            async for report in reports:
+                yield report
+
+    def remote_status(self) -> RemoteStatus:
+        """Return how the sources stand, their last good releases and their last attempts."""
+        return self._remote.status()
