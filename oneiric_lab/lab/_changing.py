@@ -20,6 +20,7 @@ from ._locking import LOCK, Frozen, read_lock, winners, write_lock
 from ._plan import Applied, Plan
 from ._quarantine import Probed, can_be_probed, remember, try_all
 from ._results import History
+from ._said import resettled
 from ._writing import settled, take_back, write
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ class Changing(Asking[T]):
         if proposal.next is None:
             return Plan(proposal, None, (), proposal.problems, self._apply, self._aapply)
         generation = self.registry.preview(rules=self._rules(proposal.next))
-        components = tuple(self.registry.current.diff(generation).changes)
+        chosen = self.registry.current.diff(generation).changes
+        moved = {row["target"] for row in chosen}
+        said, after = self.settings, proposal.next.settings
+        components = (*chosen, *resettled(said, after, generation, moved))
         known = {(p.code, p.message) for p in self.registry.current.problems()}
         fresh = [p for p in generation.problems() if (p.code, p.message) not in known]
         problems = (*proposal.problems, *fresh)
@@ -72,11 +76,14 @@ class Changing(Asking[T]):
 
     def _apply(self, plan: Plan) -> Applied:
         run = self._running
-        if run is None or not run.moving(self._next(plan)[1]):
+        if run is None:
             return self._publish_plan(plan)
+        after, generation = self._next(plan)
+        if not run.moving(generation, after.settings):
+            return run.waiting(self._publish_plan(plan))
         if run.life.owns_thread():
             applied = self._publish_plan(plan)
-            return replace(applied, behind=tuple(run.moving(self.registry.current)))
+            return run.waiting(replace(applied, behind=tuple(run.moving(self.registry.current))))
         found: Applied = run.call(self._aapply(plan), lambda: False)
         return found
 

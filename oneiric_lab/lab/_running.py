@@ -33,6 +33,8 @@ from oneiric_lab.lifecycle import Lifecycle, Limits, SwapReport
 from oneiric_lab.registry import TABLES
 from oneiric_lab.store import Journal, ProcessState
 
+from ._said import settings_of
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
@@ -68,18 +70,6 @@ class Opened(Protocol):
     @property
     def desire(self) -> Callable[..., Wished]:
         """Write down what is wanted."""
-
-
-def settings_of(settings: Settings, candidate: Candidate) -> dict[str, Any]:
-    """Return what the configuration says to a candidate: its provider's, its key's above."""
-    table = TABLES.get(candidate.domain)
-    if table is None:
-        return {}
-    said = getattr(settings, table)
-    return {
-        **said.provider_settings.get(candidate.provider, {}),
-        **said.settings.get(candidate.key, {}),
-    }
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -160,9 +150,10 @@ class Running:
         """Return what is so in this process."""
         winners = self.lab.registry.current.winners()
         rows = [status.as_dict() for status in self.life.statuses()]
-        for row in rows:
-            winner = winners.get(str(row["target"]))
+        for row, slot in zip(rows, self.life.slots(), strict=True):
+            winner = winners.get(slot.target)
             row["chosen"] = None if winner is None else winner.provider
+            row["stale"] = slot.why_anew()
         state = {"components": rows}
         return ProcessState(self._id, os.getpid(), socket.gethostname(), self._started, state)
 
@@ -203,21 +194,31 @@ class Running:
         await self._kept(self.journal.flush)
         return report
 
-    def moving(self, generation: Generation) -> dict[str, Candidate]:
-        """Return whom *generation* chooses for each component that runs here as another one.
+    def moving(
+        self, generation: Generation, said: Settings | None = None, *, paused: bool = False
+    ) -> dict[str, Candidate]:
+        """Return who is to be in force for each component that runs here as another one.
 
-        What a program pinned stays, and so does what nobody would provide.
+        Another one is also the same candidate made from other settings. What a program pinned
+        stays chosen, and so does what nobody would provide.
+
+        Args:
+            generation: Whom the configuration chooses.
+            said: What it says to them; None is what it says now.
+            paused: Whether those are meant that wait for being resumed, and not the others.
         """
         out: dict[str, Candidate] = {}
         if self.life.known_loop() is None or self.life.is_closed:
             return out
-        for status in self.life.statuses():
-            slot = self.life.slot_of(status.target)
-            winner = generation.winner(slot.domain, slot.key)
-            if winner is None or slot.active is None or slot.pin is not None:
+        settings = None if said is None else partial(settings_of, said)
+        for slot in self.life.slots():
+            if slot.active is None or (slot.paused is not None) is not paused:
                 continue
-            if not slot.is_so(winner):
-                out[status.target] = winner
+            chosen = generation.winner(slot.domain, slot.key)
+            if slot.pin is not None:
+                chosen = slot.active.candidate
+            if chosen is not None and not slot.is_so(chosen, settings=settings):
+                out[slot.target] = chosen
         return out
 
     async def apply(
@@ -229,11 +230,12 @@ class Running:
             ActivationError: One could not be swapped; nothing was published.
         """
         async with AsyncExitStack() as locks:
-            for target in sorted(self.moving(generation)):
+            for target in sorted(self.moving(generation, after.settings)):
                 await locks.enter_async_context(self._lock(target))
-            moving = self.moving(generation)  # while this waited, somebody may have swapped
+            # While this waited, somebody may have swapped.
+            moving = self.moving(generation, after.settings)
             if not moving:
-                return await to_thread.run_sync(publish)
+                return self.waiting(await to_thread.run_sync(publish))
             done: list[Applied] = []
 
             async def commit() -> None:
@@ -255,7 +257,12 @@ class Running:
                     if r.stage != "group"
                 ]
             )
-        return replace(done[0], swaps=reports)
+        return self.waiting(replace(done[0], swaps=reports))
+
+    def waiting(self, applied: Applied) -> Applied:
+        """Return *applied* with those that are paused and move when they are resumed."""
+        waiting = self.moving(self.lab.registry.current, paused=True)
+        return replace(applied, behind=(*applied.behind, *sorted(waiting)))
 
     async def rollback(self, target: str) -> SwapReport:
         """Choose whom the last swap replaced."""
@@ -270,12 +277,30 @@ class Running:
         domain, _, key = target.partition(":")
         self._acted[target] = wished.number or 0
         if state == "running":
-            await self.life.resume(domain, key)
+            await self.resume(target)
         else:
             # A drain goes on from here; it would wait for what is being built now.
             await self.life.pause(domain, key, who=wished.who, why=why)
         await self._kept(self.journal.flush)
         return wished
+
+    async def resume(self, target: str) -> list[SwapReport]:
+        """Let leases begin again, on what changed meanwhile.
+
+        It is swapped first: nobody gets what was in force when it was paused. Where that
+        fails it goes on as it was, as after any swap.
+        """
+        reports: list[SwapReport] = []
+        try:
+            if target in self.moving(self.lab.registry.current, paused=True):
+                await self._follow([target], reports, paused=True)
+        finally:
+            domain, _, key = target.partition(":")
+            if self.life.known_loop() is None:
+                self.life.slot(domain, key).resume()
+            else:
+                await self.life.resume(domain, key)
+        return reports
 
     async def drain(
         self, target: str, why: str, *, drain_timeout: float | None = None
@@ -303,8 +328,12 @@ class Running:
         """Act once on what is wanted; return what was drained and swapped."""
         return [*await self.obey(), *await self.follow()]
 
-    async def obey(self) -> list[SwapReport]:
-        """Pause, drain and resume what is wanted so."""
+    async def obey(self, *, wait: bool = True) -> list[SwapReport]:
+        """Pause, drain and resume what is wanted so.
+
+        Args:
+            wait: Whether this ends when what is resumed is; else others do not wait for it.
+        """
         desired = await to_thread.run_sync(self.lab.store.desired)
         known = set(self.lab.registry.current.keys())
         reports: list[SwapReport] = []
@@ -318,7 +347,10 @@ class Running:
                 if wish.state == "running":
                     # Once: a program may pause its own component later on.
                     if is_held and self._acted.get(target) != wish.number:
-                        slot.resume()
+                        if wait or self.life.known_loop() is None:
+                            tasks.start_soon(self._resume, target, reports)
+                        else:
+                            self.life.spawn(self._resume(target, []), f"resume {target}")
                 elif not is_held or (ends and state == "paused"):
                     # Not by the lifecycle: it would take this loop for the components' own.
                     slot.pause(wish.who, wish.why, drained=ends)
@@ -326,6 +358,9 @@ class Running:
                     tasks.start_soon(self._drain, wish, reports)
                 self._acted[target] = wish.number
         return sorted(reports, key=lambda r: r.target)
+
+    async def _resume(self, target: str, reports: list[SwapReport]) -> None:
+        reports += await self.resume(target)
 
     async def _drain(self, wish: Desired, reports: list[SwapReport]) -> None:
         domain, _, key = wish.target.partition(":")
@@ -349,12 +384,14 @@ class Running:
                     tasks.start_soon(self._follow, group, reports)
         return sorted(reports, key=lambda r: r.target)
 
-    async def _follow(self, group: list[str], reports: list[SwapReport]) -> None:
+    async def _follow(
+        self, group: list[str], reports: list[SwapReport], *, paused: bool = False
+    ) -> None:
         async with AsyncExitStack() as locks:
             for target in group:
                 await locks.enter_async_context(self._lock(target))
             # While this waited, somebody may have swapped or chosen.
-            now = self.moving(self.lab.registry.current)
+            now = self.moving(self.lab.registry.current, paused=paused)
             moving = {target: now[target] for target in group if target in now}
             if not moving:
                 return
@@ -396,11 +433,14 @@ class Running:
         """
         try:
             async with anyio.create_task_group() as tasks:
-                for do in (self.obey, self.follow, self.look, self.publish):
+                for do in (self._obey, self.follow, self.look, self.publish):
                     tasks.start_soon(self._repeat, do, every)
         finally:
             with anyio.CancelScope(shield=True):
                 await self.leave()
+
+    async def _obey(self) -> None:
+        await self.obey(wait=False)
 
     async def _repeat(self, do: Callable[[], Coroutine[Any, Any, object]], every: float) -> None:
         while True:

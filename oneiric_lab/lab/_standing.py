@@ -216,6 +216,9 @@ def _is(provider: str | None, wish: Desired | None, actual: Mapping[str, Any]) -
     if stalled or failed or not healthy:
         word = "unhealthy" if not healthy else "stalled" if stalled else "failed"
         tone = "bad"
+    if actual.get("stale") and not failed:
+        when = "when it is resumed" if word == "paused" else "soon"
+        notes.append(("info", f"its {actual['stale']} changed: it is built anew {when}"))
     for old in stalled:
         held = ", ".join(old["held_at"])
         told = f"incarnation {old['incarnation']} is stalled: {count(old['leases'], 'lease')} held"
@@ -272,6 +275,8 @@ def _agrees(provider: str | None, wish: Desired | None, actual: Mapping[str, Any
         return state in {"paused", "drained"}
     if wanted == "draining":
         return state == "drained" and not actual["draining"]
+    if state == "active" and actual.get("stale"):
+        return False
     return state == "idle" or (state, actual["provider"]) == ("active", provider)
 
 

@@ -35,12 +35,14 @@ class Built:
         close: Ends one that was in force.
         abort: Ends one that never was: it must not write down what it never did.
         health: Tells whether it is well; None where nobody can.
+        settings: What its factory was called with; None where it takes none.
     """
 
     instance: Any
     close: End
     abort: End
     health: End | None = None
+    settings: Any = None
 
 
 def arguments(
@@ -82,6 +84,24 @@ async def build(candidate: Candidate, given: Mapping[str, Any]) -> Built:
     """
     factory = load_factory(candidate)
     extra = arguments(candidate, factory, given)
+    built = await _made(candidate, factory, extra)
+    built.settings = extra.get("settings")
+    return built
+
+
+def is_another(candidate: Candidate, built: Built, given: Mapping[str, Any]) -> bool:
+    """Tell whether *given* means other settings than those that *built* was made with.
+
+    What the settings model refuses is another; what it reads as the same is not.
+    """
+    try:
+        wanted = arguments(candidate, load_factory(candidate), given).get("settings")
+    except Exception:  # noqa: BLE001 - a validator raises what it likes; building it tells
+        return True
+    return bool(wanted != built.settings)
+
+
+async def _made(candidate: Candidate, factory: Callable[..., Any], extra: dict[str, Any]) -> Built:
     check = load_named(candidate, candidate.health, "health check")
     if candidate.blocking and not _is_async(factory):
         built = _checked(await _in_thread(lambda: _sync(factory(**extra))), check)

@@ -62,7 +62,7 @@ async def swap_all(
                 # Again: another one may be chosen since.
                 chosen = _chosen(slots, wishes, given)
                 order = _in_order(chosen)
-                same = {t for t in order if slots[t].is_so(chosen[t], wishes[t])}
+                same = {t for t in order if slots[t].is_so(chosen[t], wishes[t], settings)}
                 for target in order:
                     if target not in same and chosen[target].lifetime == "app":
                         made[target] = await _prepared(

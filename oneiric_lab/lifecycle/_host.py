@@ -25,6 +25,9 @@ class Host(Protocol):
     def slot_of(self, target: str) -> Any:
         """Return the place of `domain:key`."""
 
+    def stamp(self, candidate: Candidate) -> object:
+        """Return what else its incarnations are made from."""
+
     def settings(self, candidate: Candidate) -> Mapping[str, Any]:
         """Return the settings of a candidate."""
 

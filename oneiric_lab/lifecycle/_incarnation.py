@@ -17,7 +17,7 @@ from oneiric_lab.errors import Fault, UsageError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oneiric_lab.registry import Candidate
 
@@ -50,6 +50,8 @@ class Incarnation:
         retired: Whether it is out of force: no lease begins any more.
         since: When it came into force, seconds of the loop's clock.
         prepared_ns: How long it was built and probed.
+        given: What the configuration said to it, before it was validated.
+        stamp: What else it was made from; see `Lifecycle`.
     """
 
     __slots__ = (
@@ -58,6 +60,7 @@ class Incarnation:
         "built",
         "candidate",
         "drained",
+        "given",
         "holders",
         "instance",
         "number",
@@ -65,6 +68,7 @@ class Incarnation:
         "prepared_ns",
         "retired",
         "since",
+        "stamp",
         "state",
         "target",
         "threads",
@@ -84,6 +88,8 @@ class Incarnation:
         self.retired = False
         self.since = 0.0
         self.prepared_ns = 0
+        self.given: Mapping[str, Any] = {}
+        self.stamp: object = None
         self.owner = get_ident()
         self.holders: dict[object, str] = {}
         """Where each lease was taken, for those that were asked to tell."""

@@ -38,7 +38,10 @@ class Lifecycle:
 
     Args:
         registry: Who wins.
-        settings: Gives a candidate's settings, which its factory receives validated.
+        settings: Gives a candidate's settings, which its factory receives validated. What is
+            in force is so only as long as they mean the same: a swap builds it anew then.
+        stamp: Gives what else an incarnation is made from, such as the versions of secrets;
+            what is in force is so only as long as it is equal.
         limits: Seconds for each step.
         tell: Told of every change: target, what, incarnation number, provider, detail. It
             is called on the loop and must not wait.
@@ -64,6 +67,7 @@ class Lifecycle:
         registry: Registry,
         *,
         settings: Callable[[Candidate], Mapping[str, Any]] | None = None,
+        stamp: Callable[[Candidate], object] | None = None,
         limits: Limits | None = None,
         tell: Callable[[str, str, int, str, str], object] | None = None,
         trace: bool = False,
@@ -73,6 +77,7 @@ class Lifecycle:
         self.trace = trace
         self.is_closed = False
         self._settings = settings
+        self._stamp = stamp
         self._tell = tell
         self._slots: dict[str, dict[str, Slot]] = {}
         self._hooks: dict[str, tuple[Callable[..., Any], ...]] = dict.fromkeys(_HOOKS, ())
@@ -224,7 +229,12 @@ class Lifecycle:
             Exception: Whatever *commit* raised.
         """
         self.bind()
-        wishes = dict.fromkeys(candidates, Wish())
+        wishes: dict[str, Wish] = {}
+        for target, candidate in candidates.items():
+            slot = self.slot_of(target)
+            # Built anew, what somebody pinned is pinned still.
+            again = slot.active is not None and slot.active.candidate is candidate
+            wishes[target] = Wish(slot.pin if again else None)
         return await swap_all(self, wishes, candidates, settings, commit or nothing)
 
     async def rollback(self, domain: str, key: str) -> SwapReport:
@@ -293,7 +303,7 @@ class Lifecycle:
 
     def statuses(self) -> tuple[Status, ...]:
         """Return how every component is that was asked for, sorted."""
-        return tuple(slot.status() for slot in sorted(self._all(), key=lambda s: s.target))
+        return tuple(slot.status() for slot in self.slots())
 
     async def aclose(self) -> tuple[Status, ...]:
         """Take everything out of force and wait until it is closed.
@@ -334,6 +344,10 @@ class Lifecycle:
         # One of two threads that are first at once wins for both.
         return keys.setdefault(key, Slot(self, domain, key)) if found is None else found
 
+    def slots(self) -> list[Slot]:
+        """Return the places of all components that were asked for, sorted."""
+        return sorted(self._all(), key=lambda slot: slot.target)
+
     def slot_of(self, target: str) -> Slot:
         """Return the place of `domain:key`."""
         domain, _, key = target.partition(":")
@@ -342,6 +356,10 @@ class Lifecycle:
     def settings(self, candidate: Candidate) -> Mapping[str, Any]:
         """Return the settings of a candidate."""
         return {} if self._settings is None else self._settings(candidate)
+
+    def stamp(self, candidate: Candidate) -> object:
+        """Return what else incarnations of a candidate are made from."""
+        return None if self._stamp is None else self._stamp(candidate)
 
     def hooks(self, hook: str) -> tuple[Callable[..., Any], ...]:
         """Return who is called at *hook*."""

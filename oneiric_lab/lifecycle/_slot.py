@@ -12,7 +12,7 @@ import inspect
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from weakref import WeakSet
 
 import anyio
@@ -27,7 +27,7 @@ from oneiric_lab.errors import (
     did_you_mean,
 )
 
-from ._build import build
+from ._build import build, is_another
 from ._health import Hysteresis, unhealthy
 from ._incarnation import Incarnation, State
 from ._limits import deadline
@@ -250,11 +250,34 @@ class Slot:
             self.retire(old)
         return replace(self.report(wish, "committed"), provider=candidate.provider, before=before)
 
-    def is_so(self, candidate: Candidate, wish: Wish = ANY) -> bool:
-        """Tell whether *candidate* is in force already."""
-        if self.active is None or wish.force:
+    def is_so(
+        self,
+        candidate: Candidate,
+        wish: Wish = ANY,
+        settings: Callable[[Candidate], Mapping[str, Any]] | None = None,
+    ) -> bool:
+        """Tell whether *candidate* is in force already, made from what is said to it now."""
+        found = self.active
+        if found is None or wish.force or found.candidate is not candidate:
             return False
-        return self.active.candidate is candidate or self.active.candidate == candidate
+        return self.why_anew(settings) == ""
+
+    def why_anew(
+        self, settings: Callable[[Candidate], Mapping[str, Any]] | None = None
+    ) -> Literal["", "secrets", "settings"]:
+        """Return which of what is in force was made from changed since; empty for nothing."""
+        found = self.active
+        if found is None or found.built is None:
+            return ""
+        if found.stamp != self.life.stamp(found.candidate):
+            return "secrets"
+        given = (settings or self.life.settings)(found.candidate)
+        if given == found.given:
+            return ""
+        if is_another(found.candidate, found.built, given):
+            return "settings"
+        found.given = given  # other words for the same: not asked for again
+        return ""
 
     def choose(self, wish: Wish) -> Candidate:
         """Return the candidate that *wish* means.
@@ -353,7 +376,8 @@ class Slot:
         try:
             if candidate.requires:
                 await self.activate_required(candidate, skip=skip)
-            given = (settings or self.life.settings)(candidate)
+            next_.given = given = (settings or self.life.settings)(candidate)
+            next_.stamp = self.life.stamp(candidate)
             built = await self._timed(build(candidate, given), limits.build)
             next_.built, next_.instance = built, built.instance
             stage, next_.state = "health", State.probing
