@@ -57,7 +57,8 @@ demo: $(LAB)/.stamp  ## tell the same story in the terminal, and end
 
 test: $(DEV)/.stamp  ## set everything up and run all tests, notebooks and coverage included
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -q
+	$(BIN)/python -m pytest -q -m "not alone" --cov --cov-report= --numprocesses 2 --dist worksteal
+	$(BIN)/python -m coverage run --append -m pytest -q -m alone
 	@if ls notebooks/*.ipynb >/dev/null 2>&1; then \
 	  echo "$(BIN)/python -m pytest -q --nbval --nbval-current-env notebooks"; \
 	  $(BIN)/python -m pytest -q -p no:cacheprovider --nbval --nbval-current-env notebooks; fi

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
 pytest_plugins = ["pytester"]
+
+ALONE = (
+    "browser",
+    "cli/test_two_processes.py",
+    "commands/test_load",
+    "docs/test_examples.py",
+    "faults",
+    "jobs",
+    "lab/test_load.py",
+    "lab/test_probe_and_watch.py",
+    "lab/test_running.py",
+    "lifecycle",
+    "loadlab",
+    "notebook",
+    "remote",
+    "runtime",
+    "testing",
+)
+"""Where the clock of this machine counts: these do not run beside others; see `make test`."""
 
 _KEPT = {"ONEIRIC_CI", "ONEIRIC_GOLDEN"}
 
@@ -25,6 +44,16 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("ONEIRIC_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what must run alone."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(
+            ALONE
+        ):
+            item.add_marker(pytest.mark.alone)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
