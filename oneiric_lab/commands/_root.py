@@ -57,6 +57,7 @@ VERBS: dict[str, str] = {
     "drain": "Close a component when its last lease ends.",
     "status": "Show what is wanted of components beside what is so.",
     "activity": "Show what was done to components.",
+    "metrics": "Show the numbers of this workspace.",
     "ui": "Show a widget in a notebook.",
     "doctor": "Say what this installation has and lacks.",
     "lab": "Open JupyterLab on the workspace.",

@@ -6,6 +6,7 @@ faults that were found. The tree is drawn at the top of `errors/_tree.py`.
 """
 
 from ._fault import Because, Fault, Severity, render_faults, with_aside
+from ._logger import logger
 from ._nearest import did_you_mean, nearest
 from ._origin import Excerpt, Origin
 from ._tree import (
@@ -110,6 +111,7 @@ __all__ = [
     "UntrustedError",
     "UsageError",
     "did_you_mean",
+    "logger",
     "nearest",
     "render_faults",
     "with_aside",

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
-from oneiric_lab.errors import JobCancelledError, OneiricError, UsageError
+from oneiric_lab.errors import JobCancelledError, OneiricError, UsageError, logger
 from oneiric_lab.views import Block, Cell, CellLike, Fields, Note, Result, View
 
 if TYPE_CHECKING:
@@ -279,10 +279,8 @@ class Job(Result, Generic[T]):
         for callback in list(self._callbacks):
             try:
                 callback(self)
-            except Exception:
-                import logging  # noqa: PLC0415 - only a failure pays
-
-                logging.getLogger(__name__).exception("a callback of job %s failed", self.name)
+            except Exception:  # noqa: BLE001 - it must not end the job
+                logger(__name__).exception("a callback of job %s failed", self.name)
                 self._drop(callback)
 
     def _drop(self, callback: Callable[[Job[T]], object]) -> None:

@@ -14,9 +14,9 @@ from oneiric_lab.registry import Registry
 from . import _allow
 from ._code import code_modules, import_schema
 from ._gather import gather, package_defaults
+from ._hosting import Hosting
 from ._locking import lock_inputs, read_lock, refuse_other_winners, winners
 from ._quarantine import remembered
-from ._releasing import Releasing
 from ._rules import rules_of
 from ._writing import store_of
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Lab(Releasing[T]):
+class Lab(Hosting[T]):
     """One workspace: its values, its components, and what a change would do.
 
     `Lab.open` starts no thread and writes nothing; a read-only workspace opens too.

@@ -31,6 +31,7 @@ from oneiric_lab.errors import (
 )
 from oneiric_lab.lifecycle import Lifecycle, Limits, SwapReport
 from oneiric_lab.registry import TABLES
+from oneiric_lab.runtime import span
 from oneiric_lab.store import Journal, ProcessState
 
 from ._said import settings_of
@@ -163,6 +164,14 @@ class Running:
         self, target: str, provider: str, *, verb: str = "swap", why: str = "", activate: bool
     ) -> SwapReport:
         """Write a session selection and bring it into force, or take it back."""
+        with span("swap", target=target, provider=provider, verb=verb) as traced:
+            report = await self._swap(target, provider, verb, why, activate=activate)
+            traced.set(outcome=report.outcome)
+        return report
+
+    async def _swap(
+        self, target: str, provider: str, verb: str, why: str, *, activate: bool
+    ) -> SwapReport:
         async with self._lock(target):
             domain, _, key = target.partition(":")
             plan = self.lab.plan_swap(target, provider)
@@ -396,7 +405,10 @@ class Running:
             if not moving:
                 return
             trials = {target: self._trial(candidate) for target, candidate in moving.items()}
-            for report in await self.life.swap_to(moving):
+            with span("swap", target=" ".join(moving), verb="follow") as traced:
+                found = await self.life.swap_to(moving)
+                traced.set(outcome=" ".join({report.outcome: None for report in found}))
+            for report in found:
                 self._refused.pop(report.target, None)
                 if not report.ok:
                     self._refused[report.target] = trials[report.target]

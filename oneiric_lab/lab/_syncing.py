@@ -39,9 +39,11 @@ from oneiric_lab.remote import (
     origin_of,
     shown,
 )
+from oneiric_lab.runtime import span
 from oneiric_lab.store import make_folder
 
 from ._releases import enter_release, verify_release
+from ._sync_tally import SyncTally
 from ._synced import RemoteStatus, SourceStanding, SourceSynced, SyncReport
 
 if TYPE_CHECKING:
@@ -69,6 +71,9 @@ class Syncing:
         snapshot: Gives its configuration as it is now.
         now: Gives this moment.
         clock: Gives seconds that never go back.
+
+    Attributes:
+        tally: What became of its syncs, in numbers.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Syncing:
         # Source to the digests of what entered this process's registry.
         self._held: dict[str, tuple[str, str]] = {}
         self._breaker: Breaker | None = None
+        self.tally = SyncTally()
 
     # --- what is configured -------------------------------------------------------------
 
@@ -114,6 +120,13 @@ class Syncing:
                 )
             )
         return tuple(found)
+
+    def intervals(self) -> dict[str, float]:
+        """Return the seconds between two syncs, source by source."""
+        remote = self._lab.settings.remote
+        every = remote.refresh_interval or 300.0
+        first = {} if remote.manifest_url is None else {DEFAULT: every}
+        return first | {name: said.interval or every for name, said in remote.sources.items()}
 
     def _credentials(self, url: str, auth: object) -> Credentials | None:
         secret_id, token = getattr(auth, "secret_id", None), getattr(auth, "token", None)
@@ -260,7 +273,7 @@ class Syncing:
             )
         sources = [one for one in self.sources() if names is None or one.name in names]
         if fetcher is not None:
-            found = [await self._sync(one, fetcher, dry_run) for one in sources]
+            found = [await self._counted(one, fetcher, dry_run) for one in sources]
             return SyncReport(tuple(found), dry_run)
         remote = self._lab.settings.remote
         if self._breaker is None:
@@ -268,8 +281,17 @@ class Syncing:
                 remote.circuit_breaker_threshold, remote.circuit_breaker_reset, clock=self._clock
             )
         async with SafeFetcher(self.rules(), breaker=self._breaker) as own:
-            found = [await self._sync(one, own, dry_run) for one in sources]
+            found = [await self._counted(one, own, dry_run) for one in sources]
         return SyncReport(tuple(found), dry_run)
+
+    async def _counted(self, source: Source, fetcher: Fetcher, dry_run: bool) -> SourceSynced:
+        started = self._clock()
+        with span("sync", source=source.name, dry_run=dry_run) as traced:
+            found = await self._sync(source, fetcher, dry_run)
+            traced.set(outcome=found.outcome)
+        if not dry_run:
+            self.tally.synced(found, self._clock() - started)
+        return found
 
     async def _sync(self, source: Source, fetcher: Fetcher, dry_run: bool) -> SourceSynced:
         kept = self.kept().get(source.name, Kept())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from oneiric_lab.config import Snapshot
     from oneiric_lab.jobs import Owner
     from oneiric_lab.registry import Rules
+    from oneiric_lab.runtime import Telemetry
 
     from ._load import Loads
     from ._running import Opened, Running
@@ -33,6 +34,7 @@ class Workspace(Generic[T]):
         "_owner",
         "_running",
         "_syncing",
+        "_telemetry",
         "_trusted",
         "config",
         "problems",
@@ -57,6 +59,7 @@ class Workspace(Generic[T]):
         self._owner: Owner | None = None
         self._loads: Loads | None = None
         self._syncing: Syncing | None = None
+        self._telemetry: Telemetry | None = None
         self._publish(snapshot)
         if snapshot.settings.remote.enabled:
             self.problems = (*problems, *self._remote.restore())

@@ -10,8 +10,10 @@ from ._lifecycle import Lifecycle
 from ._limits import Limits
 from ._nursery import Nursery, nursery
 from ._reports import Outcome, Status, SwapReport
+from ._tally import Buckets, Tally
 
 __all__ = [
+    "Buckets",
     "Incarnation",
     "LeaseHandle",
     "Lifecycle",
@@ -21,5 +23,6 @@ __all__ = [
     "State",
     "Status",
     "SwapReport",
+    "Tally",
     "nursery",
 ]

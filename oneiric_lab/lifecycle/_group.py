@@ -14,7 +14,7 @@ from anyio import CancelScope
 from ._slot import Slot, StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from oneiric_lab.registry import Candidate
 
@@ -88,16 +88,24 @@ async def swap_all(
                         await slots[target].abort(made[target])
     except _GroupError as error:
         others = StepError("group", f"{error.target} failed", refused=True)
-        return tuple(
+        reports = [
             slot.failed(wishes[target], error.step if target == error.target else others)
             for target, slot in slots.items()
-        )
+        ]
+        _count(life, slots, reports)
+        return tuple(reports)
+    _count(life, slots, reports)
     return tuple(
         [
             report if report.outcome == "coalesced" else await slots[report.target].after(report)
             for report in reports
         ]
     )
+
+
+def _count(life: Host, slots: Mapping[str, Slot], reports: Iterable[SwapReport]) -> None:
+    for report in reports:
+        life.tally.swapped(slots[report.target].domain, report.outcome)
 
 
 def _chosen(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ._incarnation import Incarnation
     from ._limits import Limits
+    from ._tally import Tally
 
 
 class Host(Protocol):
@@ -21,6 +22,7 @@ class Host(Protocol):
     limits: Limits
     trace: bool
     is_closed: bool
+    tally: Tally
 
     def slot_of(self, target: str) -> Any:
         """Return the place of `domain:key`."""

@@ -15,6 +15,7 @@ from ._handle import LeaseHandle
 from ._lease import AskingThreadLease, Lease, thread_lease
 from ._limits import Limits
 from ._slot import Slot, Wish
+from ._tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -48,6 +49,9 @@ class Lifecycle:
         trace: Whether each lease remembers where it was taken; leases then cost ten times
             as much.
 
+    Attributes:
+        tally: What became of swaps and health checks, in numbers.
+
     Example:
         >>> import asyncio
         >>> from oneiric_lab.registry import Candidate, Registry
@@ -76,6 +80,7 @@ class Lifecycle:
         self.limits = limits or Limits()
         self.trace = trace
         self.is_closed = False
+        self.tally = Tally()
         self._settings = settings
         self._stamp = stamp
         self._tell = tell

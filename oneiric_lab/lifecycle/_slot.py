@@ -217,7 +217,9 @@ class Slot:
                     report = await self._swap_now(wish)
         except BaseException:
             self.last = self.report(wish, "cancelled")
+            self.life.tally.swapped(self.domain, "cancelled")
             raise
+        self.life.tally.swapped(self.domain, report.outcome)
         if report.outcome != "coalesced":
             self.last = report
         return report
@@ -413,6 +415,7 @@ class Slot:
         spent = time.perf_counter_ns() - started
         self.swaps += 1
         self.times.append((next_.prepared_ns, spent))
+        self.life.tally.committed(self.domain, next_.prepared_ns, spent)
         self.degraded, self.health = (), self._hysteresis()
         if wish.verb == "swap":
             self.pin = wish.provider
@@ -562,6 +565,7 @@ class Slot:
 
     def _cleanup_failed(self, error: Exception) -> None:
         self.last_error = f"cleanup: {type(error).__name__}: {error}"
+        self.life.tally.leaked(self.domain)
         self.life.tell(self.target, "cleanup-failed", None, self.last_error)
 
     # --- states -------------------------------------------------------------------------
@@ -610,6 +614,7 @@ class Slot:
             why = unhealthy(await self._call(self.life.limits.health, check), found.number)
         except Exception as error:  # noqa: BLE001 - a check that raises says no
             why = f"{type(error).__name__}: {error}"
+        self.life.tally.checked(self.domain, good=why is None)
         if found is self.active and self.health.observe(good=why is None):
             if why is not None:
                 self.last_error = f"health: {why}"

@@ -19,6 +19,7 @@ from ._candidate import (
     specifier,
 )
 from ._component import candidate_of, collect, component, declared
+from ._counts import Counts, states
 from ._descriptor import NAME, Descriptor, read_descriptor
 from ._explain import Explanation, Ranked, Rejected, WhyNot
 from ._factory import RUNS, load_factory, load_named, refuse_factory
@@ -36,6 +37,7 @@ __all__ = [
     "TABLES",
     "Candidate",
     "Choice",
+    "Counts",
     "Descriptor",
     "Explanation",
     "Generation",
@@ -62,4 +64,5 @@ __all__ = [
     "refuse_factory",
     "requirement",
     "specifier",
+    "states",
 ]

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from oneiric_lab.errors import UsageError
+from oneiric_lab.errors import RegistryError, UsageError
 
 from ._candidate import names
+from ._counts import Counts, counting
 from ._generation import Generation
 from ._node import remember
 from ._publish import next_generation
@@ -73,6 +74,9 @@ class Registry:
         installed: Gives the version of a distribution, or None; by default the
             environment's own metadata are asked.
 
+    Attributes:
+        counts: How often it was asked, and how that ended.
+
     Example:
         >>> from oneiric_lab.registry import Candidate
         >>> registry = Registry(selections={"adapter": {"cache": "memory"}})
@@ -96,6 +100,7 @@ class Registry:
                 default_priority=default_priority,
                 installed=installed,
             )
+        self.counts = Counts()
         self._lock = threading.RLock()
         self._current = Generation(0, rules)
         self._live: Mapping[str, Mapping[str, Node]] = {}
@@ -166,7 +171,11 @@ class Registry:
             wish = ("wish", all_, need_any, prefer)
             if node is not None and wish in node.memo:
                 return node.memo[wish]
-        winner = generation.resolve(domain, key, all_ or None, need_any, prefer)
+        try:
+            winner = generation.resolve(domain, key, all_ or None, need_any, prefer)
+        except RegistryError as error:
+            self.counts.refused(domain, error)
+            raise
         node = generation.nodes[domain][key]  # it has a winner, so it is there
         remember(node, wish, winner)
         if isinstance(need, str) and wish is all_:
@@ -289,6 +298,16 @@ class Registry:
                 )
             found.append(generation)
         return found[0].diff(found[1])
+
+    def count(self) -> None:
+        """Count the answers of `resolve` too, from here on; each then costs twice as much.
+
+        Questions without an answer are counted always. A handle's `candidate` is a slot that
+        is read, and never counted.
+        """
+        if self.counts.hits is None:
+            # On the instance: a registry that does not count pays nothing.
+            self.__dict__["resolve"] = counting(self.counts, self.resolve)
 
     # --- writers ------------------------------------------------------------------------
 

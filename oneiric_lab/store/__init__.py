@@ -6,6 +6,7 @@ Nothing is written until something is to be kept; a workspace without a store an
 question with nothing.
 """
 
+from ._database import COMMITS, Commits
 from ._journal import Journal
 from ._place import FOLDER, is_writable, make_folder, place, state_dir
 from ._records import (
@@ -20,8 +21,10 @@ from ._records import (
 from ._store import Store
 
 __all__ = [
+    "COMMITS",
     "FOLDER",
     "Activity",
+    "Commits",
     "Desired",
     "DesiredState",
     "Entry",

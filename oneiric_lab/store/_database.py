@@ -7,6 +7,7 @@ writer renames it to `state.db.damaged-N` and starts anew.
 from __future__ import annotations
 
 import stat
+import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -74,6 +75,28 @@ _BUSY_SECONDS: Final = 10.0
 _READ_ONLY, _IO, _CORRUPT, _CANNOT_OPEN, _NOT_A_DATABASE = 8, 10, 11, 14, 26
 """Result codes of sqlite: SQLITE_READONLY, _IOERR, _CORRUPT, _CANTOPEN, _NOTADB."""
 
+
+class Commits:
+    """What this process wrote to stores, in plain numbers that whoever measures reads.
+
+    Attributes:
+        done: Transactions that were committed.
+        spent_ns: How long those took together, waiting for other writers included.
+        failed: Those that were not, by the code of their fault.
+        rows: Of activity that were written, in `flushes` batches.
+        flushes: See `rows`.
+    """
+
+    __slots__ = ("done", "failed", "flushes", "rows", "spent_ns")
+
+    def __init__(self) -> None:
+        self.done = self.spent_ns = self.rows = self.flushes = 0
+        self.failed: dict[str, int] = {}
+
+
+COMMITS: Final = Commits()
+"""Of this process."""
+
 _checked: Final[dict[Path, tuple[int, int]]] = {}
 """Device and inode of the files that this process found sound; another file is another inode."""
 
@@ -112,15 +135,20 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     import sqlite3  # noqa: PLC0415 - see reading
 
     connection = None
+    started = time.perf_counter_ns()
     try:
         _prepare(path)
         connection = _connect_to_write(path)
         connection.execute("BEGIN IMMEDIATE")
         yield connection
         connection.execute("COMMIT")
+        COMMITS.done += 1
+        COMMITS.spent_ns += time.perf_counter_ns() - started
     except (sqlite3.Error, OSError, UnicodeError) as error:
         # UnicodeError: a file name that is no UTF-8 cannot be kept as text.
-        raise _fault_of(error, path) from error
+        fault = _fault_of(error, path)
+        COMMITS.failed[fault.code] = COMMITS.failed.get(fault.code, 0) + 1
+        raise fault from error
     finally:
         if connection is not None:
             connection.close()

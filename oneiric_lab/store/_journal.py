@@ -9,7 +9,7 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from ._database import printable, writing
+from ._database import COMMITS, printable, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,8 @@ class Journal:
                 connection.execute("DELETE FROM activity WHERE id <= ?", (last - KEPT,))
             # Only now: who is interrupted before this writes them twice rather than never.
             self._held = []
+            COMMITS.flushes += 1
+            COMMITS.rows += len(rows)
             return len(rows)
 
     def close(self) -> None:

@@ -1,0 +1,165 @@
+"""The numbers of a workspace: each room is read when somebody looks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from oneiric_lab.lifecycle import Buckets
+from oneiric_lab.registry import states
+from oneiric_lab.runtime import Summary, Telemetry, read_process
+from oneiric_lab.store import COMMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from oneiric_lab.lifecycle import Lifecycle
+    from oneiric_lab.registry import Generation, Registry
+    from oneiric_lab.runtime import Scrape
+
+    from ._syncing import Syncing
+
+_MINUTE: Final = 60.0
+
+
+class Registered:
+    """Reads a registry; states are counted once for each generation.
+
+    Args:
+        registry: Whose candidates are counted.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._of: Generation | None = None
+        self._states: dict[tuple[str, str], int] = {}
+
+    def __call__(self, scrape: Scrape) -> None:
+        """Say what is so now."""
+        generation, counts = self._registry.current, self._registry.counts
+        if self._of is not generation:
+            self._of, self._states = generation, states(generation)
+        scrape.put("oneiric_lab_registry_generation", generation.number)
+        scrape.table("oneiric_lab_registry_candidates", self._states)
+        calls = {(d, "miss"): n for d, n in counts.misses.items()}
+        calls |= {(d, "denied"): n for d, n in counts.denied.items()}
+        if counts.hits is None:
+            # No number, where 0 would be a lie.
+            for labels, number in calls.items():
+                scrape.put("oneiric_lab_resolve_calls_total", number, *labels)
+            return
+        calls |= {(d, "hit"): n for d, n in counts.hits.items()}
+        scrape.table("oneiric_lab_resolve_calls_total", calls)
+        samples = {d: Summary(n, counts.sampled_ns[d] / 1e9) for d, n in counts.sampled.items()}
+        scrape.table("oneiric_lab_resolve_duration_seconds", samples, Summary(0, 0.0))
+
+
+def read_lifecycle(life: Lifecycle, scrape: Scrape) -> None:
+    """Say what runs in this process."""
+    tally = life.tally
+    scrape.table("oneiric_lab_swap_attempts_total", tally.swaps)
+    scrape.table("oneiric_lab_swap_duration_seconds", tally.durations, Buckets())
+    scrape.table("oneiric_lab_instance_leaks_total", tally.leaks)
+    scrape.table("oneiric_lab_health_checks_total", tally.checks)
+    built: dict[str, int] = {}
+    held: dict[str, int] = {}
+    how: dict[tuple[str, str], int] = {}
+    for status in life.statuses():
+        domain = status.target.partition(":")[0]
+        built[domain] = built.get(domain, 0) + len(status.draining) + bool(status.incarnation)
+        leases = status.leases + sum(leases for _, _, leases, _ in status.draining)
+        held[domain] = held.get(domain, 0) + leases
+        state = "unhealthy" if status.incarnation and not status.healthy else status.state
+        how[domain, state] = how.get((domain, state), 0) + 1
+    scrape.table("oneiric_lab_instance_active", built)
+    scrape.table("oneiric_lab_activity_inflight", held)
+    scrape.table("oneiric_lab_activity_state", how)
+
+
+class Sourced:
+    """Reads the sources of manifests.
+
+    Args:
+        sources: Gives those of the workspace; None while it takes nothing from elsewhere.
+        clock: Gives seconds that never go back; the objects are looked at once a minute.
+    """
+
+    def __init__(
+        self, sources: Callable[[], Syncing | None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sources, self._clock = sources, clock
+        self._size, self._looked = 0, float("-inf")
+
+    def __call__(self, scrape: Scrape) -> None:
+        """Say how they stand now."""
+        syncing = self._sources()
+        if syncing is None:
+            return
+        found, tally = syncing.status().sources, syncing.tally
+        names = [one.name for one in found]
+        put, table = scrape.put, scrape.table
+        table("oneiric_lab_sync_attempts_total", tally.attempts, source=names)
+        table("oneiric_lab_manifest_rejections_total", tally.rejections, source=names)
+        table("oneiric_lab_sync_duration_seconds", tally.durations, Buckets(), source=names)
+        for one in found:
+            if one.good is None:
+                continue
+            seen = one.good.checked_at.timestamp()
+            put("oneiric_lab_sync_last_success_timestamp_seconds", seen, one.name)
+            if one.good.fresh_until is not None:
+                until = one.good.fresh_until.timestamp()
+                put("oneiric_lab_manifest_expiry_timestamp_seconds", until, one.name)
+        for name, seconds in syncing.intervals().items():
+            put("oneiric_lab_sync_interval_seconds", seconds, name)
+        if self._clock() >= self._looked + _MINUTE:
+            self._looked, self._size = self._clock(), _bytes(syncing.objects.folder)
+        put("oneiric_lab_artifact_store_size_bytes", self._size)
+
+
+def _bytes(folder: Path) -> int:
+    """Return the bytes of all files below *folder*; one that goes meanwhile counts as none."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total
+
+
+def read_store(scrape: Scrape) -> None:
+    """Say what this process wrote to stores."""
+    spent = Summary(COMMITS.done, COMMITS.spent_ns / 1e9)
+    scrape.put("oneiric_lab_store_commit_duration_seconds", spent)
+    scrape.put("oneiric_lab_store_batch_size", Summary(COMMITS.flushes, float(COMMITS.rows)))
+    scrape.table("oneiric_lab_store_errors_total", COMMITS.failed)
+
+
+def telemetry_of(
+    registry: Registry,
+    life: Callable[[], Lifecycle | None],
+    sources: Callable[[], Syncing | None],
+) -> Telemetry:
+    """Return what reads a workspace.
+
+    Args:
+        registry: Its candidates.
+        life: Gives what runs of it, or None.
+        sources: Gives its sources of manifests; None while nothing of them enters.
+    """
+
+    def running(scrape: Scrape) -> None:
+        found = life()
+        if found is not None:
+            read_lifecycle(found, scrape)
+
+    telemetry = Telemetry()
+    telemetry.rooms |= {
+        "registry": Registered(registry),
+        "lifecycle": running,
+        "remote": Sourced(sources),
+        "store": read_store,
+        "process": read_process,
+    }
+    return telemetry
