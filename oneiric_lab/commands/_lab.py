@@ -22,7 +22,9 @@ from ._root import parts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DEFAULTS = Path(__file__).resolve().parents[1] / "_jupyter"
+_HERE = Path(__file__).resolve().parents[1]
+_DEFAULTS = _HERE / "_jupyter"
+_EXTENSIONS = _HERE.parent / "extensions"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,11 +48,14 @@ def arguments(
     """Return the command line that opens JupyterLab on *root*.
 
     The default URL is the notebook, so that the printed address opens it too. Without a
-    display no browser is started; only root is told that it may run the server.
+    display no browser is started; only root is told that it may run the server. From a checkout
+    the extension is served as it stands there, and not the copy that was installed with it.
     """
     out = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
     if notebook is not None:
         out.append(f"--LabApp.default_url=/lab/tree/{notebook}")
+    if (_EXTENSIONS / "jupyterlab-oneiric" / "package.json").is_file():
+        out.append(f"--LabServerApp.extra_labextensions_path={_EXTENSIONS}")
     shows = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"
     if not shows:
         out.append("--no-browser")

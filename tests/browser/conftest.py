@@ -38,6 +38,7 @@ c.ServerApp.port = {port}
 c.ServerApp.port_retries = 0
 c.ServerApp.allow_root = True
 c.ServerApp.root_dir = {folder!r}
+c.LabServerApp.extra_labextensions_path = [{extensions!r}]
 """
 # Asks for news are drawn over the page, and cells out of sight would have no outputs.
 _SETTINGS = {
@@ -65,7 +66,9 @@ class Server:
         own = folder.parent / "jupyter"
         own.mkdir()
         config = own / "config.py"
-        config.write_text(_CONFIG.format(port=self.port, folder=str(folder)))
+        config.write_text(
+            _CONFIG.format(port=self.port, folder=str(folder), extensions=str(ROOT / "extensions"))
+        )
         for name, settings in _SETTINGS.items():
             file = own / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True)
@@ -177,6 +180,13 @@ class Notebook:
     def output(self, cell: int) -> Any:
         """Return what locates the outputs of a cell."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-OutputArea-output")
+
+    def restart(self) -> None:
+        """Restart its kernel, and wait for the new one."""
+        self.page.evaluate(
+            "async () => { const { sessionContext } = window.jupyterapp.shell.currentWidget;"
+            " await sessionContext.session.kernel.restart(); await sessionContext.ready; }"
+        )
 
     def save(self) -> dict[str, Any]:
         """Save it, and return what its model holds."""
@@ -301,6 +311,42 @@ def render(browser: Any) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert errors == []
+
+
+EXTENSION = ROOT / "extensions" / "jupyterlab-oneiric"
+
+
+@pytest.fixture
+def extension(browser: Any) -> Iterator[Any]:
+    """Return what opens a bare page that has the modules of the extension in `/static/`."""
+    contexts = []
+    errors: list[str] = []
+
+    def answer(route: Any) -> None:
+        file = EXTENSION / route.request.url.split("/", 3)[3]
+        if file.is_file():
+            route.fulfill(path=file, content_type=_KINDS[file.suffix])
+        else:
+            route.fulfill(body="<!doctype html><title>t</title>", content_type="text/html")
+
+    def open_(host: str = "localhost", *, scheme: str = "light", width: int = 900) -> Any:
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 700})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(LIMIT_MS)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.route("**/*", answer)
+        page.goto(f"http://{host}/")
+        page.evaluate("async () => (await import('/static/style.mjs')).default()")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+_KINDS = {".mjs": "text/javascript", ".css": "text/css"}
 
 
 def notebook_of(*cells: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import pytest
 
 from oneiric_lab.commands._ui import VERBS
 from oneiric_lab.notebook.widgets import OFFERS
-from oneiric_lab.notebook.widgets._esm import LIMIT, STATIC, module, parts, style
+from oneiric_lab.notebook.widgets._esm import LIMIT, STATIC, files, module, parts, path, style
 
-FILES = sorted(path.stem for path in STATIC.glob("*.mjs"))
+FILES = [name.removesuffix(".mjs") for name in files(".mjs")]
 MODULES = sorted(name for name in FILES if (STATIC / f"{name}.css").is_file())
 MOST = 80 * 1024
 """Bytes of all files together."""
@@ -29,7 +29,7 @@ class TestModules:
         """
         A module travels with each widget; all of them together are small, too.
         """
-        assert sum((STATIC / f"{one}.mjs").stat().st_size for one in FILES) <= MOST
+        assert sum(path(f"{one}.mjs").stat().st_size for one in FILES) <= MOST
         assert len(module(name).encode()) <= LIMIT
         assert len(style(name).encode()) <= LIMIT / 2
 
@@ -62,5 +62,5 @@ class TestModules:
         own = (STATIC / f"{name}.css").read_text() + module(name)
 
         assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|--jp-|--vscode-", own)
-        tokens = set(re.findall(r"--ol-[\w-]+(?=:)", (STATIC / "tokens.css").read_text()))
+        tokens = set(re.findall(r"--ol-[\w-]+(?=:)", path("tokens.css").read_text()))
         assert set(re.findall(r"var\((--ol-[\w-]+)", own)) <= tokens

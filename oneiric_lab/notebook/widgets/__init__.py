@@ -1,7 +1,8 @@
 """Widgets of a notebook: each a Python class and one ES module, no framework and no bundler.
 
 `%load_ext oneiric_lab` offers them as `lab.ui.NAME(...)`; what one needs is imported when it
-is asked for. `static/tokens.css` holds the colours and `static/kit.mjs` what all modules share.
+is asked for. `tokens.css` holds the colours and `kit.mjs` what all modules share; both stand in
+the JupyterLab extension, which draws with them, too.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 anywidget gives a module to the browser as text without an address, so it can import nothing
 beside it: what a module imports is put before it, once, without comments and indents, which
-need not travel. Read from disk they are plain modules, which a browser runs as they are.
+need not travel. What JupyterLab's extension shares with the widgets stands in the extension's
+folder, whose server gives out no file of another one; a wheel has it here as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 STATIC: Final = Path(__file__).parent / "static"
+SHARED: Final = STATIC.parents[2].parent / "extensions/jupyterlab-oneiric/static/shared"
+"""Where a checkout has what the extension shares with the widgets."""
 
 LIMIT: Final = 24 * 1024
 """Bytes of a joined module: it travels with each widget."""
@@ -44,5 +47,15 @@ def style(name: str) -> str:
     return _text("tokens.css") + _text(f"{name}.css")
 
 
+def files(suffix: str) -> list[str]:
+    """Return the names of all files that end so, those that are shared among them."""
+    return sorted({one.name for folder in (STATIC, SHARED) for one in folder.glob(f"*{suffix}")})
+
+
+def path(name: str) -> Path:
+    """Return where the file *name* is."""
+    return next(one for one in (STATIC / name, SHARED / name) if one.is_file())
+
+
 def _text(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")
+    return path(name).read_text(encoding="utf-8")
