@@ -44,6 +44,10 @@ class Nursery:
 
         self._group.start_soon(run, name=shown)
 
+    def cancel(self) -> None:
+        """Cancel what runs; the block waits for its end."""
+        self._group.cancel_scope.cancel()
+
 
 @asynccontextmanager
 async def nursery(

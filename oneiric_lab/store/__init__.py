@@ -8,6 +8,7 @@ question with nothing.
 
 from ._database import COMMITS, Commits
 from ._journal import Journal
+from ._letters import DeadLetter, DeadLetters
 from ._place import FOLDER, is_writable, make_folder, place, state_dir
 from ._records import (
     Activity,
@@ -25,6 +26,8 @@ __all__ = [
     "FOLDER",
     "Activity",
     "Commits",
+    "DeadLetter",
+    "DeadLetters",
     "Desired",
     "DesiredState",
     "Entry",

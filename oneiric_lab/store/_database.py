@@ -65,6 +65,13 @@ MIGRATIONS: Final = (
     """
     CREATE TABLE source (name TEXT PRIMARY KEY, document BLOB NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE dead_letter (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, topic TEXT NOT NULL,
+        handler TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+        attempts INTEGER NOT NULL, event TEXT NOT NULL, whole INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""
 

@@ -303,7 +303,7 @@ class TestFile:
 
         assert "store-newer" == reading.value.code == writing.value.code
         assert str(reading.value) == (
-            "error: expected a store of version 6 or less, got 99\n"
+            f"error: expected a store of version {_database.VERSION} or less, got 99\n"
             "  --> .oneiric/state.db\n"
             "  why: a newer Oneiric Lab wrote it\n"
             "  help: pip install --upgrade oneiric-lab"
@@ -664,8 +664,10 @@ class TestTrust:
         A store of version 4 has trusted nothing; the first document brings it up.
         """
         store = store_in(root)
-        store.record("set", "project", "a.b")
-        sql(store.path, "DROP TABLE trust", "DROP TABLE source", "PRAGMA user_version = 4")
+        store.path.parent.mkdir()
+        older = ";".join(_database.MIGRATIONS[:4]).split(";")
+        entry = "INSERT INTO entry VALUES (1, 5.0, '', 'set', 'project', 'a.b', '[]', NULL)"
+        sql(store.path, *older, entry, "PRAGMA user_version = 4")
 
         assert store_in(root).trusted() is None
         store_in(root).trust(lambda _: b"1")

@@ -1,0 +1,622 @@
+"""Events: from who emits them to every handler that takes them.
+
+Each handler has a queue and workers of its own, so that one which is slow, raises or hangs
+touches no other. An event is held in memory until it is handled; what cannot be handled
+becomes a dead letter, which is kept. Whoever is killed loses what waited in its queues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.lifecycle import nursery
+from oneiric_lab.store import DeadLetter
+
+from ._counts import Counts
+from ._envelope import (
+    NO_HEADERS,
+    Envelope,
+    checked_payload,
+    checked_topic,
+    new_id,
+)
+from ._graves import Graves
+from ._inbox import AT_WORK, EMITTING, Inbox
+from ._listener import EventOptions, listener, listener_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from oneiric_lab.lifecycle import Lifecycle, Nursery
+
+    from ._inbox import Receipt
+    from ._listener import Listener
+
+TOPICS_COUNTED: Final = 1000
+"""Topics with numbers of their own; those of others are counted together, under `""`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an event at one handler.
+
+    Attributes:
+        handler: Its name.
+        outcome: `handled`, `dead` or `dropped`.
+        detail: Why, where it was not handled.
+        attempts: How often it was tried.
+    """
+
+    handler: str
+    outcome: str
+    detail: str = ""
+    attempts: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON shape."""
+        return {
+            "handler": self.handler,
+            "outcome": self.outcome,
+            "detail": self.detail or None,
+            "attempts": self.attempts,
+        }
+
+
+class _Waiting:
+    """Waits for the end of one event at all of its handlers."""
+
+    __slots__ = ("done", "left", "rows")
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.rows: list[Delivery] = []
+        self.done = asyncio.get_running_loop().create_future()
+
+    def told(self, name: str, outcome: str, detail: str, attempts: int) -> None:
+        """Take note of one handler."""
+        self.rows.append(Delivery(name, outcome, detail, attempts))
+        self.left -= 1
+        if not self.left and not self.done.done():
+            self.done.set_result(None)
+
+
+class _Component:
+    """Handlers that are components: leased for each event, so that a swap drops none."""
+
+    instance = None
+
+    def __init__(self, life: Lifecycle, key: str, changed: Callable[[], None]) -> None:
+        self._slot = life.slot("event", key)
+        self.lease = life.handle("event", key).lease
+        self._changed = changed
+        self._seen = self._slot.active
+        self._resumed: Callable[[], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._slot.handles.add(self)
+
+    def when_resumed(self, call: Callable[[], None]) -> None:
+        """Call it once, when the component is paused no more."""
+        self._resumed = call
+        self.follow()
+
+    def follow(self) -> None:
+        """Look whether it is paused or another; called at every change of what is in force."""
+        if self._seen is not self._slot.active:
+            self._seen = self._slot.active
+            self._changed()
+        call = self._resumed
+        if call is not None and self._slot.paused is None:
+            self._resumed = None
+            self._loop.call_soon_threadsafe(call)
+
+
+class _Function:
+    """A handler that a program registered; nothing is leased."""
+
+    def __init__(self, instance: Callable[[Envelope], object]) -> None:
+        self.instance = instance
+
+    @staticmethod
+    def lease() -> None:
+        """Return that there is nothing to lease."""
+
+    def when_resumed(self, call: Callable[[], None]) -> None:
+        """Never call: a function is not paused."""
+
+
+class Events:
+    """The events of one lifecycle, while the block of `running` lasts.
+
+    Components of the domain `event` handle what they listen to; `on` adds functions of the
+    program. A topic is one exact name.
+
+    Args:
+        life: Whose components they are.
+        options: What holds for handlers that say nothing themselves.
+        keep: Keeps dead letters, in a worker thread; None forgets them.
+        source: Who emits, where `emit` is not told.
+        clock: Gives seconds since 1970.
+
+    Example:
+        >>> import anyio
+        >>> from oneiric_lab.lifecycle import Lifecycle
+        >>> from oneiric_lab.registry import Registry
+        >>> seen = []
+        >>> async def main():
+        ...     async with Lifecycle(Registry()) as life:
+        ...         events = Events(life)
+        ...         events.on("order-placed", lambda event: seen.append(event.payload["id"]))
+        ...         async with events.running():
+        ...             await events.emit("order-placed", {"id": 7})
+        >>> anyio.run(main)
+        >>> seen
+        [7]
+    """
+
+    def __init__(
+        self,
+        life: Lifecycle,
+        *,
+        options: EventOptions | None = None,
+        keep: Callable[[Sequence[DeadLetter]], object] | None = None,
+        source: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.options = options or EventOptions()
+        self._life, self._source, self._clock = life, source, clock
+        self._graves = Graves(keep)
+        self._functions: dict[str, tuple[str, Listener, Callable[[Envelope], object]]] = {}
+        self._registered = 0
+        self._inboxes: dict[str, Inbox] = {}
+        self._leaving: list[Inbox] = []
+        self._routes: dict[str, tuple[Inbox, ...]] = {}
+        self._generation = -1
+        self._counts: dict[str, Counts] = {}
+        self._nursery: Nursery | None = None
+        self._still: asyncio.Event | None = None
+        self.problems: tuple[Fault, ...] = ()
+        """Components whose listening cannot be understood; they get no events."""
+
+    def __repr__(self) -> str:
+        return f"<Events: {len(self.listeners())} handlers>"
+
+    # --- who listens --------------------------------------------------------------------
+
+    def on(
+        self,
+        topics: str | Iterable[str],
+        handler: Callable[[Envelope], object],
+        *,
+        name: str | None = None,
+        **wishes: Any,
+    ) -> Callable[[], None]:
+        """Have a function of the program handle events; return what takes it off again.
+
+        Args:
+            topics: One exact name, or several.
+            handler: Called with each event; plain, or a coroutine function. It may also be an
+                object with such a method `handle`.
+            name: What people call it; its own name by default.
+            wishes: `filters=`, `priority=`, `fanout_policy=`, `max_concurrency=`,
+                `queue_size=`, `overflow=`, `retry=`, `timeout=`, `deadline=`, `blocking=`, as
+                in a manifest.
+
+        Raises:
+            UsageError: A wish is none, or the name is taken.
+        """
+        given = name or str(getattr(handler, "__qualname__", type(handler).__name__))
+        if given in self._functions:
+            raise UsageError(
+                Fault(
+                    "event-handler",
+                    f"a handler is called {given!r} already",
+                    fix="give it another name: on(topic, handler, name=...)",
+                )
+            )
+        found = listener(given, topics=topics, options=self.options, **wishes)
+        self._registered += 1
+        # One of the same name that comes later has a queue of its own.
+        mine = self._functions[given] = (f"on:{self._registered}", found, handler)
+        self._forget()
+
+        def off() -> None:
+            if self._functions.get(given) is mine:
+                del self._functions[given]
+                self._forget()
+
+        return off
+
+    def listeners(self) -> list[Listener]:
+        """Return who listens, by topic, then in the order in which they get an event."""
+        found = [
+            *self._components(),
+            *(one for _, one, _ in self._functions.values()),
+        ]
+        return sorted(found, key=lambda one: (one.topics, -one.priority, one.name))
+
+    def _components(self) -> list[Listener]:
+        found: list[Listener] = []
+        problems: list[Fault] = []
+        for target, winner in self._life.registry.current.winners().items():
+            if target.startswith("event:"):
+                # One that is in force is asked until it is swapped.
+                running = self._life.slot_of(target).active if self._nursery else None
+                try:
+                    found.append(
+                        listener_of(running.candidate if running else winner, self.options)
+                    )
+                except UsageError as error:
+                    problems += error.faults
+        self.problems = tuple(problems)
+        return found
+
+    def _forget(self) -> None:
+        """Ask anew who listens, at the next event."""
+        self._generation = -1
+
+    def _listen(self) -> None:
+        """Take the registry's latest generation, and have each handler's queue live on."""
+        self._generation = self._life.registry.generation
+        inboxes: dict[str, Inbox] = {}
+        by_topic: dict[str, list[Inbox]] = {}
+        sources: list[tuple[str, Listener, Any]] = [
+            (one.name, one, None) for one in self._components()
+        ]
+        for name, one, function in [*sources, *self._functions.values()]:
+            known = self._inboxes.get(name)
+            if known is None:
+                made = (
+                    _Function(function)
+                    if function
+                    else _Component(self._life, one.name, self._forget)
+                )
+                known = Inbox(one, made, self)
+            else:
+                known.listener = one
+                known.rouse_all()
+            inboxes[name] = known
+            for topic in one.topics:
+                by_topic.setdefault(topic, []).append(known)
+        # Who listens no more handles what it has.
+        self._leaving += [one for name, one in self._inboxes.items() if name not in inboxes]
+        self._leaving = [one for one in self._leaving if not one.quiet]
+        self._inboxes = inboxes
+        self._routes = {
+            topic: tuple(sorted(found, key=lambda one: (-one.listener.priority, one.listener.name)))
+            for topic, found in by_topic.items()
+        }
+
+    # --- emitting -----------------------------------------------------------------------
+
+    async def emit(
+        self,
+        topic: str,
+        payload: object = None,
+        *,
+        source: str | None = None,
+        correlation: str | None = None,
+        headers: Mapping[str, Any] = NO_HEADERS,
+    ) -> Envelope:
+        """Hand an event to the queue of each handler that takes it; return it.
+
+        It waits for none to handle it, but for room where a full queue blocks. An event that
+        a handler emits names the one that it handles as its cause.
+
+        Args:
+            topic: What happened.
+            payload: Plain JSON data; who emits does not change it afterwards.
+            source: Who says so.
+            correlation: What it belongs to; that of its cause by default.
+            headers: Anything else that travels with it.
+
+        Raises:
+            UsageError: It is no event, or nothing takes events now.
+        """
+        if self._nursery is None:
+            raise _closed()
+        cause = EMITTING.get()
+        if cause is not None:
+            correlation = correlation or cause.correlation or cause.id
+        envelope = Envelope(
+            topic if topic in self._routes else checked_topic(topic),
+            payload if type(payload) is dict else checked_payload(payload),
+            new_id(),
+            self._source if source is None else source,
+            self._clock(),
+            correlation or "",
+            "" if cause is None else cause.id,
+            "1.0.0",
+            headers,
+        )
+        full = self._hand_over(envelope, self._takers(envelope), None)
+        if full:
+            await self._wait_for_room(envelope, full, None)
+        return envelope
+
+    async def dispatch(
+        self,
+        topic: str,
+        payload: object = None,
+        *,
+        source: str | None = None,
+        correlation: str | None = None,
+        headers: Mapping[str, Any] = NO_HEADERS,
+    ) -> tuple[Envelope, tuple[Delivery, ...]]:
+        """Emit an event, wait until each handler is done with it, and return what became of it.
+
+        A handler emits rather than dispatches: it would wait for itself.
+
+        Raises:
+            UsageError: See `emit`.
+        """
+        cause = EMITTING.get()
+        envelope = Envelope(
+            checked_topic(topic),
+            checked_payload(payload),
+            new_id(),
+            self._source if source is None else source,
+            self._clock(),
+            correlation or ("" if cause is None else cause.correlation or cause.id),
+            "" if cause is None else cause.id,
+            headers=headers,
+        )
+        return envelope, await self.deliver(envelope)
+
+    async def deliver(self, envelope: Envelope, *, only: str | None = None) -> tuple[Delivery, ...]:
+        """Hand over an event that is made already, and wait for its end at each handler.
+
+        Args:
+            envelope: The event.
+            only: The one handler that gets it, whatever else listens; its filters are not asked.
+
+        Raises:
+            UsageError: Nothing takes events now, or there is no such handler.
+        """
+        if self._nursery is None:
+            raise _closed()
+        takers = self._takers(envelope) if only is None else [self._inbox(only)]
+        if not takers:
+            return ()
+        receipt = _Waiting(len(takers))
+        full = self._hand_over(envelope, takers, receipt)
+        if full:
+            await self._wait_for_room(envelope, full, receipt)
+        await receipt.done
+        order = {one.listener.name: index for index, one in enumerate(takers)}
+        return tuple(sorted(receipt.rows, key=lambda row: order.get(row.handler, 0)))
+
+    def _inbox(self, name: str) -> Inbox:
+        self._takers(Envelope(""))  # follows the registry
+        for inbox in self._inboxes.values():
+            if inbox.listener.name == name:
+                return inbox
+        raise UsageError(
+            Fault(
+                "event-handler",
+                f"no handler is called {name!r} here",
+                fix="event list shows who listens",
+            )
+        )
+
+    def _takers(self, envelope: Envelope) -> list[Inbox]:
+        """Return who gets an event: all that take it, or the first that wants it alone."""
+        if self._generation != self._life.registry.generation:
+            self._listen()
+        found: list[Inbox] = []
+        for inbox in self._routes.get(envelope.topic, ()):
+            one = inbox.listener
+            if one.accepts is None or one.accepts(envelope):
+                found.append(inbox)
+        for inbox in found:
+            if inbox.listener.exclusive:
+                return [inbox]
+        if not found and envelope.topic:
+            self.counts(envelope.topic).unhandled += 1
+        return found
+
+    def _hand_over(
+        self, envelope: Envelope, takers: list[Inbox], receipt: Receipt | None
+    ) -> list[Inbox]:
+        """Put an event where there is room; return the inboxes that have none."""
+        full: list[Inbox] = []
+        for inbox in takers:
+            if inbox.open and len(inbox.waiting) < inbox.listener.queue_size:
+                inbox.put(envelope, receipt)
+            else:
+                full.append(inbox)
+        return full
+
+    async def _wait_for_room(
+        self, envelope: Envelope, full: list[Inbox], receipt: Receipt | None
+    ) -> None:
+        """Do with an event what the policy of each full queue says."""
+        rest = list(full)
+        try:
+            # The workers may only have lacked their turn.
+            await asyncio.sleep(0)
+            while rest:
+                inbox = rest[0]
+                await self._squeeze(envelope, inbox, receipt)
+                rest.pop(0)
+        except BaseException:
+            for inbox in rest:
+                inbox.give_up(envelope, receipt, "cancelled", "who emitted it waited no longer")
+            raise
+
+    async def _squeeze(self, envelope: Envelope, inbox: Inbox, receipt: Receipt | None) -> None:
+        policy = inbox.listener.overflow
+        if policy == "block" and inbox.full:
+            mine = AT_WORK.get()
+            if mine is None:
+                await inbox.room()
+            elif not mine.would_lock(inbox):
+                mine.stuck.append(inbox)
+                try:
+                    await inbox.room()
+                finally:
+                    mine.stuck.remove(inbox)
+        while policy == "drop-oldest" and inbox.full:
+            old, waits = inbox.waiting.popleft()
+            self.counts(old.topic).dropped += 1
+            if waits is not None:
+                waits.told(inbox.listener.name, "dropped", "newer events took its place", 0)
+        if not inbox.open:
+            grave = inbox.give_up(envelope, receipt, "closed", "events were closed")
+        elif inbox.full:
+            size = inbox.listener.queue_size
+            grave = inbox.give_up(
+                envelope, receipt, "queue-full", f"{size} events waited before it"
+            )
+        else:
+            inbox.put(envelope, receipt)
+            return
+        if grave is not None:
+            await grave
+
+    # --- what inboxes ask ---------------------------------------------------------------
+
+    def counts(self, topic: str) -> Counts:
+        """Return the numbers of a topic; of one too many, those of all such topics."""
+        found = self._counts.get(topic)
+        if found is None:
+            if len(self._counts) >= TOPICS_COUNTED and topic not in self._routes:
+                topic = ""
+            found = self._counts.setdefault(topic, Counts())
+        return found
+
+    def bury(
+        self, name: str, envelope: Envelope, reason: str, detail: str, attempts: int
+    ) -> Awaitable[None] | None:
+        """Keep a dead letter; an awaitable where too many of them wait to be written."""
+        self.counts(envelope.topic).dead += 1
+        return self._graves.add(
+            DeadLetter(
+                self._clock(), envelope.topic, name, reason, detail, attempts, envelope.as_dict()
+            )
+        )
+
+    def spawn(self, work: Callable[[], Awaitable[object]], name: str) -> None:
+        """Start a worker."""
+        if self._nursery is not None:
+            self._nursery.start(work, name=name)
+
+    def ended(self) -> None:
+        """Hear that an inbox is empty and nothing of it is in hand."""
+        if self._still is not None:
+            self._still.set()
+
+    # --- the time they run --------------------------------------------------------------
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Events]:
+        """Take events for the time of the block, then end as `drain` does.
+
+        Raises:
+            UsageError: They run already.
+        """
+        if self._nursery is not None:
+            raise UsageError(
+                Fault("events-running", "these events run already", fix="emit there, or end them")
+            )
+        self._life.bind()
+        failed: Exception | None = None
+        async with nursery() as workers:
+            self._nursery, self._generation = workers, -1
+            workers.start(self._graves.work, name="dead letters")
+            try:
+                self._listen()
+                yield self
+            except Exception as error:  # noqa: BLE001 - raised again below
+                # Alone, and not in a group with what the workers raised: they raise nothing.
+                failed = error
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self.drain(self.options.drain_timeout)
+                    self._shut()
+                    # Those in hand are cancelled now, and become dead letters by that.
+                    workers.cancel()
+        self._nursery = None
+        self._inboxes, self._leaving, self._routes = {}, [], {}
+        with anyio.CancelScope(shield=True):
+            await self._graves.close()
+        if failed is not None:
+            raise failed
+
+    async def keep_letters(self) -> None:
+        """Have the dead letters of up to now written down."""
+        await self._graves.flush()
+
+    async def drain(self, timeout: float) -> bool:  # noqa: ASYNC109 - of the drain, not of a call
+        """Wait until nothing waits and nothing is in hand; return whether it came so.
+
+        What a paused handler keeps is not waited for.
+
+        Args:
+            timeout: Seconds; 0 does not wait.
+        """
+        with anyio.move_on_after(timeout):
+            while not self._is_still():
+                self._still = asyncio.Event()
+                await self._still.wait()
+        self._still = None
+        return self._is_still()
+
+    def _is_still(self) -> bool:
+        every = [*self._inboxes.values(), *self._leaving]
+        return all(one.quiet or (one.held and not one.busy) for one in every)
+
+    def _shut(self) -> None:
+        for inbox in [*self._inboxes.values(), *self._leaving]:
+            for envelope, receipt in inbox.shut():
+                inbox.give_up(envelope, receipt, "closed", "events were closed")
+
+    # --- what is so ---------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the numbers, for telemetry: cheap, asks nobody, from any thread.
+
+        Returns:
+            `deliveries`: topic to outcome to number. `queue_depth`: topic to events that wait.
+            `handlers`: for each its name, `waiting`, `in_hand` and whether it is `paused`.
+            `dead_letters_lost`: those that could not be kept.
+        """
+        inboxes = [*self._inboxes.values(), *self._leaving]
+        depth: Counter[str] = Counter(dict.fromkeys(self._routes, 0))
+        for inbox in inboxes:
+            topics = inbox.listener.topics
+            if len(topics) == 1:
+                depth[topics[0]] += len(inbox.waiting)
+            else:
+                depth.update(envelope.topic for envelope, _ in tuple(inbox.waiting))
+        return {
+            "deliveries": {topic: found.as_dict() for topic, found in tuple(self._counts.items())},
+            "queue_depth": dict(depth),
+            "handlers": [
+                {
+                    "handler": one.listener.name,
+                    "waiting": len(one.waiting),
+                    "in_hand": one.busy,
+                    "paused": one.held,
+                }
+                for one in inboxes
+            ],
+            "dead_letters_lost": self._graves.lost,
+        }
+
+
+def _closed() -> UsageError:
+    return UsageError(
+        Fault(
+            "events-closed",
+            "nothing takes events now",
+            fix="emit inside the block: async with events.running():",
+        )
+    )

@@ -1,0 +1,162 @@
+"""Events that could not be handled, kept until somebody looks at them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ._database import printable, reading, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._store import Store
+
+LETTERS_KEPT: Final = 10_000
+"""Dead letters in the store; the oldest are forgotten first."""
+
+_COLUMNS: Final = "id, at, topic, handler, reason, detail, attempts, event, whole"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One event that a handler could not take.
+
+    Attributes:
+        at: When it was given up, seconds since 1970.
+        topic: Of the event.
+        handler: Whose it was.
+        reason: Why, in a word.
+        detail: Why, in a line.
+        attempts: How often it was tried.
+        event: The event, as `Envelope.as_dict()`.
+        id: Its number, growing; given by the store.
+        whole: Whether JSON could say all of the event; given by the store.
+    """
+
+    at: float
+    topic: str
+    handler: str
+    reason: str
+    detail: str
+    attempts: int
+    event: dict[str, Any]
+    id: int = 0
+    whole: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON shape."""
+        return {
+            "id": self.id,
+            "at": self.at,
+            "topic": self.topic,
+            "handler": self.handler,
+            "reason": self.reason,
+            "detail": self.detail,
+            "attempts": self.attempts,
+            "whole": self.whole,
+            "event": self.event,
+        }
+
+
+class DeadLetters:
+    """The dead letters of a workspace's store.
+
+    Args:
+        store: Where they are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._path = store.path
+
+    def add(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep *letters*, in one transaction.
+
+        Raises:
+            StoreError: The store cannot be written; none was kept.
+        """
+        rows = [(*_facts(letter), *_text(letter.event)) for letter in letters]
+        if not rows:
+            return
+        with writing(self._path) as connection:
+            connection.executemany(
+                "INSERT INTO dead_letter (at, topic, handler, reason, detail, attempts, event,"
+                " whole) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            (last,) = connection.execute("SELECT max(id) FROM dead_letter").fetchone()
+            connection.execute("DELETE FROM dead_letter WHERE id <= ?", (last - LETTERS_KEPT,))
+
+    def newest(self, limit: int = 50, *, topic: str | None = None) -> list[DeadLetter]:
+        """Return the newest ones, the newest first.
+
+        Args:
+            limit: How many.
+            topic: Only of this topic.
+        """
+        return self._found(
+            "WHERE coalesce(topic = ?, TRUE) ORDER BY id DESC LIMIT ?", (topic, limit)
+        )
+
+    def get(self, number: int) -> DeadLetter | None:
+        """Return one, None where there is none of this number."""
+        found = self._found("WHERE id = ?", (number,))
+        return found[0] if found else None
+
+    def count(self) -> int:
+        """Return how many there are."""
+        with reading(self._path) as connection:
+            if connection is None or not _has_table(connection):
+                return 0
+            (number,) = connection.execute("SELECT count(*) FROM dead_letter").fetchone()
+        return int(number)
+
+    def remove(self, number: int) -> bool:
+        """Forget one; return whether it was there.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        with writing(self._path) as connection:
+            gone = connection.execute("DELETE FROM dead_letter WHERE id = ?", (number,))
+            return gone.rowcount == 1
+
+    def _found(self, clause: str, values: tuple[object, ...]) -> list[DeadLetter]:
+        with reading(self._path) as connection:
+            if connection is None or not _has_table(connection):
+                return []
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM dead_letter {clause}",  # noqa: S608 - clauses stand above
+                values,
+            ).fetchall()
+        return [
+            DeadLetter(
+                at, topic, handler, reason, detail, attempts, json.loads(event), number, whole == 1
+            )
+            for number, at, topic, handler, reason, detail, attempts, event, whole in rows
+        ]
+
+
+def _has_table(connection: Any) -> bool:
+    # A store that an older version made has none until it is written to.
+    asked = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'dead_letter'"
+    return connection.execute(asked).fetchone() is not None
+
+
+def _facts(letter: DeadLetter) -> tuple[object, ...]:
+    texts = map(printable, (letter.topic, letter.handler, letter.reason, letter.detail))
+    return (letter.at, *texts, letter.attempts)
+
+
+def _text(event: dict[str, Any]) -> tuple[str, int]:
+    """Return an event as JSON, and whether that says all of it."""
+    try:
+        return json.dumps(event, allow_nan=False), 1
+    except (TypeError, ValueError, RecursionError):
+        pass
+    try:
+        return json.dumps(event, default=repr, skipkeys=True), 0
+    except (ValueError, RecursionError):
+        # It holds itself, or is too deep: its topic is what is left to say.
+        return json.dumps({"topic": str(event.get("topic", "")), "payload": None}), 0
