@@ -8,6 +8,13 @@ if TYPE_CHECKING:
     from ._allow import allow as allow
     from ._allow import is_allowed as is_allowed
     from ._code import code_modules as code_modules
+    from ._driving import drive as drive
+    from ._event_results import DeadEvents as DeadEvents
+    from ._event_results import Emitted as Emitted
+    from ._event_results import Listeners as Listeners
+    from ._event_results import Retried as Retried
+    from ._events import EventRoom as EventRoom
+    from ._events import sent as sent
     from ._following import Reloaded as Reloaded
     from ._following import followed as followed
     from ._lab import Lab as Lab
@@ -63,14 +70,18 @@ else:
             "Applied": "._plan",
             "Bundled": "._signed",
             "Check": "._results",
+            "DeadEvents": "._event_results",
             "Deed": "._standing",
             "Deeds": "._standing",
+            "Emitted": "._event_results",
             "Entered": "._releases",
+            "EventRoom": "._events",
             "Frozen": "._locking",
             "Ground": "._signing",
             "History": "._results",
             "LOCK": "._locking",
             "Lab": "._lab",
+            "Listeners": "._event_results",
             "LoadJob": "._load",
             "Loads": "._load",
             "Offer": "._ui",
@@ -78,6 +89,7 @@ else:
             "Probed": "._quarantine",
             "Proposed": "._signed",
             "Reloaded": "._following",
+            "Retried": "._event_results",
             "Remembered": "._trusted",
             "RemoteStatus": "._synced",
             "SourceStanding": "._synced",
@@ -96,6 +108,7 @@ else:
             "code_modules": "._code",
             "copy_sample": "._sample",
             "cosign_file": "._signing",
+            "drive": "._driving",
             "find_scenario": "._scenarios",
             "followed": "._following",
             "forget_trusted": "._trusted",
@@ -104,6 +117,7 @@ else:
             "propose_file": "._signing",
             "repropose_files": "._reproposing",
             "sample_source": "._sample",
+            "sent": "._events",
             "sign_file": "._signing",
             "trust_notices": "._trusted",
             "trust_report": "._trusted",
@@ -118,13 +132,17 @@ __all__ = [
     "Applied",
     "Bundled",
     "Check",
+    "DeadEvents",
     "Deed",
     "Deeds",
+    "Emitted",
     "Entered",
+    "EventRoom",
     "Frozen",
     "Ground",
     "History",
     "Lab",
+    "Listeners",
     "LoadJob",
     "Loads",
     "Offer",
@@ -134,6 +152,7 @@ __all__ = [
     "Reloaded",
     "Remembered",
     "RemoteStatus",
+    "Retried",
     "Signed",
     "SourceStanding",
     "SourceSynced",
@@ -150,6 +169,7 @@ __all__ = [
     "code_modules",
     "copy_sample",
     "cosign_file",
+    "drive",
     "find_scenario",
     "followed",
     "forget_trusted",
@@ -158,6 +178,7 @@ __all__ = [
     "propose_file",
     "repropose_files",
     "sample_source",
+    "sent",
     "sign_file",
     "trust_notices",
     "trust_report",

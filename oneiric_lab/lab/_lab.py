@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.jobs import Context, Job
 
+    from ._events import EventRoom
     from ._load import Loads
     from ._ui import Ui
 
@@ -178,6 +179,15 @@ class Lab(Hosting[T]):
 
             self._loads = Loads(self._jobs, self.root)
         return self._loads
+
+    @property
+    def events(self) -> EventRoom:
+        """Events in this process: `lab.events.on("order-placed", handler)`, `emit`, `dead`."""
+        if self._events is None:
+            from ._events import EventRoom  # noqa: PLC0415 - most questions are about no events
+
+            self._events = EventRoom(self)
+        return self._events
 
     @property
     def ui(self) -> Ui:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oneiric_lab.registry import Rules
     from oneiric_lab.runtime import Telemetry
 
+    from ._events import EventRoom
     from ._load import Loads
     from ._running import Opened, Running
     from ._syncing import Syncing
@@ -30,6 +31,7 @@ class Workspace(Generic[T]):
     """The state of one workspace; `Lab` is what is used."""
 
     __slots__ = (
+        "_events",
         "_loads",
         "_owner",
         "_running",
@@ -58,6 +60,7 @@ class Workspace(Generic[T]):
         self._running: Running | None = None
         self._owner: Owner | None = None
         self._loads: Loads | None = None
+        self._events: EventRoom | None = None
         self._syncing: Syncing | None = None
         self._telemetry: Telemetry | None = None
         self._publish(snapshot)

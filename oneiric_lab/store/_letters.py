@@ -104,12 +104,13 @@ class DeadLetters:
         found = self._found("WHERE id = ?", (number,))
         return found[0] if found else None
 
-    def count(self) -> int:
-        """Return how many there are."""
+    def count(self, topic: str | None = None) -> int:
+        """Return how many there are, of one topic or of all."""
         with reading(self._path) as connection:
             if connection is None or not _has_table(connection):
                 return 0
-            (number,) = connection.execute("SELECT count(*) FROM dead_letter").fetchone()
+            asked = "SELECT count(*) FROM dead_letter WHERE coalesce(topic = ?, TRUE)"
+            (number,) = connection.execute(asked, (topic,)).fetchone()
         return int(number)
 
     def remove(self, number: int) -> bool:

@@ -1,0 +1,296 @@
+"""`lab.events`: emit, listen, and look after what could not be handled."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from oneiric_lab.errors import Fault, InvalidConfigError, UnknownPathError, UsageError
+from oneiric_lab.runtime import Envelope, Events, options_of
+from oneiric_lab.store import DeadLetters
+
+from ._event_results import DeadEvents, Emitted, Listeners, Retried
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from oneiric_lab.config import Settings, Snapshot
+    from oneiric_lab.lifecycle import Lifecycle
+    from oneiric_lab.runtime import Delivery, EventOptions
+    from oneiric_lab.store import DeadLetter, Store
+
+
+class Opened(Protocol):
+    """The lab, as its events see it."""
+
+    store: Store
+    snapshot: Snapshot
+    settings: Settings
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What runs."""
+
+    def running(self) -> AbstractAsyncContextManager[Lifecycle]:
+        """Hold the lifecycle."""
+
+    def is_running(self, target: str | None = None) -> bool:
+        """Tell whether a loop owns components now."""
+
+
+class EventRoom:
+    """The events of one lab, in this process.
+
+    Example:
+        >>> import anyio
+        >>> from oneiric_lab import Lab
+        >>> lab = Lab.sample()
+        >>> seen = []
+        >>> off = lab.events.on("stock-seen", seen.append, name="counter")
+        >>> async def main():
+        ...     async with lab.events.running():
+        ...         await lab.events.emit("stock-seen", {"sku": "boat-1"})
+        >>> anyio.run(main)
+        >>> seen[0].payload
+        {'sku': 'boat-1'}
+    """
+
+    def __init__(self, lab: Opened) -> None:
+        self._lab = lab
+        self._letters = DeadLetters(lab.store)
+        self._made: tuple[Lifecycle, Events] | None = None
+        self._open = False
+        self._functions: list[tuple[object, Callable[[Envelope], object], dict[str, Any]]] = []
+        self._offs: dict[int, Callable[[], None]] = {}
+
+    def __repr__(self) -> str:
+        return f"<EventRoom: {len(self._here().listeners())} handlers>"
+
+    # --- listening and emitting ---------------------------------------------------------
+
+    def on(
+        self,
+        topics: str | Iterable[str],
+        handler: Callable[[Envelope], object],
+        *,
+        name: str | None = None,
+        **wishes: Any,
+    ) -> Callable[[], None]:
+        """Have a function of this program handle events; return what takes it off again.
+
+        Args:
+            topics: One exact name, or several.
+            handler: Called with each event; plain, or a coroutine function.
+            name: What people call it; its own name by default.
+            wishes: As `runtime.Events.on` takes them.
+
+        Raises:
+            UsageError: A wish is none, or the name is taken.
+        """
+        said = (topics, handler, {"name": name, **wishes})
+        off = self._here().on(topics, handler, name=name, **wishes)
+        self._functions.append(said)
+        self._offs[id(said)] = off
+
+        def take_off() -> None:
+            if said in self._functions:
+                self._functions.remove(said)
+                self._offs.pop(id(said))()
+
+        return take_off
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[EventRoom]:
+        """Take events for the time of the block, then let what is under way end.
+
+        Where no loop runs the components of this lab yet, this one does for that time.
+
+        Raises:
+            UsageError: They run already.
+            InvalidConfigError: `events.options` says something that is none.
+        """
+        if not self._lab.is_running():
+            async with self._lab.running(), self.running():
+                yield self
+            return
+        async with self._here().running():
+            self._open = True
+            try:
+                yield self
+            finally:
+                self._open = False
+
+    async def emit(self, topic: str, payload: object = None, **headers: Any) -> Envelope:
+        """Hand an event to the queue of each handler that takes it; return it.
+
+        Args:
+            topic: What happened.
+            payload: Plain JSON data.
+            headers: `source=`, `correlation=`, `headers=` as `runtime.Events.emit` takes them.
+
+        Raises:
+            UsageError: It is no event, or nothing takes events now.
+        """
+        return await self._here().emit(topic, payload, **headers)
+
+    async def dispatch(self, topic: str, payload: object = None, **headers: Any) -> Emitted:
+        """Emit an event, wait for its end at each handler, and return what became of it.
+
+        Where events do not run here, they do for this one.
+
+        Args:
+            topic: What happened.
+            payload: Plain JSON data.
+            headers: As `emit` takes them.
+
+        Raises:
+            UsageError: It is no event.
+        """
+        if not self._open:
+            async with self.running():
+                return await self.dispatch(topic, payload, **headers)
+        events = self._here()
+        found = Emitted(*await events.dispatch(topic, payload, **headers))
+        if not found.ok:
+            await events.keep_letters()  # so that who looks for one finds it
+        return found
+
+    # --- what is so ---------------------------------------------------------------------
+
+    def list(self) -> Listeners:
+        """Return who listens to what, and what each has in its queue where events run here."""
+        events = self._here()
+        rows = tuple(events.listeners())
+        now = {one["handler"]: one for one in events.snapshot()["handlers"]} if self._open else {}
+        return Listeners(rows, now, events.problems)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the numbers for telemetry, as `runtime.Events.snapshot` does."""
+        return self._here().snapshot()
+
+    # --- dead letters -------------------------------------------------------------------
+
+    def dead(
+        self, number: int | None = None, *, topic: str | None = None, limit: int = 50
+    ) -> DeadEvents:
+        """Return events that could not be handled, the newest first.
+
+        Args:
+            number: Of one letter; None is all.
+            topic: Only of this topic.
+            limit: How many.
+
+        Raises:
+            UsageError: There is no letter of this number.
+        """
+        if number is not None:
+            return DeadEvents((self._letter(number),), 1)
+        return DeadEvents(
+            tuple(self._letters.newest(limit, topic=topic)), self._letters.count(topic)
+        )
+
+    async def retry(self, *numbers: int) -> Retried:
+        """Hand dead letters to their handlers again, the oldest first.
+
+        A letter is forgotten once its event was handled; where that fails again, a new letter
+        takes its place.
+
+        Args:
+            numbers: Of the letters.
+
+        Raises:
+            UsageError: There is no such letter, or its event could not be kept whole.
+        """
+        letters = [self._letter(number) for number in sorted({*numbers})]
+        for letter in letters:
+            if not letter.whole:
+                raise UsageError(
+                    Fault(
+                        "dead-letter",
+                        f"letter {letter.id} cannot be handed over again: its payload was no JSON",
+                        fix=f"event dead --forget {letter.id}",
+                    )
+                )
+        if not self._open:
+            async with self.running():
+                return await self.retry(*numbers)
+        return Retried(tuple([(one, await self._again(one)) for one in letters]))
+
+    async def _again(self, letter: DeadLetter) -> Delivery:
+        from anyio import to_thread  # noqa: PLC0415 - letters are few
+
+        events = self._here()
+        (done,) = await events.deliver(Envelope.from_dict(letter.event), only=letter.handler)
+        # The new letter first: who is killed in between finds two rather than none.
+        await events.keep_letters()
+        await to_thread.run_sync(self._letters.remove, letter.id)
+        return done
+
+    def forget(self, *numbers: int) -> Retried:
+        """Forget dead letters.
+
+        Raises:
+            UsageError: There is no letter of such a number.
+            StoreError: The store cannot be written.
+        """
+        letters = [self._letter(number) for number in sorted({*numbers})]
+        for letter in letters:
+            self._letters.remove(letter.id)
+        return Retried(tuple((letter, None) for letter in letters))
+
+    def _letter(self, number: int) -> DeadLetter:
+        found = self._letters.get(number)
+        if found is None:
+            raise UsageError(
+                Fault("dead-letter", f"there is no dead letter {number}", fix="event dead")
+            )
+        return found
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _here(self) -> Events:
+        """Return the events of the lifecycle that is in use."""
+        life = self._lab.lifecycle
+        if self._made is None or self._made[0] is not life:
+            events = Events(
+                life,
+                options=self._options(),
+                keep=self._letters.add,
+                source=self._lab.settings.app.name,
+            )
+            self._made = (life, events)
+            for said in self._functions:
+                topics, handler, wishes = said
+                self._offs[id(said)] = events.on(topics, handler, **wishes)  # type: ignore[arg-type]  # as they were given
+        return self._made[1]
+
+    def _options(self) -> EventOptions:
+        try:
+            return options_of(self._lab.settings.events.options)
+        except UsageError as error:
+            raise InvalidConfigError(list(map(self._placed, error.faults))) from None
+
+    def _placed(self, fault: Fault) -> Fault:
+        path = fault.message.partition(":")[0]
+        try:
+            return replace(fault, origin=self._lab.snapshot.origin(path))
+        except UnknownPathError:
+            return fault
+
+
+def sent(room: EventRoom, topic: str, payload: object, headers: Mapping[str, Any]) -> Any:
+    """Return the coroutine that dispatches an event with headers as people say them.
+
+    Raises:
+        UsageError: A header is none.
+    """
+    said = Envelope.from_dict({"topic": topic, "payload": payload, "headers": dict(headers)})
+    more = {
+        "source": said.source or None,
+        "correlation": said.correlation or None,
+        "headers": said.headers,
+    }
+    return partial(room.dispatch, topic, payload, **more)()
