@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric_lab.errors import Fault
-    from oneiric_lab.runtime import Delivery, Envelope, Listener
+    from oneiric_lab.runtime import Delivery, Event, Listener
     from oneiric_lab.store import DeadLetter
     from oneiric_lab.views import Block
 
@@ -27,11 +27,11 @@ class Emitted(Result):
     """An event, and what became of it at each handler.
 
     Attributes:
-        envelope: The event.
+        event: The event.
         deliveries: One for each handler that took it, in their order.
     """
 
-    envelope: Envelope
+    event: Event
     deliveries: tuple[Delivery, ...]
 
     @property
@@ -48,13 +48,13 @@ class Emitted(Result):
         """Return the JSON shape."""
         return {
             "ok": self.ok,
-            "event": self.envelope.as_dict(),
+            "event": self.event.as_dict(),
             "deliveries": [one.as_dict() for one in self.deliveries],
         }
 
     def view(self) -> View:
         """Return one row for each handler."""
-        name = self.envelope.topic
+        name = self.event.topic
         if not self.deliveries:
             note = Note(f"nobody takes {name}: event list shows who listens to what", "warn")
             return View("emitted", f"{name}: nobody took it", (note,), tone="warn")

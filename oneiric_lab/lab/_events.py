@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, InvalidConfigError, UnknownPathError, UsageError
-from oneiric_lab.runtime import Envelope, Events, options_of
+from oneiric_lab.runtime import Event, Events, options_of
 from oneiric_lab.store import DeadLetters
 
 from ._event_results import DeadEvents, Emitted, Listeners, Retried
@@ -63,7 +63,7 @@ class EventRoom:
         self._letters = DeadLetters(lab.store)
         self._made: tuple[Lifecycle, Events] | None = None
         self._open = False
-        self._functions: list[tuple[object, Callable[[Envelope], object], dict[str, Any]]] = []
+        self._functions: list[tuple[object, Callable[[Event], object], dict[str, Any]]] = []
         self._offs: dict[int, Callable[[], None]] = {}
 
     def __repr__(self) -> str:
@@ -74,7 +74,7 @@ class EventRoom:
     def on(
         self,
         topics: str | Iterable[str],
-        handler: Callable[[Envelope], object],
+        handler: Callable[[Event], object],
         *,
         name: str | None = None,
         **wishes: Any,
@@ -123,7 +123,7 @@ class EventRoom:
             finally:
                 self._open = False
 
-    async def emit(self, topic: str, payload: object = None, **headers: Any) -> Envelope:
+    async def emit(self, topic: str, payload: object = None, **headers: Any) -> Event:
         """Hand an event to the queue of each handler that takes it; return it.
 
         Args:
@@ -223,7 +223,7 @@ class EventRoom:
         from anyio import to_thread  # noqa: PLC0415 - letters are few
 
         events = self._here()
-        (done,) = await events.deliver(Envelope.from_dict(letter.event), only=letter.handler)
+        (done,) = await events.deliver(Event.from_dict(letter.event), only=letter.handler)
         # The new letter first: who is killed in between finds two rather than none.
         await events.keep_letters()
         await to_thread.run_sync(self._letters.remove, letter.id)
@@ -287,7 +287,7 @@ def sent(room: EventRoom, topic: str, payload: object, headers: Mapping[str, Any
     Raises:
         UsageError: A header is none.
     """
-    said = Envelope.from_dict({"topic": topic, "payload": payload, "headers": dict(headers)})
+    said = Event.from_dict({"topic": topic, "payload": payload, "headers": dict(headers)})
     more = {
         "source": said.source or None,
         "correlation": said.correlation or None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from oneiric_lab._lazy import exporter
 
 if TYPE_CHECKING:
-    from ._envelope import Envelope as Envelope
+    from ._event import Event as Event
     from ._events import Delivery as Delivery
     from ._events import Events as Events
     from ._exposition import CONTENT_TYPE as CONTENT_TYPE
@@ -59,7 +59,7 @@ else:
             "trace_context": "._spans",
             "trace_spans": "._spans",
             "Delivery": "._events",
-            "Envelope": "._envelope",
+            "Event": "._event",
             "EventOptions": "._listener",
             "Events": "._events",
             "Listener": "._listener",
@@ -76,7 +76,7 @@ __all__ = [
     "CONTENT_TYPE",
     "REASONS",
     "Delivery",
-    "Envelope",
+    "Event",
     "EventOptions",
     "Events",
     "Listener",

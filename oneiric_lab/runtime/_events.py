@@ -21,9 +21,9 @@ from oneiric_lab.lifecycle import nursery
 from oneiric_lab.store import DeadLetter
 
 from ._counts import Counts
-from ._envelope import (
+from ._event import (
     NO_HEADERS,
-    Envelope,
+    Event,
     checked_payload,
     checked_topic,
     new_id,
@@ -121,7 +121,7 @@ class _Component:
 class _Function:
     """A handler that a program registered; nothing is leased."""
 
-    def __init__(self, instance: Callable[[Envelope], object]) -> None:
+    def __init__(self, instance: Callable[[Event], object]) -> None:
         self.instance = instance
 
     @staticmethod
@@ -173,7 +173,7 @@ class Events:
         self.options = options or EventOptions()
         self._life, self._source, self._clock = life, source, clock
         self._graves = Graves(keep)
-        self._functions: dict[str, tuple[str, Listener, Callable[[Envelope], object]]] = {}
+        self._functions: dict[str, tuple[str, Listener, Callable[[Event], object]]] = {}
         self._registered = 0
         self._inboxes: dict[str, Inbox] = {}
         self._leaving: list[Inbox] = []
@@ -193,7 +193,7 @@ class Events:
     def on(
         self,
         topics: str | Iterable[str],
-        handler: Callable[[Envelope], object],
+        handler: Callable[[Event], object],
         *,
         name: str | None = None,
         **wishes: Any,
@@ -304,7 +304,7 @@ class Events:
         source: str | None = None,
         correlation: str | None = None,
         headers: Mapping[str, Any] = NO_HEADERS,
-    ) -> Envelope:
+    ) -> Event:
         """Hand an event to the queue of each handler that takes it; return it.
 
         It waits for none to handle it, but for room where a full queue blocks. An event that
@@ -325,7 +325,7 @@ class Events:
         cause = EMITTING.get()
         if cause is not None:
             correlation = correlation or cause.correlation or cause.id
-        envelope = Envelope(
+        event = Event(
             topic if topic in self._routes else checked_topic(topic),
             payload if type(payload) is dict else checked_payload(payload),
             new_id(),
@@ -336,10 +336,10 @@ class Events:
             "1.0.0",
             headers,
         )
-        full = self._hand_over(envelope, self._takers(envelope), None)
+        full = self._hand_over(event, self._takers(event), None)
         if full:
-            await self._wait_for_room(envelope, full, None)
-        return envelope
+            await self._wait_for_room(event, full, None)
+        return event
 
     async def dispatch(
         self,
@@ -349,7 +349,7 @@ class Events:
         source: str | None = None,
         correlation: str | None = None,
         headers: Mapping[str, Any] = NO_HEADERS,
-    ) -> tuple[Envelope, tuple[Delivery, ...]]:
+    ) -> tuple[Event, tuple[Delivery, ...]]:
         """Emit an event, wait until each handler is done with it, and return what became of it.
 
         A handler emits rather than dispatches: it would wait for itself.
@@ -358,7 +358,7 @@ class Events:
             UsageError: See `emit`.
         """
         cause = EMITTING.get()
-        envelope = Envelope(
+        event = Event(
             checked_topic(topic),
             checked_payload(payload),
             new_id(),
@@ -368,13 +368,13 @@ class Events:
             "" if cause is None else cause.id,
             headers=headers,
         )
-        return envelope, await self.deliver(envelope)
+        return event, await self.deliver(event)
 
-    async def deliver(self, envelope: Envelope, *, only: str | None = None) -> tuple[Delivery, ...]:
+    async def deliver(self, event: Event, *, only: str | None = None) -> tuple[Delivery, ...]:
         """Hand over an event that is made already, and wait for its end at each handler.
 
         Args:
-            envelope: The event.
+            event: The event.
             only: The one handler that gets it, whatever else listens; its filters are not asked.
 
         Raises:
@@ -382,19 +382,19 @@ class Events:
         """
         if self._nursery is None:
             raise _closed()
-        takers = self._takers(envelope) if only is None else [self._inbox(only)]
+        takers = self._takers(event) if only is None else [self._inbox(only)]
         if not takers:
             return ()
         receipt = _Waiting(len(takers))
-        full = self._hand_over(envelope, takers, receipt)
+        full = self._hand_over(event, takers, receipt)
         if full:
-            await self._wait_for_room(envelope, full, receipt)
+            await self._wait_for_room(event, full, receipt)
         await receipt.done
         order = {one.listener.name: index for index, one in enumerate(takers)}
         return tuple(sorted(receipt.rows, key=lambda row: order.get(row.handler, 0)))
 
     def _inbox(self, name: str) -> Inbox:
-        self._takers(Envelope(""))  # follows the registry
+        self._takers(Event(""))  # follows the registry
         for inbox in self._inboxes.values():
             if inbox.listener.name == name:
                 return inbox
@@ -406,36 +406,34 @@ class Events:
             )
         )
 
-    def _takers(self, envelope: Envelope) -> list[Inbox]:
+    def _takers(self, event: Event) -> list[Inbox]:
         """Return who gets an event: all that take it, or the first that wants it alone."""
         if self._generation != self._life.registry.generation:
             self._listen()
         found: list[Inbox] = []
-        for inbox in self._routes.get(envelope.topic, ()):
+        for inbox in self._routes.get(event.topic, ()):
             one = inbox.listener
-            if one.accepts is None or one.accepts(envelope):
+            if one.accepts is None or one.accepts(event):
                 found.append(inbox)
         for inbox in found:
             if inbox.listener.exclusive:
                 return [inbox]
-        if not found and envelope.topic:
-            self.counts(envelope.topic).unhandled += 1
+        if not found and event.topic:
+            self.counts(event.topic).unhandled += 1
         return found
 
-    def _hand_over(
-        self, envelope: Envelope, takers: list[Inbox], receipt: Receipt | None
-    ) -> list[Inbox]:
+    def _hand_over(self, event: Event, takers: list[Inbox], receipt: Receipt | None) -> list[Inbox]:
         """Put an event where there is room; return the inboxes that have none."""
         full: list[Inbox] = []
         for inbox in takers:
             if inbox.open and len(inbox.waiting) < inbox.listener.queue_size:
-                inbox.put(envelope, receipt)
+                inbox.put(event, receipt)
             else:
                 full.append(inbox)
         return full
 
     async def _wait_for_room(
-        self, envelope: Envelope, full: list[Inbox], receipt: Receipt | None
+        self, event: Event, full: list[Inbox], receipt: Receipt | None
     ) -> None:
         """Do with an event what the policy of each full queue says."""
         rest = list(full)
@@ -444,14 +442,14 @@ class Events:
             await asyncio.sleep(0)
             while rest:
                 inbox = rest[0]
-                await self._squeeze(envelope, inbox, receipt)
+                await self._squeeze(event, inbox, receipt)
                 rest.pop(0)
         except BaseException:
             for inbox in rest:
-                inbox.give_up(envelope, receipt, "cancelled", "who emitted it waited no longer")
+                inbox.give_up(event, receipt, "cancelled", "who emitted it waited no longer")
             raise
 
-    async def _squeeze(self, envelope: Envelope, inbox: Inbox, receipt: Receipt | None) -> None:
+    async def _squeeze(self, event: Event, inbox: Inbox, receipt: Receipt | None) -> None:
         policy = inbox.listener.overflow
         if policy == "block" and inbox.full:
             mine = AT_WORK.get()
@@ -469,14 +467,12 @@ class Events:
             if waits is not None:
                 waits.told(inbox.listener.name, "dropped", "newer events took its place", 0)
         if not inbox.open:
-            grave = inbox.give_up(envelope, receipt, "closed", "events were closed")
+            grave = inbox.give_up(event, receipt, "closed", "events were closed")
         elif inbox.full:
             size = inbox.listener.queue_size
-            grave = inbox.give_up(
-                envelope, receipt, "queue-full", f"{size} events waited before it"
-            )
+            grave = inbox.give_up(event, receipt, "queue-full", f"{size} events waited before it")
         else:
-            inbox.put(envelope, receipt)
+            inbox.put(event, receipt)
             return
         if grave is not None:
             await grave
@@ -493,14 +489,12 @@ class Events:
         return found
 
     def bury(
-        self, name: str, envelope: Envelope, reason: str, detail: str, attempts: int
+        self, name: str, event: Event, reason: str, detail: str, attempts: int
     ) -> Awaitable[None] | None:
         """Keep a dead letter; an awaitable where too many of them wait to be written."""
-        self.counts(envelope.topic).dead += 1
+        self.counts(event.topic).dead += 1
         return self._graves.add(
-            DeadLetter(
-                self._clock(), envelope.topic, name, reason, detail, attempts, envelope.as_dict()
-            )
+            DeadLetter(self._clock(), event.topic, name, reason, detail, attempts, event.as_dict())
         )
 
     def spawn(self, work: Callable[[], Awaitable[object]], name: str) -> None:
@@ -575,8 +569,8 @@ class Events:
 
     def _shut(self) -> None:
         for inbox in [*self._inboxes.values(), *self._leaving]:
-            for envelope, receipt in inbox.shut():
-                inbox.give_up(envelope, receipt, "closed", "events were closed")
+            for event, receipt in inbox.shut():
+                inbox.give_up(event, receipt, "closed", "events were closed")
 
     # --- what is so ---------------------------------------------------------------------
 
@@ -595,7 +589,7 @@ class Events:
             if len(topics) == 1:
                 depth[topics[0]] += len(inbox.waiting)
             else:
-                depth.update(envelope.topic for envelope, _ in tuple(inbox.waiting))
+                depth.update(event.topic for event, _ in tuple(inbox.waiting))
         return {
             "deliveries": {topic: found.as_dict() for topic, found in tuple(self._counts.items())},
             "queue_depth": dict(depth),

@@ -10,9 +10,9 @@ from oneiric_lab.errors import Fault, UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._envelope import Envelope
+    from ._event import Event
 
-    Accepts = Callable[[Envelope], bool]
+    Accepts = Callable[[Event], bool]
 
 # The public project takes the names on the left too.
 _ALIASES: Final = {"value": "equals", "one_of": "any_of", "in": "any_of"}
@@ -30,9 +30,9 @@ def accepts(filters: Sequence[Mapping[str, Any]]) -> Accepts | None:
         UsageError: A filter says something that is none.
 
     Example:
-        >>> from oneiric_lab.runtime import Envelope, accepts
+        >>> from oneiric_lab.runtime import Event, accepts
         >>> large = accepts([{"path": "payload.total", "any_of": [100, 200]}])
-        >>> large(Envelope("order", {"total": 100})), large(Envelope("order", {}))
+        >>> large(Event("order", {"total": 100})), large(Event("order", {}))
         (True, False)
     """
     if isinstance(filters, str | Mapping) or not isinstance(filters, Sequence):
@@ -42,7 +42,7 @@ def accepts(filters: Sequence[Mapping[str, Any]]) -> Accepts | None:
         return None
     if len(made) == 1:
         return made[0]
-    return lambda envelope: all(one(envelope) for one in made)
+    return lambda event: all(one(event) for one in made)
 
 
 def normal(filter_: object) -> dict[str, Any]:
@@ -83,21 +83,21 @@ def _one(filter_: object) -> Accepts:
         tests.append(lambda value: (value is not _ABSENT) is wanted)
     if len(tests) == 1:
         test = tests[0]
-        return lambda envelope: test(get(envelope))
-    return lambda envelope: all(test(get(envelope)) for test in tests)
+        return lambda event: test(get(event))
+    return lambda event: all(test(get(event)) for test in tests)
 
 
-def _getter(path: str) -> Callable[[Envelope], Any]:
+def _getter(path: str) -> Callable[[Event], Any]:
     root, _, rest = path.partition(".")
     if root == "topic":
-        return lambda envelope: envelope.topic
+        return lambda event: event.topic
     if root == "headers":
         # A header is one name, with the dots in it.
-        return lambda envelope: envelope.header(rest, _ABSENT)
+        return lambda event: event.header(rest, _ABSENT)
     steps = rest.split(".")
 
-    def get(envelope: Envelope) -> Any:
-        value = envelope.payload
+    def get(event: Event) -> Any:
+        value = event.payload
         for step in steps:
             if isinstance(value, Mapping):
                 value = value.get(step, _ABSENT)

@@ -83,7 +83,7 @@ class Graves:
 
     async def flush(self) -> None:
         """Write what waits now; where that fails it goes on to wait."""
-        if self._waiting:
+        if self._keep is not None:
             await self._write()
 
     async def close(self) -> None:
@@ -103,7 +103,8 @@ class Graves:
             with CancelScope(shield=True):
                 async with self._writing:
                     batch, self._waiting = self._waiting, []
-                    await to_thread.run_sync(self._keep, batch)
+                    if batch:
+                        await to_thread.run_sync(self._keep, batch)
         except Exception as error:  # noqa: BLE001 - whoever keeps them raises what they like
             why = error.faults[0].message if isinstance(error, OneiricError) else repr(error)
             if not self.problem:

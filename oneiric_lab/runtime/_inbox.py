@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ._counts import Counts
-    from ._envelope import Envelope
+    from ._event import Event
     from ._listener import Listener
 
 _TURN: Final = 0.005
 """Seconds that a worker may go on before others on the loop have their turn."""
 
-EMITTING: Final[ContextVar[Envelope | None]] = ContextVar("oneiric event", default=None)
+EMITTING: Final[ContextVar[Event | None]] = ContextVar("oneiric event", default=None)
 """The event whose handler runs here: what it emits was caused by that."""
 
 AT_WORK: Final[ContextVar[Inbox | None]] = ContextVar("oneiric inbox", default=None)
@@ -62,7 +62,7 @@ class Post(Protocol):
         """Return the numbers of a topic."""
 
     def bury(
-        self, name: str, envelope: Envelope, reason: str, detail: str, attempts: int
+        self, name: str, event: Event, reason: str, detail: str, attempts: int
     ) -> Awaitable[None] | None:
         """Keep a dead letter; an awaitable where too many of them wait to be written."""
 
@@ -96,7 +96,7 @@ class Inbox:
 
     def __init__(self, listener: Listener, source: Source, post: Post) -> None:
         self.listener = listener
-        self.waiting: deque[tuple[Envelope, Receipt | None]] = deque()
+        self.waiting: deque[tuple[Event, Receipt | None]] = deque()
         self.busy = 0
         self.held = False
         self.stuck: list[Inbox] = []
@@ -120,9 +120,9 @@ class Inbox:
         """Whether nothing waits and nothing is in hand."""
         return not self.waiting and not self.busy
 
-    def put(self, envelope: Envelope, receipt: Receipt | None) -> None:
+    def put(self, event: Event, receipt: Receipt | None) -> None:
         """Let an event wait; who calls has looked whether there is room."""
-        self.waiting.append((envelope, receipt))
+        self.waiting.append((event, receipt))
         self._rouse()
 
     def _rouse(self) -> None:
@@ -195,7 +195,7 @@ class Inbox:
         for _ in range(min(len(self.waiting), self.listener.max_concurrency)):
             self._rouse()
 
-    def shut(self) -> list[tuple[Envelope, Receipt | None]]:
+    def shut(self) -> list[tuple[Event, Receipt | None]]:
         """Take no more events; return those that waited."""
         self.open = False
         left = list(self.waiting)
@@ -227,23 +227,23 @@ class Inbox:
                     await idle
                     began = loop.time()
                     continue
-                envelope, receipt = waiting.popleft()
+                event, receipt = waiting.popleft()
                 if self._blocked:
                     self._made_room()
                 self.busy += 1
                 settled = False
                 try:
-                    outcome, detail, attempts = await self._deliver(me, task, envelope)
+                    outcome, detail, attempts = await self._deliver(me, task, event)
                     settled = True
                     if outcome == "paused":
-                        waiting.appendleft((envelope, receipt))
+                        waiting.appendleft((event, receipt))
                         self.hold()
                         self._source.when_resumed(self.release)
                         continue
                     if outcome == "handled":
-                        post.counts(envelope.topic).handled += 1
+                        post.counts(event.topic).handled += 1
                     else:
-                        grave = post.bury(self.listener.name, envelope, outcome, detail, attempts)
+                        grave = post.bury(self.listener.name, event, outcome, detail, attempts)
                         outcome = "dead"
                         if grave is not None:
                             await grave
@@ -251,7 +251,7 @@ class Inbox:
                         receipt.told(self.listener.name, outcome, detail, attempts)
                 except asyncio.CancelledError:
                     if not settled:
-                        self.give_up(envelope, receipt, "closed", "it was in hand at the end")
+                        self.give_up(event, receipt, "closed", "it was in hand at the end")
                     raise
                 finally:
                     self.busy -= 1
@@ -264,21 +264,21 @@ class Inbox:
                 self._rouse()  # one that goes because there are too many leaves nothing behind
 
     def give_up(
-        self, envelope: Envelope, receipt: Receipt | None, reason: str, detail: str
+        self, event: Event, receipt: Receipt | None, reason: str, detail: str
     ) -> Awaitable[None] | None:
         """Make a dead letter of an event that was never handed over, and tell who waits for it."""
-        grave = self._post.bury(self.listener.name, envelope, reason, detail, 0)
+        grave = self._post.bury(self.listener.name, event, reason, detail, 0)
         if receipt is not None:
             receipt.told(self.listener.name, "dead", detail, 0)
         return grave
 
     async def _deliver(
-        self, me: _Worker, task: asyncio.Task[Any], envelope: Envelope
+        self, me: _Worker, task: asyncio.Task[Any], event: Event
     ) -> tuple[str, str, int]:
         """Return what became of an event: handled, paused, or the reason of a dead letter."""
         listener, loop, source = self.listener, self._loop, self._source
         take, call = source.lease, in_thread if listener.blocking else called
-        EMITTING.set(envelope)
+        EMITTING.set(event)
         attempts = 0
         ends = 0.0
         while True:
@@ -290,17 +290,17 @@ class Inbox:
             try:
                 lease = take()
                 if lease is None:
-                    value = call(source.instance, envelope)
+                    value = call(source.instance, event)
                     if value is not None and hasattr(value, "__await__"):
                         await value
                 elif type(lease) is Incarnation:
                     # In force, and on its own loop: a lease is two plain calls.
                     with lease as instance:
-                        value = call(instance, envelope)
+                        value = call(instance, event)
                         if value is not None and hasattr(value, "__await__"):
                             await value
                 else:
-                    paused = await self._slowly(lease, envelope)
+                    paused = await self._slowly(lease, event)
                     if paused:
                         return "paused", "", attempts
             except asyncio.CancelledError as error:
@@ -325,10 +325,10 @@ class Inbox:
                 return "failed", _said(failed), attempts
             if loop.time() + wait >= ends:
                 return "deadline", _said(failed), attempts
-            self._post.counts(envelope.topic).retried += 1
+            self._post.counts(event.topic).retried += 1
             await asyncio.sleep(wait)
 
-    async def _slowly(self, lease: Any, envelope: Envelope) -> bool:
+    async def _slowly(self, lease: Any, event: Event) -> bool:
         """Handle an event under a lease that must ask first; return whether it is paused."""
         try:
             instance = await lease.__aenter__()
@@ -336,7 +336,7 @@ class Inbox:
             return True
         try:
             call = in_thread if self.listener.blocking else called
-            value = call(instance, envelope)
+            value = call(instance, event)
             if value is not None and hasattr(value, "__await__"):
                 await value
         finally:
@@ -361,18 +361,18 @@ class Inbox:
             self._timer = self._loop.call_at(first + limit, self._overdue)
 
 
-def called(instance: Any, envelope: Envelope) -> Any:
+def called(instance: Any, event: Event) -> Any:
     """Hand an event to a handler: to its `handle`, or to itself."""
     handle = getattr(instance, "handle", None)
-    return instance(envelope) if handle is None else handle(envelope)
+    return instance(event) if handle is None else handle(event)
 
 
-async def in_thread(instance: Any, envelope: Envelope) -> None:
+async def in_thread(instance: Any, event: Event) -> None:
     """Hand an event to a handler that blocks, in a worker thread."""
     from anyio import to_thread  # noqa: PLC0415 - few handlers block
 
     # Abandoned at its time limit, which no thread can be made to keep.
-    value = await to_thread.run_sync(called, instance, envelope, abandon_on_cancel=True)
+    value = await to_thread.run_sync(called, instance, event, abandon_on_cancel=True)
     if hasattr(value, "__await__"):
         await value
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from oneiric_lab.errors import Fault, UsageError
 
-from ._envelope import checked_topic
+from ._event import checked_topic
 from ._filters import accepts, normal
 from ._retry import RetryPolicy, retry_of
 

@@ -30,7 +30,7 @@ class DeadLetter:
         reason: Why, in a word.
         detail: Why, in a line.
         attempts: How often it was tried.
-        event: The event, as `Envelope.as_dict()`.
+        event: The event, as `Event.as_dict()`.
         id: Its number, growing; given by the store.
         whole: Whether JSON could say all of the event; given by the store.
     """

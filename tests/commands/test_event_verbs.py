@@ -62,10 +62,10 @@ class TestEmit:
             ask("event", "emit", "order", "--header", "source=me", "--header", "tenant=eu"),
         )
 
-        assert [one.envelope.payload for one in said] == [{"n": 1}, {"n": 2}, {"n": 3}, None]
+        assert [one.event.payload for one in said] == [{"n": 1}, {"n": 2}, {"n": 3}, None]
         assert [one.exit_code for one in said] == [0, 0, 0, 1]
-        assert said[3].envelope.source == "me"
-        assert said[3].envelope.headers == {"tenant": "eu"}
+        assert said[3].event.source == "me"
+        assert said[3].event.headers == {"tenant": "eu"}
 
     @pytest.mark.parametrize(
         "words",

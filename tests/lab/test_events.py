@@ -10,7 +10,7 @@ import pytest
 
 from oneiric_lab.errors import InvalidConfigError, UsageError
 from oneiric_lab.lab import Lab, drive
-from oneiric_lab.runtime import Envelope
+from oneiric_lab.runtime import Event
 from oneiric_lab.store import DeadLetter, DeadLetters
 from oneiric_lab.testing import Workspace
 
@@ -25,7 +25,7 @@ class Mailer:
 
     seen: list[Any]
 
-    def handle(self, event: Envelope) -> None:
+    def handle(self, event: Event) -> None:
         """Take an event."""
         if event.payload["total"] < 0:
             raise ValueError("a negative total")
@@ -49,8 +49,8 @@ class TestEmit:
 
         async def main() -> None:
             async with lab.events.running():
-                envelope = await lab.events.emit("order", {"total": 1})
-                assert envelope.source == "yard"
+                event = await lab.events.emit("order", {"total": 1})
+                assert event.source == "yard"
                 assert lab.is_running()
             assert not lab.is_running()
 
@@ -63,7 +63,7 @@ class TestEmit:
 
         assert found.ok
         assert found.exit_code == 0
-        assert found.envelope.headers == {"tenant": "eu"}
+        assert found.event.headers == {"tenant": "eu"}
         assert repr(found) == "<Emitted: order: handled by 1 of 1>"
 
     def test_functions_listen_over_several_lifecycles(self, lab: Lab[Any]) -> None:
@@ -105,9 +105,7 @@ class TestEmit:
 
     def test_a_swap_of_the_session_drops_nothing(self, lab: Lab[Any]) -> None:
         """lab.swap while events come: each is handled once."""
-        lab.component("event:mailer", provider="queue", metadata={"topics": ["order"]})(
-            Mailer
-        )
+        lab.component("event:mailer", provider="queue", metadata={"topics": ["order"]})(Mailer)
 
         async def main() -> None:
             async with lab.events.running():
@@ -200,7 +198,7 @@ class TestDead:
 
     def test_what_was_no_json_is_not_handed_over(self, lab: Lab[Any]) -> None:
         """The handler would get something else than was emitted."""
-        event = Envelope("order", {"total": {1, 2}}).as_dict()
+        event = Event("order", {"total": {1, 2}}).as_dict()
         DeadLetters(lab.store).add([DeadLetter(5, "order", "mailer", "failed", "", 1, event)])
 
         with pytest.raises(UsageError, match="was no JSON"):

@@ -12,7 +12,7 @@ import pytest
 from oneiric_lab.errors import UsageError
 from oneiric_lab.lifecycle import Lifecycle
 from oneiric_lab.registry import Candidate, Registry
-from oneiric_lab.runtime import Envelope, EventOptions, Events, options_of
+from oneiric_lab.runtime import Event, EventOptions, Events, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ class Yard:
             life, options=options_of(options), keep=self.dead.extend, source="yard", clock=lambda: 5
         )
 
-    def handler(self, name: str) -> Callable[[Envelope], None]:
+    def handler(self, name: str) -> Callable[[Event], None]:
         """Return a handler that writes down the payloads that it gets."""
         return lambda event: self.seen.append((name, event.payload))
 
@@ -97,15 +97,15 @@ class TestEmit:
             def __init__(self, yard: Yard) -> None:
                 self._yard = yard
 
-            async def handle(self, event: Envelope) -> None:
+            async def handle(self, event: Event) -> None:
                 await asyncio.sleep(0)
                 self._yard.seen.append(("component", event.topic))
 
         async def story(yard: Yard) -> None:
             yard.life.registry.add(Candidate("event", "order", "x", lambda: Handler(yard)))
             yard.events.on(["order", "stock"], yard.handler("function"))
-            envelope, told = await yard.events.dispatch("order")
-            assert envelope.source == "yard"
+            event, told = await yard.events.dispatch("order")
+            assert event.source == "yard"
             assert [(row.handler, row.outcome) for row in told] == [
                 ("Yard.handler.<locals>.<lambda>", "handled"),
                 ("order", "handled"),
@@ -115,14 +115,14 @@ class TestEmit:
 
     def test_a_cause_travels_along(self) -> None:
         """What a handler emits names its event as the cause, and the first one of the chain."""
-        chain: list[Envelope] = []
+        chain: list[Event] = []
 
         async def story(yard: Yard) -> None:
-            async def first(event: Envelope) -> None:
+            async def first(event: Event) -> None:
                 chain.append(event)
                 await yard.events.emit("second")
 
-            async def second(event: Envelope) -> None:
+            async def second(event: Event) -> None:
                 chain.append(event)
                 await yard.events.emit("third", headers={"tenant": "eu"})
 
@@ -175,7 +175,7 @@ class TestEmit:
         async def main() -> None:
             async with Lifecycle(Registry()) as life:
                 events = Events(life)
-                for ask in (events.emit("t"), events.deliver(Envelope("t"))):
+                for ask in (events.emit("t"), events.deliver(Event("t"))):
                     with pytest.raises(UsageError, match="nothing takes events now"):
                         await ask
                 async with events.running():
@@ -211,9 +211,9 @@ class TestEmit:
         async def story(yard: Yard) -> None:
             yard.events.on("t", yard.handler("a"), name="a", filters=[{"path": "payload.x"}])
             yard.events.on("t", yard.handler("b"), name="b")
-            await yard.events.deliver(Envelope("t", 1), only="a")
+            await yard.events.deliver(Event("t", 1), only="a")
             with pytest.raises(UsageError, match="no handler is called 'c'"):
-                await yard.events.deliver(Envelope("t", 1), only="c")
+                await yard.events.deliver(Event("t", 1), only="c")
 
         assert play(story).seen == [("a", 1)]
 
@@ -274,7 +274,7 @@ class TestSwaps:
             def __init__(self, name: str, go: asyncio.Event) -> None:
                 self.name, self.go = name, go
 
-            async def handle(self, event: Envelope) -> None:
+            async def handle(self, event: Event) -> None:
                 await self.go.wait()
                 log.append(f"handled by {self.name}")
 
@@ -337,7 +337,7 @@ class TestSwaps:
         async def story(yard: Yard) -> None:
             gate = asyncio.Event()
 
-            async def slow(event: Envelope) -> None:
+            async def slow(event: Event) -> None:
                 await gate.wait()
                 yard.seen.append(("slow", event.payload))
 
@@ -393,7 +393,7 @@ class TestSwaps:
         threads: list[int] = []
 
         class Handler:
-            def handle(self, event: Envelope) -> Any:
+            def handle(self, event: Event) -> Any:
                 threads.append(threading.get_ident())
                 return asyncio.sleep(0) if event.payload else None
 
@@ -417,7 +417,7 @@ class TestRetries:
         async def story(yard: Yard) -> None:
             tries: list[int] = []
 
-            def flaky(event: Envelope) -> None:
+            def flaky(event: Event) -> None:
                 tries.append(1)
                 if len(tries) < 3:
                     raise OSError("not yet")
@@ -439,7 +439,7 @@ class TestRetries:
     def test_what_fails_to_the_end_is_a_dead_letter(self) -> None:
         """It tells who, why and how often, and holds the whole event."""
 
-        def bad(event: Envelope) -> None:
+        def bad(event: Event) -> None:
             raise ValueError("never")
 
         async def story(yard: Yard) -> None:
@@ -459,7 +459,7 @@ class TestRetries:
     def test_the_deadline_ends_the_attempts(self) -> None:
         """No wait begins that would end behind it."""
 
-        def bad(event: Envelope) -> None:
+        def bad(event: Event) -> None:
             raise ValueError
 
         async def story(yard: Yard) -> None:
@@ -476,7 +476,7 @@ class TestRetries:
         """Its time limit ends it, and the next event has its turn."""
 
         async def story(yard: Yard) -> None:
-            async def hangs(event: Envelope) -> None:
+            async def hangs(event: Event) -> None:
                 if event.payload:
                     await asyncio.sleep(60)
                 yard.seen.append(("done", event.payload))
@@ -494,7 +494,7 @@ class TestRetries:
         """A handler that swallows its cancellation is cancelled at each limit."""
 
         async def story(yard: Yard) -> None:
-            async def deaf(event: Envelope) -> None:
+            async def deaf(event: Event) -> None:
                 for _ in range(3):
                     try:
                         await asyncio.sleep(60)
@@ -513,7 +513,7 @@ class TestRetries:
     def test_whatever_is_raised_stays_there(self, error: type[BaseException]) -> None:
         """Neither the worker nor another handler ends by it, sys.exit included."""
 
-        def bad(event: Envelope) -> None:
+        def bad(event: Event) -> None:
             raise error
 
         async def story(yard: Yard) -> None:
@@ -534,7 +534,7 @@ class TestEnd:
         """Events that handlers emit meanwhile are handled too."""
 
         async def story(yard: Yard) -> None:
-            async def relay(event: Envelope) -> None:
+            async def relay(event: Event) -> None:
                 await asyncio.sleep(0.005)
                 if event.payload:
                     await yard.events.emit("t", event.payload - 1)
@@ -562,7 +562,7 @@ class TestEnd:
         """A handler that emits as it is cancelled finds the queues closed."""
 
         async def story(yard: Yard) -> None:
-            async def last(event: Envelope) -> None:
+            async def last(event: Event) -> None:
                 try:
                     await asyncio.sleep(60)
                 finally:

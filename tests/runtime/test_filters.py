@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
-from oneiric_lab.runtime import Envelope, accepts
+from oneiric_lab.runtime import Event, accepts
 
-ORDER = Envelope(
+ORDER = Event(
     "order",
     {"total": 1, "paid": True, "lines": [{"sku": "a"}], "note": None, "a.b": 1},
     id="e1",
@@ -95,8 +95,8 @@ class TestTests:
         test = accepts([{"path": "payload.it", "equals": value}])
 
         assert test is not None
-        assert test(Envelope("t", {"it": value}))
-        assert not test(Envelope("t", {"it": [value]}))
+        assert test(Event("t", {"it": value}))
+        assert not test(Event("t", {"it": [value]}))
 
     @pytest.mark.parametrize(
         "filters",

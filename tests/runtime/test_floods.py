@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oneiric_lab.errors import StoreError
 from oneiric_lab.lifecycle import Lifecycle
 from oneiric_lab.registry import Candidate, Registry
-from oneiric_lab.runtime import Envelope, Events, options_of
+from oneiric_lab.runtime import Event, Events, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -47,7 +47,7 @@ class TestConcurrency:
         """A flood of a hundred keeps as many busy as may be, and not one more."""
         busy = peak = 0
 
-        async def handler(event: Envelope) -> None:
+        async def handler(event: Event) -> None:
             nonlocal busy, peak
             busy += 1
             peak = max(peak, busy)
@@ -68,7 +68,7 @@ class TestConcurrency:
         """With a queue that blocks, each event is handled exactly once."""
         seen: list[int] = []
 
-        async def handler(event: Envelope) -> None:
+        async def handler(event: Event) -> None:
             await asyncio.sleep(0)
             seen.append(event.payload)
 
@@ -85,7 +85,7 @@ class TestConcurrency:
         """Another generation may allow fewer: workers that are too many go, and lose nothing."""
         seen: list[int] = []
 
-        async def handler(event: Envelope) -> None:
+        async def handler(event: Event) -> None:
             await asyncio.sleep(0)
             seen.append(event.payload)
 
@@ -117,7 +117,7 @@ class TestFloods:
         deepest = 0
         seen: list[int] = []
 
-        async def slow(event: Envelope) -> None:
+        async def slow(event: Event) -> None:
             await asyncio.sleep(0)
             seen.append(event.payload)
 
@@ -184,7 +184,7 @@ class TestFloods:
         dead: list[DeadLetter] = []
         other: list[int] = []
 
-        def raises(event: Envelope) -> None:
+        def raises(event: Event) -> None:
             raise RuntimeError(str(event.payload))
 
         async def story(events: Events) -> None:
@@ -250,7 +250,7 @@ class TestFloods:
         seen: list[int] = []
         gate = asyncio.Event()
 
-        async def slow(event: Envelope) -> None:
+        async def slow(event: Event) -> None:
             await gate.wait()
             seen.append(event.payload)
 
@@ -279,7 +279,7 @@ class TestCircles:
         seen: list[int] = []
 
         async def story(events: Events) -> None:
-            async def breeds(event: Envelope) -> None:
+            async def breeds(event: Event) -> None:
                 seen.append(event.payload)
                 if event.payload < 4:
                     for _ in range(3):
@@ -299,8 +299,8 @@ class TestCircles:
         dead: list[DeadLetter] = []
 
         async def story(events: Events) -> None:
-            def echo(to: str) -> Callable[[Envelope], Awaitable[None]]:
-                async def handler(event: Envelope) -> None:
+            def echo(to: str) -> Callable[[Event], Awaitable[None]]:
+                async def handler(event: Event) -> None:
                     if event.payload:
                         for _ in range(3):
                             await events.emit(to, event.payload - 1)
@@ -322,11 +322,11 @@ class TestCircles:
         seen: list[int] = []
 
         async def story(events: Events) -> None:
-            async def first(event: Envelope) -> None:
+            async def first(event: Event) -> None:
                 for n in range(5):
                     await events.emit("b", event.payload * 5 + n)
 
-            async def second(event: Envelope) -> None:
+            async def second(event: Event) -> None:
                 await asyncio.sleep(0)
                 seen.append(event.payload)
 
@@ -343,14 +343,17 @@ class TestCircles:
 class TestGraves:
     """Dead letters on their way to the store."""
 
-    def test_a_flood_of_them_waits_for_the_store(self) -> None:
+    def test_a_flood_of_them_waits_for_the_store(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who makes more than can be written waits; none is lost."""
+        from oneiric_lab.runtime import _graves
+
+        monkeypatch.setattr(_graves, "_MANY", 10)
         kept: list[int] = []
 
         def keep(letters: Sequence[DeadLetter]) -> None:
             kept.extend(one.event["payload"] for one in letters)
 
-        def raises(event: Envelope) -> None:
+        def raises(event: Event) -> None:
             raise RuntimeError
 
         async def story(events: Events) -> None:
@@ -370,7 +373,7 @@ class TestGraves:
 
         other: list[int] = []
 
-        def raises(event: Envelope) -> None:
+        def raises(event: Event) -> None:
             raise RuntimeError
 
         async def story(events: Events) -> None:
@@ -400,7 +403,7 @@ class TestGraves:
                 raise fails.pop()
             kept.extend(one.event["payload"] for one in letters)
 
-        def raises(event: Envelope) -> None:
+        def raises(event: Event) -> None:
             raise RuntimeError
 
         async def story(events: Events) -> None:

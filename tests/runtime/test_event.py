@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
-from oneiric_lab.runtime import Envelope
+from oneiric_lab.runtime import Event
 
 PAYLOADS = st.none() | st.booleans() | st.integers() | st.lists(st.text(max_size=3), max_size=3)
 TEXT = st.sampled_from(["order", "paid", "e7", "Boot", "紙の舟", "2026"])
 
 
-class TestEnvelope:
+class TestEvent:
     """Topic, payload and headers."""
 
     def test_json_has_the_public_names(self) -> None:
         """Ids, source and time are headers, as upstream writes them; what is empty is left out."""
-        event = Envelope("order", {"n": 1}, "a1", "shop", 0.5, causation="z9", headers={"k": 2})
+        event = Event("order", {"n": 1}, "a1", "shop", 0.5, causation="z9", headers={"k": 2})
 
         assert event.as_dict() == {
             "topic": "order",
@@ -41,16 +41,16 @@ class TestEnvelope:
         self, topic: str, payload: Any, name: str, at: float, headers: dict[str, Any]
     ) -> None:
         """An event survives its way through JSON, times to the microsecond."""
-        event = Envelope(topic, payload, name, name, round(at, 3), name, name, "2", headers)
+        event = Event(topic, payload, name, name, round(at, 3), name, name, "2", headers)
 
-        found = Envelope.from_dict(json.loads(json.dumps(event.as_dict())))
+        found = Event.from_dict(json.loads(json.dumps(event.as_dict())))
 
         assert found._replace(at=0) == event._replace(at=0)
         assert found.at == pytest.approx(event.at, abs=1e-5)
 
     def test_headers_are_asked_for_by_their_public_names(self) -> None:
         """Own ones and others alike; what is empty is as good as absent."""
-        event = Envelope("order", id="a1", headers={"tenant": "eu"})
+        event = Event("order", id="a1", headers={"tenant": "eu"})
 
         assert event.header("event_id") == "a1"
         assert event.header("tenant") == "eu"
@@ -74,6 +74,6 @@ class TestEnvelope:
     def test_what_is_no_event_is_refused(self, said: object) -> None:
         """Hostile JSON becomes an error with a code, never an event."""
         with pytest.raises(UsageError) as caught:
-            Envelope.from_dict(said)
+            Event.from_dict(said)
 
         assert caught.value.code == "event"

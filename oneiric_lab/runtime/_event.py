@@ -17,7 +17,7 @@ NO_HEADERS: Final[Mapping[str, Any]] = MappingProxyType({})
 _PLAIN: Final = (dict, list, str, int, float, bool, type(None))
 
 
-class Envelope(NamedTuple):
+class Event(NamedTuple):
     """One event: a topic, a payload, and its headers.
 
     `as_dict` has the public project's names: `event_id`, `timestamp`, `correlation_id` and
@@ -63,7 +63,7 @@ class Envelope(NamedTuple):
         }
 
     @classmethod
-    def from_dict(cls, said: object) -> Envelope:
+    def from_dict(cls, said: object) -> Event:
         """Return what `as_dict` gave.
 
         Raises:
