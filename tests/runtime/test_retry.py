@@ -63,7 +63,7 @@ class TestRetryPolicy:
             {"base_delay": float("nan")},
             {"max_delay": float("inf")},
             {"jitter": 2},
-            {"atempts": 3},
+            {"tries": 3},
         ],
     )
     def test_what_cannot_be_is_refused(self, said: dict[str, Any]) -> None:
