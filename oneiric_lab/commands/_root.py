@@ -45,6 +45,8 @@ VERBS: dict[str, str] = {
     "trust": "Make keys, and say who may sign what.",
     "remote": "Show where manifests come from, and how that goes.",
     "sync": "Bring what the sources of manifests have, or say why not.",
+    "task": "List and run tasks.",
+    "workflow": "Plan, run and look at workflows.",
     "load": "Drive a system at a stated rate, and report honestly.",
     "load-test": "The same as load run.",
     "plugins": "List installed plugins, or try to import what they offer.",

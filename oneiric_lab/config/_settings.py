@@ -41,6 +41,38 @@ class Domain(_Table):
     """Key to the versions that may win, as PEP 440 specifiers."""
 
 
+class Schedule(_Table):
+    """When a workflow is begun by the clock."""
+
+    workflow: str
+    """Key of the workflow."""
+    cron: str
+    """Minute, hour, day of the month, month, day of the week: `0 3 * * *`."""
+    timezone: str | None = None
+    """Such as `Europe/Berlin`; UTC by default."""
+    payload: dict[str, Any] = {}
+    """What each run is given."""
+
+
+class Workflows(Domain):
+    """What configuration says of workflows, and of how they run."""
+
+    dags: dict[str, dict[str, Any]] = {}
+    """Key to the nodes of a workflow: `nodes`, each with an `id` and a `task`."""
+    schedules: dict[str, Schedule] = {}
+    """Name to what is begun when."""
+    database_url: Secret[str] | None = None
+    """Postgres that several machines share; a SQLite file of the workspace by default."""
+    code_changed: Literal["refuse", "accept"] = "refuse"
+    """Whether a run that was interrupted goes on by itself with other code than it began with."""
+    runs_at_a_time: Annotated[int, Field(ge=1)] = 16
+    """Runs from the queue that go on at a time in one process."""
+    nodes_at_a_time: Annotated[int, Field(ge=1)] = 64
+    """Nodes of one run that go on at a time."""
+    max_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+    """Of one payload or result, as JSON."""
+
+
 class Secrets(_Table):
     """Where secrets come from."""
 
@@ -257,7 +289,7 @@ class Settings(_Table):
     services: Domain = Field(default_factory=Domain)
     tasks: Domain = Field(default_factory=Domain)
     events: Domain = Field(default_factory=Domain)
-    workflows: Domain = Field(default_factory=Domain)
+    workflows: Workflows = Field(default_factory=Workflows)
     actions: Domain = Field(default_factory=Domain)
     flags: dict[str, bool] = Field(default_factory=dict)
     """Static flags that gate components."""

@@ -13,6 +13,7 @@ from ._tree import (
     ActivationError,
     AmbiguousError,
     CanonicalError,
+    CodeChangedError,
     ConfigError,
     DescriptorError,
     DocumentRefusedError,
@@ -49,6 +50,7 @@ from ._tree import (
     StaleError,
     StaleFileError,
     StoreError,
+    TaskFailedError,
     ThresholdError,
     TrustError,
     UnknownKeyError,
@@ -56,6 +58,7 @@ from ._tree import (
     UnknownProfileError,
     UntrustedError,
     UsageError,
+    WorkflowError,
 )
 
 __all__ = [
@@ -63,6 +66,7 @@ __all__ = [
     "AmbiguousError",
     "Because",
     "CanonicalError",
+    "CodeChangedError",
     "ConfigError",
     "DescriptorError",
     "DocumentRefusedError",
@@ -103,6 +107,7 @@ __all__ = [
     "StaleError",
     "StaleFileError",
     "StoreError",
+    "TaskFailedError",
     "ThresholdError",
     "TrustError",
     "UnknownKeyError",
@@ -110,6 +115,7 @@ __all__ = [
     "UnknownProfileError",
     "UntrustedError",
     "UsageError",
+    "WorkflowError",
     "did_you_mean",
     "logger",
     "nearest",

@@ -38,6 +38,9 @@
     ├── RemoteError               something about manifests from elsewhere
     │   └── FetchError            what could not be fetched, or must not be
     ├── LoadError                 a load test that could not be driven
+    ├── WorkflowError             something about tasks, workflows and their runs
+    │   ├── TaskFailedError       a task raised, took too long, or gave what cannot be kept
+    │   └── CodeChangedError      a run would go on with other code than it began with
     ├── CanonicalError            bytes or values that are not what is signed (also a ValueError)
     ├── ManifestError             a manifest that is not what its schema demands
     ├── PluginError               an installed plugin that does not do what it should
@@ -337,6 +340,26 @@ class LoadError(OneiricError):
 
     default_code = "load"
     exit_code = 3
+
+
+class WorkflowError(OneiricError):
+    """Something about tasks, workflows and their runs."""
+
+    default_code = "workflow"
+
+
+class TaskFailedError(WorkflowError):
+    """A task raised, took longer than it may, or gave what cannot be kept."""
+
+    default_code = "task-failed"
+    exit_code = 1
+
+
+class CodeChangedError(WorkflowError):
+    """A run would go on with other code than it began with; nothing of it was run."""
+
+    default_code = "code-changed"
+    exit_code = 1
 
 
 class CanonicalError(OneiricError, ValueError):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ._event_results import Retried as Retried
     from ._events import EventRoom as EventRoom
     from ._events import sent as sent
+    from ._flows import Flows as Flows
+    from ._flows import LoneTasks as LoneTasks
+    from ._flows import Triggered as Triggered
+    from ._flows import Workflows as Workflows
     from ._following import Reloaded as Reloaded
     from ._following import followed as followed
     from ._lab import Lab as Lab
@@ -76,6 +80,7 @@ else:
             "Emitted": "._event_results",
             "Entered": "._releases",
             "EventRoom": "._events",
+            "Flows": "._flows",
             "Frozen": "._locking",
             "Ground": "._signing",
             "History": "._results",
@@ -84,6 +89,7 @@ else:
             "Listeners": "._event_results",
             "LoadJob": "._load",
             "Loads": "._load",
+            "LoneTasks": "._flows",
             "Offer": "._ui",
             "Plan": "._plan",
             "Probed": "._quarantine",
@@ -98,9 +104,11 @@ else:
             "Signed": "._signed",
             "Standing": "._standing",
             "Status": "._results",
+            "Triggered": "._flows",
             "Ui": "._ui",
             "ValueDiff": "._results",
             "Wished": "._standing",
+            "Workflows": "._flows",
             "allow": "._allow",
             "assemble_files": "._signing",
             "beside": "._signing",
@@ -138,6 +146,7 @@ __all__ = [
     "Emitted",
     "Entered",
     "EventRoom",
+    "Flows",
     "Frozen",
     "Ground",
     "History",
@@ -145,6 +154,7 @@ __all__ = [
     "Listeners",
     "LoadJob",
     "Loads",
+    "LoneTasks",
     "Offer",
     "Plan",
     "Probed",
@@ -159,9 +169,11 @@ __all__ = [
     "Standing",
     "Status",
     "SyncReport",
+    "Triggered",
     "Ui",
     "ValueDiff",
     "Wished",
+    "Workflows",
     "allow",
     "assemble_files",
     "beside",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import anyio
 
+    from oneiric_lab.errors import Fault
     from oneiric_lab.plugins import ProbeResult
     from oneiric_lab.registry import Generation
 
@@ -71,8 +72,15 @@ class Changing(Asking[T]):
         components = (*chosen, *resettled(said, after, generation, moved))
         known = {(p.code, p.message) for p in self.registry.current.problems()}
         fresh = [p for p in generation.problems() if (p.code, p.message) not in known]
-        problems = (*proposal.problems, *fresh)
+        problems = (*proposal.problems, *fresh, *self._dag_faults(proposal.next))
         return Plan(proposal, generation, components, problems, self._apply, self._aapply)
+
+    def _dag_faults(self, after: Snapshot) -> list[Fault]:
+        if not after.settings.workflows.dags:
+            return []
+        from ._flow_dags import dag_faults_of  # noqa: PLC0415 - most say none
+
+        return dag_faults_of(after)
 
     def _apply(self, plan: Plan) -> Applied:
         run = self._running

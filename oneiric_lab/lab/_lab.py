@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from oneiric_lab.jobs import Context, Job
 
     from ._events import EventRoom
+    from ._flows import LoneTasks, Workflows
     from ._load import Loads
     from ._ui import Ui
 
@@ -188,6 +189,22 @@ class Lab(Hosting[T]):
 
             self._events = EventRoom(self)
         return self._events
+
+    @property
+    def workflows(self) -> Workflows:
+        """Workflows of the workspace: `run = await lab.workflows.run("nightly")`."""
+        if self._workflows is None:
+            from ._flows import Workflows  # noqa: PLC0415 - see above
+
+            self._workflows = Workflows(self)
+        return self._workflows
+
+    @property
+    def tasks(self) -> LoneTasks:
+        """Tasks of the workspace, each run alone: `await lab.tasks.run("report")`."""
+        from ._flows import LoneTasks  # noqa: PLC0415 - see above
+
+        return LoneTasks(self, self.workflows)
 
     @property
     def ui(self) -> Ui:

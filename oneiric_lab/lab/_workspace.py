@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from oneiric_lab.runtime import Telemetry
 
     from ._events import EventRoom
+    from ._flows import Workflows
     from ._load import Loads
     from ._running import Opened, Running
     from ._syncing import Syncing
@@ -38,6 +39,7 @@ class Workspace(Generic[T]):
         "_syncing",
         "_telemetry",
         "_trusted",
+        "_workflows",
         "config",
         "problems",
         "registry",
@@ -63,6 +65,7 @@ class Workspace(Generic[T]):
         self._events: EventRoom | None = None
         self._syncing: Syncing | None = None
         self._telemetry: Telemetry | None = None
+        self._workflows: Workflows | None = None
         self._publish(snapshot)
         if snapshot.settings.remote.enabled:
             self.problems = (*problems, *self._remote.restore())
@@ -91,11 +94,21 @@ class Workspace(Generic[T]):
         return sorted(name for name in object.__dir__(self) if not name.startswith("_"))
 
     def _publish(self, snapshot: Snapshot) -> None:
+        self._enter_dags(snapshot)
         self.snapshot = snapshot
         self.settings = snapshot.settings
         self.config = snapshot.config
         if self._running is not None:
             self._running.configured()
+
+    def _enter_dags(self, snapshot: Snapshot) -> None:
+        """Enter the workflows that the configuration says, or raise before anything changes."""
+        before = getattr(self, "snapshot", None)
+        said = snapshot.settings.workflows.dags
+        if said or (before is not None and before.settings.workflows.dags):
+            from ._flow_dags import enter_dags  # noqa: PLC0415 - most say none
+
+            enter_dags(self.registry, snapshot)
 
     def _rules(self, snapshot: Snapshot) -> Rules:
         return replace(rules_of(snapshot), quarantined=self.registry.current.rules.quarantined)

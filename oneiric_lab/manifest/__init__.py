@@ -59,6 +59,7 @@ from ._migrate import migrate
 from ._migrated import Migrated, Step
 from ._pack import Packed, Validated, build, open_manifest, pack, validate
 from ._schema import PARTS, SCHEMA, ManifestDocument, ManifestEntry
+from ._validate import TreeFault, dag_faults
 
 __all__ = [
     "ABSENT",
@@ -85,6 +86,7 @@ __all__ = [
     "Risk",
     "RiskKind",
     "Step",
+    "TreeFault",
     "Validated",
     "VersionStep",
     "WinnerChange",
@@ -92,6 +94,7 @@ __all__ = [
     "build",
     "candidates_of",
     "candidates_of_legacy",
+    "dag_faults",
     "diff",
     "empty",
     "enter",

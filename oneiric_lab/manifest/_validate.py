@@ -13,10 +13,12 @@ from oneiric_lab.config import expected, found, render_path, tree_path
 from oneiric_lab.errors import did_you_mean
 
 from ._checks import REFUSED
-from ._schema import PARTS, PATTERNS, SCHEMA, ManifestDocument, adapter
+from ._schema import PARTS, PATTERNS, SCHEMA, Dag, ManifestDocument, adapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from pydantic import TypeAdapter
 
     Path = tuple[str | int, ...]
 
@@ -64,19 +66,34 @@ class TreeFault:
 
 def tree_faults(tree: Mapping[str, Any]) -> list[TreeFault]:
     """Return everything that keeps *tree* from being a manifest of schema 3, in its order."""
-    faults = [*_of_types(tree), *_unknown(tree, ManifestDocument, ())]
+    faults = [*_of_types(tree, adapter()), *_unknown(tree, ManifestDocument, ())]
     if not faults:
         faults = [*_between(tree)]
     return faults
 
 
-def _of_types(tree: Mapping[str, Any]) -> list[TreeFault]:
+def dag_faults(dag: Mapping[str, Any], path: Path = ()) -> list[TreeFault]:
+    """Return everything that keeps *dag* from being the steps of a workflow, in its order.
+
+    Args:
+        dag: What stands at *path*, in whatever document.
+        path: Where it stands there.
+    """
+    faults = [*_of_types(dag, adapter(Dag), path), *_unknown(dag, Dag, path)]
+    if not faults:
+        faults = [*_steps(dag, path)]
+    return faults
+
+
+def _of_types(
+    tree: Mapping[str, Any], types: TypeAdapter[Any], above: Path = ()
+) -> list[TreeFault]:
     try:
-        adapter().validate_python(tree, strict=True)
+        types.validate_python(tree, strict=True)
     except ValidationError as error:
         grouped: dict[Path, list[dict[str, Any]]] = {}
         for detail in error.errors(include_url=False):
-            path = tree_path(detail["loc"], tree)
+            path = (*above, *tree_path(detail["loc"], tree))
             if detail["type"] == "missing":
                 path = (*path, *detail["loc"][-1:])
             grouped.setdefault(path, []).append(dict(detail))
@@ -110,7 +127,7 @@ def _of_type(path: Path, details: list[dict[str, Any]]) -> TreeFault:
     secret = bool(context.get("secret"))
     got = "one with a user name" if secret else found(details[0]["input"])
     # pydantic marks what it says of the key of a table.
-    key = details[0]["loc"][-1] == "[key]"
+    key = details[0]["loc"][-1:] == ("[key]",)
     message = f"expected {wanted}, got {got}: {shown}"
     return TreeFault("invalid-value", message, path, key=key, fix=fix, secret=secret)
 
@@ -230,10 +247,10 @@ def _filters(event: Mapping[str, Any], path: Path) -> Iterator[TreeFault]:
 
 def _steps(dag: Mapping[str, Any], path: Path) -> Iterator[TreeFault]:
     nodes = dag["nodes"]
-    ids = [node["id"] for node in nodes]
+    ids = {node["id"]: index for index, node in reversed([*enumerate(nodes)])}
     for index, node in enumerate(nodes):
         inside = (*path, "nodes", index)
-        if node["id"] in ids[:index]:
+        if ids[node["id"]] != index:
             yield TreeFault(
                 "duplicate-step",
                 f"the step {node['id']} stands twice: {render_path((*inside, 'id'))}",
@@ -256,7 +273,7 @@ def _steps(dag: Mapping[str, Any], path: Path) -> Iterator[TreeFault]:
         yield TreeFault(
             "circle-of-steps",
             f"steps wait for each other, {' -> '.join(circle)}: {render_path((*path, 'nodes'))}",
-            (*path, "nodes", ids.index(circle[0])),
+            (*path, "nodes", ids[circle[0]]),
             fix="take one depends_on out",
         )
 

@@ -4,6 +4,10 @@
 `exposition` writes them as Prometheus reads them.
 
 Events go from who emits them to the handlers that take them; see `Events`.
+
+A `Dag` says which node comes after which; an engine runs it. `MemoryEngine` forgets its runs
+with its process and says so; the durable one, by DBOS, goes on with them after a crash.
+`lab.workflows` puts both together for a workspace.
 """
 
 from typing import TYPE_CHECKING
@@ -11,6 +15,13 @@ from typing import TYPE_CHECKING
 from oneiric_lab._lazy import exporter
 
 if TYPE_CHECKING:
+    from ._counters import FlowCounters as FlowCounters
+    from ._dag import Dag as Dag
+    from ._dag import Node as Node
+    from ._dag import Retry as Retry
+    from ._dag import dag_of as dag_of
+    from ._engine import Engine as Engine
+    from ._engine import Order as Order
     from ._event import Event as Event
     from ._events import Delivery as Delivery
     from ._events import Events as Events
@@ -21,13 +32,29 @@ if TYPE_CHECKING:
     from ._exposition import Summary as Summary
     from ._exposition import exposition as exposition
     from ._filters import accepts as accepts
+    from ._flow_call import Code as Code
+    from ._flow_call import TaskContext as TaskContext
+    from ._flow_call import Tasks as Tasks
+    from ._flow_call import call_task as call_task
+    from ._flow_hooks import FlowEvent as FlowEvent
+    from ._flow_hooks import FlowHooks as FlowHooks
+    from ._flow_plan import FlowPlan as FlowPlan
+    from ._flow_run import FlowDiff as FlowDiff
+    from ._flow_run import FlowRun as FlowRun
+    from ._flow_run import FlowRuns as FlowRuns
+    from ._flow_run import NodeRun as NodeRun
+    from ._flow_run import TaskRun as TaskRun
+    from ._flow_run import new_run_id as new_run_id
     from ._listener import EventOptions as EventOptions
     from ._listener import Listener as Listener
     from ._listener import listener_of as listener_of
     from ._listener import options_of as options_of
+    from ._memory import MemoryEngine as MemoryEngine
     from ._metrics import CATALOGUE as CATALOGUE
     from ._metrics import REASONS as REASONS
     from ._metrics import Metric as Metric
+    from ._payload import MAX_BYTES as MAX_BYTES
+    from ._payload import json_value as json_value
     from ._retry import RetryPolicy as RetryPolicy
     from ._retry import retry_of as retry_of
     from ._spans import Span as Span
@@ -44,54 +71,100 @@ else:
         {
             "CATALOGUE": "._metrics",
             "CONTENT_TYPE": "._exposition",
+            "Code": "._flow_call",
+            "Dag": "._dag",
+            "Delivery": "._events",
+            "Engine": "._engine",
+            "Event": "._event",
+            "EventOptions": "._listener",
+            "Events": "._events",
+            "FlowCounters": "._counters",
+            "FlowDiff": "._flow_run",
+            "FlowEvent": "._flow_hooks",
+            "FlowHooks": "._flow_hooks",
+            "FlowPlan": "._flow_plan",
+            "FlowRun": "._flow_run",
+            "FlowRuns": "._flow_run",
+            "Listener": "._listener",
+            "MAX_BYTES": "._payload",
+            "MemoryEngine": "._memory",
             "Metric": "._metrics",
             "Metrics": "._exposition",
+            "Node": "._dag",
+            "NodeRun": "._flow_run",
+            "Order": "._engine",
             "REASONS": "._metrics",
+            "Retry": "._dag",
+            "RetryPolicy": "._retry",
             "Sample": "._exposition",
             "Scrape": "._exposition",
             "Span": "._spans",
             "Summary": "._exposition",
+            "TaskContext": "._flow_call",
+            "TaskRun": "._flow_run",
+            "Tasks": "._flow_call",
             "Telemetry": "._telemetry",
+            "accepts": "._filters",
+            "call_task": "._flow_call",
+            "dag_of": "._dag",
             "exposition": "._exposition",
             "is_tracing": "._spans",
+            "json_value": "._payload",
+            "listener_of": "._listener",
+            "new_run_id": "._flow_run",
+            "options_of": "._listener",
             "read_process": "._telemetry",
+            "retry_of": "._retry",
             "span": "._spans",
             "trace_context": "._spans",
             "trace_spans": "._spans",
-            "Delivery": "._events",
-            "Event": "._event",
-            "EventOptions": "._listener",
-            "Events": "._events",
-            "Listener": "._listener",
-            "RetryPolicy": "._retry",
-            "accepts": "._filters",
-            "listener_of": "._listener",
-            "options_of": "._listener",
-            "retry_of": "._retry",
         },
     )
 
 __all__ = [
     "CATALOGUE",
     "CONTENT_TYPE",
+    "MAX_BYTES",
     "REASONS",
+    "Code",
+    "Dag",
     "Delivery",
+    "Engine",
     "Event",
     "EventOptions",
     "Events",
+    "FlowCounters",
+    "FlowDiff",
+    "FlowEvent",
+    "FlowHooks",
+    "FlowPlan",
+    "FlowRun",
+    "FlowRuns",
     "Listener",
+    "MemoryEngine",
     "Metric",
     "Metrics",
+    "Node",
+    "NodeRun",
+    "Order",
+    "Retry",
     "RetryPolicy",
     "Sample",
     "Scrape",
     "Span",
     "Summary",
+    "TaskContext",
+    "TaskRun",
+    "Tasks",
     "Telemetry",
     "accepts",
+    "call_task",
+    "dag_of",
     "exposition",
     "is_tracing",
+    "json_value",
     "listener_of",
+    "new_run_id",
     "options_of",
     "read_process",
     "retry_of",

@@ -1,0 +1,31 @@
+"""`workflow`: plan, run and look at workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from oneiric_lab.commands._group import Group
+
+if TYPE_CHECKING:
+    from oneiric_lab.views import Result
+
+VERBS: dict[str, str] = {
+    "list": "List the workflows of the workspace.",
+    "plan": "Show the nodes of a workflow, and who would do them.",
+    "run": "Run a workflow, and wait for its end.",
+}
+"""Verb to its one line of help."""
+
+
+@click.command("workflow", cls=Group, package=__name__, verbs=VERBS, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> Result | None:
+    """Plan, run and look at workflows: tasks, and which comes after which."""
+    if ctx.invoked_subcommand is not None:
+        return None
+    from ._list import command as list_  # noqa: PLC0415 - `--help` needs none
+
+    found: Result = ctx.invoke(list_)
+    return found
