@@ -30,11 +30,11 @@ from ._trusted import refuse_older, trust_report, trusted_state
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from oneiric_lab.config import Settings
     from oneiric_lab.manifest import Manifest
-    from oneiric_lab.registry import Candidate, Registry
+    from oneiric_lab.registry import Candidate, Generation, Registry
     from oneiric_lab.store import Store
     from oneiric_lab.trust import Report
     from oneiric_lab.views import Block
@@ -166,20 +166,27 @@ def verify_release(
     )
 
 
-def enter_release(
-    lab: Here,
-    report: Report,
-    *,
-    manifest: Manifest | None = None,
-    source: tuple[str, Callable[[bytes | None], bytes]] | None = None,
-) -> Entered:
-    """Put the release of *report* in place of the one before, as one generation.
+def enter_release(lab: Here, report: Report) -> Entered:
+    """Put the release of *report* in place of the one before, as one generation."""
+    manifest = manifest_of_release(report)
+    before = _of(lab, manifest.source_name)
+    state, number = settle_release(lab, report, manifest)
+    after = _of(lab, manifest.source_name)
+    return Entered(
+        report,
+        state,
+        number,
+        _sorted(one for identity, one in after.items() if identity not in before),
+        _sorted(one for identity, one in before.items() if identity not in after),
+        _sorted(one for one in after.values() if one.refusals),
+    )
 
-    Args:
-        lab: The workspace.
-        report: What was verified.
-        manifest: The same, where it was read already.
-        source: See `trust_report`.
+
+def manifest_of_release(report: Report) -> Manifest:
+    """Return what a verified release holds.
+
+    Raises:
+        ManifestError: Its schema does not take it, or it is of upstream's form.
     """
     release = report.release
     if not release.version:
@@ -190,22 +197,30 @@ def enter_release(
                 fix="make one of schema 3 of it, and have that signed: manifest migrate",
             )
         )
-    if manifest is None:
-        manifest = read_manifest(report.manifest, name=release.title)
+    return read_manifest(report.manifest, name=release.title)
+
+
+def settle_release(
+    lab: Here,
+    report: Report,
+    manifest: Manifest,
+    *,
+    judged: Generation | None = None,
+    source: tuple[str, Callable[[bytes | None], bytes]] | None = None,
+) -> tuple[State, int]:
+    """Take the trust forward, and then publish; return what is trusted now, and the number.
+
+    Args:
+        lab: The workspace.
+        report: What was verified.
+        manifest: The same, read.
+        judged: The generation that it would make, where that was judged already.
+        source: See `trust_report`.
+    """
     state = trust_report(lab.store, report, source=source)
     refuse_older(state, report)
-    before = _of(lab, manifest.source_name)
     allowed = lab.settings.plugins.allow_factories
-    number = enter(lab.registry, manifest, allowed=allowed)
-    after = _of(lab, manifest.source_name)
-    return Entered(
-        report,
-        state,
-        number,
-        tuple(one for identity, one in after.items() if identity not in before),
-        tuple(one for identity, one in before.items() if identity not in after),
-        tuple(one for one in after.values() if one.refusals),
-    )
+    return state, enter(lab.registry, manifest, allowed=allowed, judged=judged)
 
 
 def propose_release(
@@ -279,9 +294,15 @@ def _root(lab: Here, root: str | os.PathLike[str] | Root) -> Root:
 def _of(lab: Here, source_name: str) -> dict[object, Candidate]:
     return {
         one.identity: one
-        for one in lab.registry.current.candidates()
+        for keys in lab.registry.current.nodes.values()
+        for node in keys.values()
+        for one in node.members
         if one.source_name == source_name
     }
+
+
+def _sorted(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(sorted(found, key=lambda one: one.identity))
 
 
 def _bytes(lab: Here, document: Document, limit: int) -> bytes:

@@ -42,7 +42,7 @@ from oneiric_lab.remote import (
 from oneiric_lab.runtime import span
 from oneiric_lab.store import make_folder
 
-from ._releases import enter_release, verify_release
+from ._releases import settle_release, verify_release
 from ._sync_tally import SyncTally
 from ._synced import RemoteStatus, SourceStanding, SourceSynced, SyncReport
 
@@ -347,16 +347,17 @@ class Syncing:
         if dry_run:
             return SourceSynced(name, "would enter", good.title)
         attempt = Attempt(self.now(), "entered")
-        done = enter_release(
+        _, number = settle_release(
             self._lab,
             brought.report,
-            manifest=brought.manifest,
+            brought.manifest,
+            judged=after,
             source=(name, lambda data: _next(data, good, attempt)),
         )
         self._held[name] = (good.manifest, good.bundle)
         spared = {one for kept in self.kept().values() for one in kept.objects}
         self.objects.evict(self._lab.settings.remote.max_cache_bytes, keep=spared)
-        return SourceSynced(name, "entered", good.title, done.generation, brought.fetched)
+        return SourceSynced(name, "entered", good.title, number, brought.fetched)
 
     def _refuse_rivals(self, source: Source, brought: Brought) -> None:
         """Refuse a release whose project and channel another source has."""

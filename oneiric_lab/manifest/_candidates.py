@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oneiric_lab.canonical import without_collector
 from oneiric_lab.errors import Origin
 from oneiric_lab.registry import RUNS, Candidate, Refusal, refuse_factory
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # Facts that an entry and a candidate have under one name.
 _SAME = (
+    "domain",
+    "key",
+    "provider",
     "version",
     "priority",
     "stack_level",
@@ -53,10 +57,11 @@ def candidates_of(manifest: Manifest, *, allowed: Sequence[str] = ()) -> list[Ca
     """
     name = manifest.source_name
     shown, may = manifest.name or f"{name} {manifest.version}", tuple(allowed)
-    return [
-        _candidate(entry, "", index=index, shown=shown, source_name=name, allowed=may)
-        for index, entry in enumerate(manifest.entries)
-    ]
+    with without_collector():
+        return [
+            _candidate(entry, "", index=index, shown=shown, source_name=name, allowed=may)
+            for index, entry in enumerate(manifest.entries)
+        ]
 
 
 def candidates_of_legacy(
@@ -117,14 +122,12 @@ def _candidate(
     ]
     if wrong:
         refusals.append(Refusal("manifest", f"is not what schema 3 takes: {wrong}", origin))
-    factory = entry["factory"]
-    return Candidate(
-        entry["domain"],
-        entry["key"],
-        entry["provider"],
-        "" if wrong else factory,
+    # The schema has judged what it takes; of the others only their names come here.
+    made = Candidate if wrong else Candidate.judged
+    return made(
         **{name: entry[name] for name in _SAME if name in entry},
-        capabilities=frozenset(c["name"] for c in entry.get("capabilities", ())),
+        factory="" if wrong else entry["factory"],
+        capabilities=frozenset([c["name"] for c in entry.get("capabilities", ())]),
         source="manifest",
         source_name=source_name,
         refusals=tuple(r for r in refusals if r is not None),
@@ -133,7 +136,13 @@ def _candidate(
     )
 
 
-def enter(registry: Registry, manifest: Manifest, *, allowed: Sequence[str] = ()) -> int:
+def enter(
+    registry: Registry,
+    manifest: Manifest,
+    *,
+    allowed: Sequence[str] = (),
+    judged: Generation | None = None,
+) -> int:
     """Put *manifest* in place of what its project and channel had in *registry* before.
 
     One generation is published: entries that a newer version has no more leave with it.
@@ -142,10 +151,14 @@ def enter(registry: Registry, manifest: Manifest, *, allowed: Sequence[str] = ()
         registry: Where it enters.
         manifest: A manifest that was verified, or that is trusted for another reason.
         allowed: See `candidates_of`.
+        judged: What `entered` returned for the same, which is published as it is unless
+            another generation was published since.
 
     Returns:
         The number of the generation.
     """
+    if judged is not None and registry.publish(judged):
+        return judged.number
     found = candidates_of(manifest, allowed=allowed)
     with registry.batch():
         registry.withdraw(source_name=manifest.source_name)
@@ -155,6 +168,7 @@ def enter(registry: Registry, manifest: Manifest, *, allowed: Sequence[str] = ()
 
 def entered(registry: Registry, manifest: Manifest, *, allowed: Sequence[str] = ()) -> Generation:
     """Return the generation that *registry* would publish if *manifest* entered; unpublished."""
-    return registry.preview(
-        add=candidates_of(manifest, allowed=allowed), withdraw=manifest.source_name
-    )
+    with without_collector():
+        return registry.preview(
+            add=candidates_of(manifest, allowed=allowed), withdraw=manifest.source_name
+        )

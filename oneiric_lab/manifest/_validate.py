@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
+_AT_A_TIME = 256
+"""Entries of which there is a copy while they are judged."""
+
 _EXAMPLES = {
     "schema": "3",
     "project": "shop",
@@ -66,7 +69,7 @@ class TreeFault:
 
 def tree_faults(tree: Mapping[str, Any]) -> list[TreeFault]:
     """Return everything that keeps *tree* from being a manifest of schema 3, in its order."""
-    faults = [*_of_types(tree, adapter()), *_unknown(tree, ManifestDocument, ())]
+    faults = [*_of_parts(tree), *_unknown(tree, ManifestDocument, ())]
     if not faults:
         faults = [*_between(tree)]
     return faults
@@ -85,8 +88,25 @@ def dag_faults(dag: Mapping[str, Any], path: Path = ()) -> list[TreeFault]:
     return faults
 
 
+def _of_parts(tree: Mapping[str, Any]) -> list[TreeFault]:
+    """Return what is not of its type, by parts: a validation makes a copy of what it takes."""
+    entries, types = tree.get("entries"), adapter()
+    if not isinstance(entries, list) or len(entries) <= _AT_A_TIME:
+        return _of_types(tree, types)
+    faults = []
+    for start in range(0, len(entries), _AT_A_TIME):
+        part = {**tree, "entries": entries[start : start + _AT_A_TIME]}
+        # What stands beside the entries is judged with the first of them.
+        faults += [
+            one
+            for one in _of_types(part, types, start=start)
+            if start == 0 or one.path[0] == "entries"
+        ]
+    return faults
+
+
 def _of_types(
-    tree: Mapping[str, Any], types: TypeAdapter[Any], above: Path = ()
+    tree: Mapping[str, Any], types: TypeAdapter[Any], above: Path = (), *, start: int = 0
 ) -> list[TreeFault]:
     try:
         types.validate_python(tree, strict=True)
@@ -96,6 +116,8 @@ def _of_types(
             path = (*above, *tree_path(detail["loc"], tree))
             if detail["type"] == "missing":
                 path = (*path, *detail["loc"][-1:])
+            if start and path[0] == "entries":
+                path = ("entries", start + int(path[1]), *path[2:])
             grouped.setdefault(path, []).append(dict(detail))
         return [_of_type(path, details) for path, details in grouped.items()]
     return []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache, lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,6 +37,12 @@ _FACTORY = re.compile(
 )
 
 
+NOTHING: Mapping[str, Any] = {}
+"""What most candidates require and say besides; one for all of them, never written to."""
+
+_STABILITIES = frozenset({"stable", "beta", "experimental"})
+_LIFETIMES = frozenset({"app", "transient"})
+_LETTERS = "use ASCII letters, digits, `_`, `-` and `.`"
 _CODE = {"factory": "callable", "settings model": "pydantic model", "health check": "callable"}
 _NAMED = "package.module:name"
 
@@ -57,13 +63,17 @@ def names(value: str | Iterable[str] | None) -> frozenset[str]:
         >>> sorted(names("kv")), sorted(names(["b", "a"]))
         (['kv'], ['a', 'b'])
     """
+    if value.__class__ is frozenset:
+        return value
     if value is None:
         return frozenset()
     return frozenset({value}) if isinstance(value, str) else frozenset(value)
 
 
-def requirements(value: str | Iterable[str] | Mapping[str, str] | None) -> dict[str, str]:
+def requirements(value: str | Iterable[str] | Mapping[str, str] | None) -> Mapping[str, str]:
     """Return *value* as component to version specifier; an empty one takes any version."""
+    if value is NOTHING:
+        return NOTHING
     if value is None:
         return {}
     if isinstance(value, str):
@@ -80,7 +90,20 @@ def requirements(value: str | Iterable[str] | Mapping[str, str] | None) -> dict[
 
 def texts(value: str | Iterable[str]) -> tuple[str, ...]:
     """Return *value* as a tuple of texts; a lone text is one of them."""
+    if value.__class__ is tuple:
+        return value
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+_TAKES: dict[str, Callable[[Any], Any]] = {
+    "capabilities": names,
+    "requires": requirements,
+    "requires_dist": texts,
+    "conflicts_with": texts,
+    "os_platform": texts,
+    "requires_secrets": texts,
+}
+"""What may be said in several ways, and what brings it into one."""
 
 
 @lru_cache(maxsize=4096)
@@ -140,7 +163,7 @@ class Candidate:
     priority: int | None = None
     stack_level: int | None = None
     capabilities: frozenset[str] = frozenset()
-    requires: Mapping[str, str] = field(default_factory=dict)
+    requires: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     requires_dist: tuple[str, ...] = ()
     conflicts_with: tuple[str, ...] = ()
     python_version: str | None = None
@@ -157,7 +180,7 @@ class Candidate:
     summary: str = ""
     refusals: tuple[Refusal, ...] = ()
     origin: Origin | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     parsed_version: Version = field(init=False, repr=False)
     source_rank: int = field(init=False, repr=False)
     identity: tuple[str, str, str, str, str] = field(init=False, repr=False)
@@ -166,25 +189,45 @@ class Candidate:
     """Whether nothing but constraints, quarantine and needs can refuse it."""
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "capabilities", names(self.capabilities))
-        put(self, "requires", requirements(self.requires))
-        put(self, "requires_dist", texts(self.requires_dist))
-        put(self, "conflicts_with", texts(self.conflicts_with))
-        put(self, "os_platform", texts(self.os_platform))
-        put(self, "requires_secrets", texts(self.requires_secrets))
-        faults = list(_check(self))
+        self._take()
+        faults = _check(self)
         if faults:
             raise InvalidCandidateError(faults)
+        self._derive()
+
+    @classmethod
+    def judged(cls, **facts: Any) -> Candidate:
+        """Return the candidate of facts that were judged already, by rules no looser than ours.
+
+        The schema of manifests is such a judge: of 10,000 entries nothing is judged twice.
+        """
+        made, put = cls.__new__(cls), object.__setattr__
+        for name, value in _defaults().items():
+            if name not in facts:
+                put(made, name, value)
+        for name, value in facts.items():
+            put(made, name, _TAKES[name](value) if name in _TAKES else value)
+        made._derive()
+        return made
+
+    def _take(self) -> None:
+        """Bring what may be said in several ways into one."""
+        for name, take in _TAKES.items():
+            object.__setattr__(self, name, take(getattr(self, name)))
+
+    def _derive(self) -> None:
+        """Work out what follows from the facts."""
+        put = object.__setattr__
         # One text for each name: publishing 100,000 candidates then waits for memory less.
-        for what in ("key", "provider", "source_name"):
-            value = getattr(self, what)
-            if type(value) is str:
-                put(self, what, intern(value))
+        key, provider, name = self.key, self.provider, self.source_name
+        if key.__class__ is provider.__class__ is name.__class__ is str:
+            key, provider, name = intern(key), intern(provider), intern(name)
+            put(self, "key", key)
+            put(self, "provider", provider)
+            put(self, "source_name", name)
         put(self, "parsed_version", parse_version(self.version))
         put(self, "source_rank", SOURCE_RANK[self.source])
-        name = self.source_name
-        put(self, "identity", (self.domain, self.key, self.provider, self.version, name))
+        put(self, "identity", (self.domain, key, provider, self.version, name))
         put(
             self,
             "plain",
@@ -213,6 +256,16 @@ class Candidate:
         return f"{self.provider} {self.version}"
 
 
+@cache
+def _defaults() -> dict[str, Any]:
+    """Return what a candidate is where nothing else is said."""
+    return {
+        one.name: one.default if one.default_factory is MISSING else one.default_factory()
+        for one in fields(Candidate)
+        if one.init and not (one.default is MISSING and one.default_factory is MISSING)
+    }
+
+
 def is_name(value: object) -> bool:
     """Return whether *value* is a name: ASCII letters, digits, `_`, `-` and `.`."""
     return isinstance(value, str) and _NAME.match(value) is not None
@@ -223,82 +276,86 @@ def _in_range(value: object, allowed: range) -> bool:
 
 
 def _check(c: Candidate) -> list[Fault]:
+    """Return what is malformed; of 10,000 candidates that are sound, this must cost little."""
     faults: list[Fault] = []
 
-    def bad(what: str, fix: str | None = None, code: str = "invalid-candidate") -> None:
-        faults.append(Fault(code, f"{c.domain}:{c.key} ({c.provider}): {what}", c.origin, fix=fix))
+    def bad(what: str, fix: str | None = None) -> None:
+        shown = f"{c.domain}:{c.key} ({c.provider}): {what}"
+        faults.append(Fault("invalid-candidate", shown, c.origin, fix=fix))
 
     if c.domain not in DOMAINS:
         bad(f"unknown domain {c.domain!r}", did_you_mean(str(c.domain), DOMAINS))
-    for what, name in (("key", c.key), ("provider", c.provider)):
-        if not is_name(name):
-            bad(f"{what} {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
-    for what, number, allowed in (
-        ("priority", c.priority, PRIORITIES),
-        ("stack level", c.stack_level, LEVELS),
-    ):
-        if number is not None and not _in_range(number, allowed):
-            bad(f"expected a {what} from {allowed.start} to {allowed.stop - 1}, found {number!r}")
-    for name in sorted(c.capabilities, key=str):
-        if not is_name(name):
-            bad(f"capability {name!r} is no name", "use ASCII letters, digits, `_`, `-` and `.`")
+    if not is_name(c.key):
+        bad(f"key {c.key!r} is no name", _LETTERS)
+    if not is_name(c.provider):
+        bad(f"provider {c.provider!r} is no name", _LETTERS)
+    if c.priority is not None and not _in_range(c.priority, PRIORITIES):
+        bad(_out_of_range("priority", PRIORITIES, c.priority))
+    if c.stack_level is not None and not _in_range(c.stack_level, LEVELS):
+        bad(_out_of_range("stack level", LEVELS, c.stack_level))
+    if not all(map(is_name, c.capabilities)):
+        for name in sorted(c.capabilities, key=str):
+            if not is_name(name):
+                bad(f"capability {name!r} is no name", _LETTERS)
     if c.source not in SOURCE_RANK:
         bad(f"unknown source {c.source!r}", did_you_mean(str(c.source), SOURCE_RANK))
-    if c.stability not in {"stable", "beta", "experimental"}:
+    if c.stability not in _STABILITIES:
         bad(f"unknown stability {c.stability!r}", "use stable, beta or experimental")
-    if c.lifetime not in {"app", "transient"}:
+    if c.lifetime not in _LIFETIMES:
         bad(f"unknown lifetime {c.lifetime!r}", "use app or transient")
-    code: tuple[tuple[str, object], ...] = (
-        # A descriptor or a notebook may hold anything.
-        ("factory", c.factory),
-        ("settings model", c.settings_model or ""),
-        ("health check", c.health or ""),
-    )
-    for what, named in code:
-        if not isinstance(named, str):
-            if not callable(named):
-                bad(f"expected a {what}, found {named!r}", f"give a {_CODE[what]}, or {_NAMED}")
-        elif named and not _FACTORY.match(named):
-            bad(f"{what} {named!r} is no `module:attr`", f"write it as {_NAMED}")
-    faults += _check_specifiers(c)
+    # A descriptor or a notebook may hold anything.
+    _check_code(bad, "factory", c.factory)
+    if c.settings_model:
+        _check_code(bad, "settings model", c.settings_model)
+    if c.health:
+        _check_code(bad, "health check", c.health)
+    _check_specifiers(bad, c)
     return faults
 
 
-def _check_specifiers(c: Candidate) -> list[Fault]:
-    from packaging.requirements import InvalidRequirement  # noqa: PLC0415 - see parse_version
-    from packaging.specifiers import InvalidSpecifier  # noqa: PLC0415 - see parse_version
-    from packaging.version import InvalidVersion  # noqa: PLC0415 - see parse_version
+def _out_of_range(what: str, allowed: range, number: object) -> str:
+    return f"expected a {what} from {allowed.start} to {allowed.stop - 1}, found {number!r}"
 
-    faults: list[Fault] = []
 
-    def bad(what: str, fix: str) -> None:
-        faults.append(
-            Fault(
-                "invalid-candidate", f"{c.domain}:{c.key} ({c.provider}): {what}", c.origin, fix=fix
-            )
-        )
+def _check_code(bad: Callable[[str, str], None], what: str, named: object) -> None:
+    if not isinstance(named, str):
+        if not callable(named):
+            bad(f"expected a {what}, found {named!r}", f"give a {_CODE[what]}, or {_NAMED}")
+    elif named and not _FACTORY.match(named):
+        bad(f"{what} {named!r} is no `module:attr`", f"write it as {_NAMED}")
 
+
+def _check_specifiers(bad: Callable[[str, str], None], c: Candidate) -> None:
+    # What packaging raises for a malformed text is a ValueError.
     try:
         parse_version(c.version)
-    except (InvalidVersion, TypeError):
+    except (ValueError, TypeError):
         bad(f"version {c.version!r} is none of PEP 440", "write it as 1.2.0")
-    for what, text in [("python_version", c.python_version or ""), *c.requires.items()]:
-        try:
-            specifier(text)
-        except (InvalidSpecifier, TypeError):
-            bad(f"{what} {text!r} is no version specifier", "write it as >=1,<2")
-    for name in c.requires:
+    if c.python_version:
+        _check_specifier(bad, "python_version", c.python_version)
+    for name, text in c.requires.items():
+        _check_specifier(bad, name, text)
         if not is_target(name):
             bad(f"requires {name!r}, which is no component", "write it as adapter:cache")
-    for what, text in [
-        *(("requires_dist", text) for text in c.requires_dist),
-        *(("conflicts_with", text) for text in c.conflicts_with if not is_target(text)),
-    ]:
-        try:
-            requirement(text)
-        except InvalidRequirement:
-            bad(f"{what} {text!r} is no requirement", "write it as boto3>=1.34")
-    return faults
+    for text in c.requires_dist:
+        _check_requirement(bad, "requires_dist", text)
+    for text in c.conflicts_with:
+        if not is_target(text):
+            _check_requirement(bad, "conflicts_with", text)
+
+
+def _check_specifier(bad: Callable[[str, str], None], what: str, text: str) -> None:
+    try:
+        specifier(text)
+    except (ValueError, TypeError):
+        bad(f"{what} {text!r} is no version specifier", "write it as >=1,<2")
+
+
+def _check_requirement(bad: Callable[[str, str], None], what: str, text: str) -> None:
+    try:
+        requirement(text)
+    except ValueError:
+        bad(f"{what} {text!r} is no requirement", "write it as boto3>=1.34")
 
 
 def is_target(text: str) -> bool:
@@ -317,6 +374,12 @@ def specifier(text: str) -> Any:
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - see parse_version
 
     return SpecifierSet(text)
+
+
+@lru_cache(maxsize=4096)
+def accepts(wanted: str, version: str) -> bool:
+    """Tell whether the specifier *wanted* takes *version*, pre-releases as others."""
+    return bool(specifier(wanted).contains(parse_version(version), prereleases=True))
 
 
 @lru_cache(maxsize=4096)

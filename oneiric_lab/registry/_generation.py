@@ -216,15 +216,20 @@ class Generation(Result):
         A component whose candidates are all refused is no problem until it is asked for.
         """
         out: list[Fault] = []
-        for domain, keys in sorted(self.nodes.items()):
-            for key, node in sorted(keys.items()):
-                if node.winner is None:
-                    chosen = self.rules.selection(domain, key) is not None
-                    if not chosen and all(one.refusals for one in node.members):
-                        continue
-                    problem = self.explain(domain, key).problem
-                    if problem is not None and problem.code != "no-candidate":
-                        out.append(problem)
+        lost = [
+            (domain, key)
+            for domain, keys in self.nodes.items()
+            for key, node in keys.items()
+            if node.winner is None
+            and (
+                self.rules.selection(domain, key) is not None
+                or not all(one.refusals for one in node.members)
+            )
+        ]
+        for domain, key in sorted(lost):
+            problem = self.explain(domain, key).problem
+            if problem is not None and problem.code != "no-candidate":
+                out.append(problem)
         for domain, choices in sorted(self.rules.selections.items()):
             for key, choice in sorted(choices.items()):
                 if key not in self.nodes.get(domain, {}):

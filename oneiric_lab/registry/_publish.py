@@ -24,7 +24,7 @@ def next_generation(current: Generation, pending: Pending, rules: Rules | None) 
             waiting = pending.setdefault(domain, {})
             for key, node in keys.items():
                 waiting.setdefault(key, list(node.members))
-    now = current.rules if rules is None else rules
+    now = (current.rules if rules is None else rules).anew()
     nodes: dict[str, dict[str, Node]] = {}
     for domain, keys in current.nodes.items():
         # What nothing touches is shared with the generation before.
@@ -52,7 +52,8 @@ def _fill(
     linked: set[tuple[str, str]],
 ) -> None:
     """Work out the touched keys of one domain, and note which of them require others."""
-    # The common case, one candidate that nothing can refuse, skips the whole contest.
+    # The common cases, one candidate that nothing can refuse, or that its adder refused,
+    # skip the whole contest.
     lenient = not (
         rules.quarantined or rules.selections.get(domain) or rules.constraints.get(domain)
     )
@@ -62,8 +63,8 @@ def _fill(
             linked.discard((domain, key))
             continue
         first = members[0]
-        if lenient and len(members) == 1 and first.plain:
-            below[key] = Node(members, first)
+        if len(members) == 1 and (first.refusals or (lenient and first.plain)):
+            below[key] = Node(members, None if first.refusals else first)
             requires = bool(first.requires)
         else:
             below[key] = build(members, rules, domain, key)

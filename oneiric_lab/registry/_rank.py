@@ -49,7 +49,7 @@ def rank(
 
     Takes O(n log n) time for n candidates.
     """
-    scored, rejected = _scored(sorted(members, key=_tie), rules, domain, key, wish)
+    scored, rejected = _scored(sorted(members, key=_tie), rules, domain, key, wish, why=True)
     # Stable, and sorted by name before: what the score leaves equal stays in that order.
     scored.sort(key=_first, reverse=True)
     return tuple([Ranked(i, c, s) for i, (s, c) in enumerate(scored, 1)]), tuple(rejected)
@@ -57,7 +57,7 @@ def rank(
 
 def best(members: Iterable[Candidate], rules: Rules, domain: str, key: str) -> Candidate | None:
     """Return the first of `rank` in O(n), or None; strictness and selection are obeyed."""
-    scored, _ = _scored(members, rules, domain, key, NO_WISH)
+    scored, _ = _scored(members, rules, domain, key, NO_WISH, why=False)
     if not scored:
         return None
     choice = rules.selection(domain, key)
@@ -73,7 +73,7 @@ def best(members: Iterable[Candidate], rules: Rules, domain: str, key: str) -> C
 
 
 def _scored(
-    members: Iterable[Candidate], rules: Rules, domain: str, key: str, wish: Wish
+    members: Iterable[Candidate], rules: Rules, domain: str, key: str, wish: Wish, *, why: bool
 ) -> tuple[list[tuple[Score, Candidate]], list[Rejected]]:
     choice = rules.selection(domain, key)
     chosen = None if choice is None else choice.value
@@ -87,7 +87,12 @@ def _scored(
     for c in members:
         selected = c.provider == chosen
         if not (lenient and c.plain) or need or need_any:
-            refusals = rules.refusals(c, selected=selected)
+            told = rules.refusals(c, selected=selected)
+            if not why:
+                if next(told, None) is not None:
+                    continue
+                told = iter(())
+            refusals = list(told)
             if not need <= c.capabilities:
                 lacking = ", ".join(f"`{name}`" for name in sorted(need - c.capabilities))
                 refusals.append(Refusal("capability", f"lacks {lacking}", c.origin))

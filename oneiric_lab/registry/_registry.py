@@ -365,20 +365,35 @@ class Registry:
         add: Iterable[Candidate] = (),
         withdraw: str | None = None,
     ) -> Generation:
-        """Return the generation that a change would publish, unpublished."""
+        """Return the generation that a change would publish, unpublished; see `publish`."""
         current = self._current
         pending: Pending = {}
         if withdraw is not None:
             _remove(pending, current.nodes, withdraw, None)
         return next_generation(current, _sorted_in(pending, list(add), current.nodes), rules)
 
+    def publish(self, generation: Generation) -> bool:
+        """Put a generation that `preview` returned in force, as it was judged.
+
+        Returns:
+            Whether it was; not where another one was published since, or one waits in a batch.
+        """
+        with self._lock:
+            is_next = generation.number == self._current.number + 1
+            if self._depth or not is_next:
+                return False
+            self._put_in_force(generation)
+            return True
+
     def _publish(self) -> None:
         pending = _sorted_in(self._pending, self._staged, self._live)
         rules = self._rules
         self._staged, self._pending, self._rules = [], {}, None
-        if not pending and rules is None:
-            return
-        generation = next_generation(self._current, pending, rules)
+        if pending or rules is not None:
+            self._put_in_force(next_generation(self._current, pending, rules))
+
+    def _put_in_force(self, generation: Generation) -> None:
+        before = self._live
         self._kept[generation.number] = generation
         while len(self._kept) > KEPT:
             del self._kept[next(iter(self._kept))]
@@ -386,11 +401,9 @@ class Registry:
         # One store makes it visible; whoever loaded the former dictionary finishes with it.
         self._live = generation.nodes
         for handle in list(self._handles):
-            if (
-                rules is not None
-                or (handle.domain, handle.key) in generation.linked
-                or handle.key in pending.get(handle.domain, ())
-            ):
+            # What no change touched is shared with the generation before.
+            nodes = [of.get(handle.domain, {}).get(handle.key) for of in (before, self._live)]
+            if nodes[0] is not nodes[1]:
                 handle.update(generation)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, RegistryError
 
-from ._candidate import Candidate, Refusal, is_target, requirement, specifier
+from ._candidate import Candidate, Refusal, accepts, is_target, requirement, specifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -102,6 +103,7 @@ class Rules:
     python: str = ".".join(map(str, sys.version_info[:3]))
     platform: str = sys.platform
     inferred: Mapping[str, int] = field(init=False, repr=False)
+    _seen: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -125,6 +127,15 @@ class Rules:
                         fix="write it as >=1,<2",
                     )
 
+    def anew(self) -> Rules:
+        """Return the same rules for another publish: what is installed is looked up anew.
+
+        Within one, each distribution is looked up once, however many candidates ask for it.
+        """
+        made = copy(self)
+        object.__setattr__(made, "_seen", {})
+        return made
+
     def selection(self, domain: str, key: str) -> Choice | None:
         """Return who was selected for a component."""
         return self.selections.get(domain, {}).get(key)
@@ -140,21 +151,20 @@ class Rules:
             return stated
         return self.inferred.get(candidate.source_name, self.default_priority)
 
-    def refusals(self, candidate: Candidate, *, selected: bool) -> list[Refusal]:
-        """Return every reason to keep *candidate* out, needs left aside, in the fixed order."""
-        out: list[Refusal] = []
+    def refusals(self, candidate: Candidate, *, selected: bool) -> Iterator[Refusal]:
+        """Yield every reason to keep *candidate* out, needs left aside, in the fixed order.
+
+        Who only asks whether there is one looks at the first, and no further.
+        """
         trouble = self.quarantined.get(candidate.identity) if self.quarantined else None
         if trouble is not None:
-            out.append(Refusal("quarantined", f"is quarantined: {trouble}", candidate.origin))
+            yield Refusal("quarantined", f"is quarantined: {trouble}", candidate.origin)
         if not candidate.plain:
-            out.extend(candidate.refusals)
-            out.extend(self._conditions(candidate, selected=selected))
+            yield from candidate.refusals
+            yield from self._conditions(candidate, selected=selected)
         constraint = self.constraint(candidate.domain, candidate.key)
-        if constraint is not None and not specifier(constraint.value).contains(
-            candidate.parsed_version, prereleases=True
-        ):
-            out.append(Refusal("version", f"is outside `{constraint.value}`", constraint.origin))
-        return out
+        if constraint is not None and not accepts(constraint.value, candidate.version):
+            yield Refusal("version", f"is outside `{constraint.value}`", constraint.origin)
 
     def _conditions(self, candidate: Candidate, *, selected: bool) -> Iterator[Refusal]:
         flag = candidate.enabled_by
@@ -162,9 +172,7 @@ class Rules:
             yield Refusal("disabled", f"is disabled: the flag `{flag}` is off", candidate.origin)
         if candidate.stability == "experimental" and not selected:
             yield Refusal("experimental", "is experimental and not selected", candidate.origin)
-        if candidate.python_version and not specifier(candidate.python_version).contains(
-            self.python, prereleases=True
-        ):
+        if candidate.python_version and not accepts(candidate.python_version, self.python):
             yield Refusal(
                 "marker",
                 f"needs Python {candidate.python_version}, this is {self.python}",
@@ -203,11 +211,15 @@ class Rules:
         return f"conflicts with the installed {other.name} {version}"
 
     def _version(self, name: str) -> str | None:
-        if self.installed is not None:
-            return self.installed(name)
-        from importlib import metadata  # noqa: PLC0415 - few candidates need it
+        if name not in self._seen:
+            self._seen[name] = (self.installed or _installed)(name)
+        return self._seen[name]
 
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            return None
+
+def _installed(name: str) -> str | None:
+    from importlib import metadata  # noqa: PLC0415 - few candidates need it
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

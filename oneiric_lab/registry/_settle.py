@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._candidate import specifier
+from ._candidate import accepts
 from ._node import Block, Node
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def unmet(nodes: Nodes, candidate: Candidate) -> Block | None:
         winner = None if node is None else node.winner
         if winner is None:
             return Block("missing", target)
-        if wanted and not specifier(wanted).contains(winner.parsed_version, prereleases=True):
+        if wanted and not accepts(wanted, winner.version):
             return Block("version", target)
     return None
 

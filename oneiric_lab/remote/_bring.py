@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import anyio
 from anyio import to_thread
 
+from oneiric_lab.canonical import without_collector
 from oneiric_lab.errors import Fault, RemoteError, UntrustedError
 from oneiric_lab.manifest import SUFFIX, read_manifest
 from oneiric_lab.trust import Limits
@@ -154,25 +155,14 @@ async def bring(
     same = known is not None and (bundle.sha256, manifest.sha256) == (known.bundle, known.manifest)
     if known is not None and is_settled and same:
         return Brought(_seen(known, bundle.etag, manifest.etag, now))
-    proof, data = await to_thread.run_sync(lambda: (bundle.read(), manifest.read()))
-    report = await to_thread.run_sync(verify, proof, data)
+    report, found = await to_thread.run_sync(_judged, source, bundle, manifest, verify)
     release = report.release
-    if source.channel is not None and release.channel != source.channel:
-        raise UntrustedError(
-            Fault(
-                "remote-channel",
-                f"expected channel {source.channel!r}, found {release.channel!r}",
-                why=f"source {source.name} is for that channel",
-                fix=f'remote.sources.{source.name}.channel = "{release.channel}", if you mean it',
-            )
-        )
-    name = f"{source.name}: {release.title}"
-    found = await to_thread.run_sync(lambda: read_manifest(report.manifest, name=name))
     wanted = artifacts(found, source)
     fetched = 0
     if not dry_run:
         fetched = await _artifacts(wanted, source, fetcher, objects)
-        await to_thread.run_sync(lambda: (objects.put(proof), objects.put(data)))
+        await to_thread.run_sync(bundle.keep)
+        await to_thread.run_sync(manifest.keep)
     again = known is not None and known.manifest == manifest.sha256
     good = Good(
         source.url,
@@ -188,6 +178,31 @@ async def bring(
         now,
     )
     return Brought(good, report, found, fetched)
+
+
+def _judged(
+    source: Source,
+    bundle: _Document,
+    manifest: _Document,
+    verify: Callable[[bytes, bytes], Report],
+) -> tuple[Report, Manifest]:
+    """Return what was found of a release, and its manifest."""
+    # What is verified is a large tree for a moment: searching it for cycles takes its time.
+    with without_collector():
+        report = verify(bundle.read(), manifest.read())
+        release = report.release
+        if source.channel is not None and release.channel != source.channel:
+            raise UntrustedError(
+                Fault(
+                    "remote-channel",
+                    f"expected channel {source.channel!r}, found {release.channel!r}",
+                    why=f"source {source.name} is for that channel",
+                    fix=f'remote.sources.{source.name}.channel = "{release.channel}", if you '
+                    "mean it",
+                )
+            )
+        name = f"{source.name}: {release.title}"
+        return report, read_manifest(report.manifest, name=name, verified=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +223,11 @@ class _Document:
             what = f"object {self.sha256[:16]}… was damaged, and is gone"
             raise RemoteError(Fault("remote-object", what, fix=fix))
         return path.read_bytes()
+
+    def keep(self) -> None:
+        """Put it among the objects."""
+        if self.data is not None:
+            self.objects.put(self.data)
 
 
 async def _document(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oneiric_lab.canonical import encode
-from oneiric_lab.errors import NoCandidateError
+from oneiric_lab.errors import CanonicalError, ManifestError, NoCandidateError
 from oneiric_lab.manifest import (
     Manifest,
     candidates_of,
@@ -30,6 +33,18 @@ OK: dict[str, Any] = {
     "version": "2.1.0",
     "factory": "shop_redis:Cache",
 }
+
+ODD = st.sampled_from(
+    ["", "-", ".", "%", "a", "é", "a b", "a\n", "1.0", "1.0.0rc1", "x", ">=1", "==1.*", "a:b"]
+    + ["os:F", "shop.x:Y", "shop:", "redis>=1", "redis; 1", "adapter:cache", "flag:x", "linux"]
+    + ["app", "transient", "beta"]
+) | st.sampled_from([0, 1, -1, 1000, 1001, True, None, 0.5])
+ODD_FACTS = (
+    *("domain", "key", "provider", "version", "factory", "priority", "stack_level"),
+    *("requires", "requires_dist", "conflicts_with", "python_version", "os_platform"),
+    *("stability", "enabled_by", "settings_model", "health", "requires_secrets", "lifetime"),
+    *("blocking", "summary"),
+)
 
 
 def manifest_with(*entries: dict[str, Any], version: int = 1, channel: str = "stable") -> Manifest:
@@ -93,6 +108,31 @@ class TestCandidatesOf:
         assert found.metadata["tags"] == ["a", "b"]
         assert found.refusals == ()
         assert str(found.origin) == "shop.oneiric.json, entries[0]"
+
+    @given(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                name: st.one_of(ODD, st.lists(ODD, max_size=2), st.dictionaries(ODD, ODD))
+                for name in ODD_FACTS
+            },
+        )
+    )
+    def test_what_the_schema_takes_a_candidate_takes(self, facts: dict[str, Any]) -> None:
+        """
+        The registry need not judge an entry again: the schema is no looser than it is.
+        """
+        try:
+            manifest = manifest_with(facts)
+        except (ManifestError, CanonicalError):
+            return
+        found = candidates_of(manifest, allowed=["shop_redis"])[0]
+        said = {one.name: getattr(found, one.name) for one in fields(Candidate) if one.init}
+
+        assert all(
+            getattr(Candidate(**said), one.name) == getattr(found, one.name)
+            for one in fields(Candidate)
+        )
 
     @pytest.mark.parametrize(
         ("allowed", "refused"),

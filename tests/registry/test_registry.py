@@ -115,6 +115,50 @@ class TestPublish:
         assert registry.resolve("adapter", "cache").provider == "a"
         assert registry.generation == 1
 
+    def test_what_was_previewed_is_published_as_it_is(self) -> None:
+        """A generation that was judged becomes the one in force, and handles follow it."""
+        registry = Registry()
+        registry.add(cache("a"))
+        handle = registry.handle("adapter", "cache")
+        other = registry.handle("adapter", "queue")
+        judged = registry.preview(add=[cache("b", priority=1)])
+
+        assert registry.publish(judged)
+        assert registry.current is judged
+        assert handle.candidate is not None
+        assert handle.candidate.provider == "b"
+        assert other.candidate is None
+        assert registry.diff(1, 2).changes
+
+    def test_a_preview_of_the_past_is_not_published(self) -> None:
+        """What was judged beside other candidates, or while a batch waits, is to be judged anew."""
+        registry = Registry()
+        judged = registry.preview(add=[cache("a")])
+        with registry.batch():
+            assert not registry.publish(judged)
+        registry.add(cache("b"))
+
+        assert not registry.publish(judged)
+        assert [c.provider for c in registry.current.candidates()] == ["b"]
+
+    def test_a_distribution_is_looked_up_once_a_publish(self) -> None:
+        """Ten candidates that need it ask once, and the next publish asks anew."""
+        asked: list[str] = []
+        there: dict[str, str] = {}
+
+        def installed(name: str) -> str | None:
+            asked.append(name)
+            return there.get(name)
+
+        registry = Registry(installed=installed)
+        registry.add(*(cache(f"p{n}", requires_dist=["boto3>=1"]) for n in range(10)))
+        assert asked == ["boto3"]
+        assert registry.current.winner("adapter", "cache") is None
+        there["boto3"] = "1.34"
+        registry.add(cache("p10", requires_dist=["boto3>=1"]))
+        assert asked == ["boto3"] * 2
+        assert registry.current.winner("adapter", "cache") is not None
+
     def test_readers_never_see_half_a_batch(self) -> None:
         """While a writer swaps two candidates together, a reader sees both or neither."""
         registry = Registry()
