@@ -91,8 +91,11 @@ class Objects:
         return sha256
 
     @contextlib.contextmanager
-    def writer(self, sha256: str, size: int) -> Iterator[ObjectWriter]:
-        """Give what writes the object of that digest and size; gone unless it was committed."""
+    def writer(self, sha256: str, size: int | None) -> Iterator[ObjectWriter]:
+        """Give what writes the object of that digest and size; gone unless it was committed.
+
+        Whoever does not know the size (None) bounds what is written.
+        """
         writer = ObjectWriter(self.path(sha256), sha256, size)
         try:
             yield writer
@@ -147,7 +150,7 @@ class ObjectWriter:
             `object-differs` when the bytes are not those that were promised.
     """
 
-    def __init__(self, path: Path, sha256: str, size: int) -> None:
+    def __init__(self, path: Path, sha256: str, size: int | None) -> None:
         self._path, self._sha256, self._size = path, sha256, size
         self._temporary: Path | None = None
         self._handle: int | None = None
@@ -166,7 +169,7 @@ class ObjectWriter:
         """Take the next bytes."""
         assert self._handle is not None  # noqa: S101 - `begin` comes first
         self._written += len(chunk)
-        if self._written > self._size:
+        if self._size is not None and self._written > self._size:
             raise self._differs(f"more than the {self._size:,} bytes that were promised")
         self._hasher.update(chunk)
         self._write(chunk)
@@ -187,7 +190,7 @@ class ObjectWriter:
         """Put the object in its place and return that; another process may have done so too."""
         assert self._handle is not None  # noqa: S101 - `begin` comes first
         assert self._temporary is not None  # noqa: S101 - see above
-        if self._written != self._size:
+        if self._size is not None and self._written != self._size:
             raise self._differs(f"{self._written:,} bytes, {self._size:,} were promised")
         if not self._digested and self._hasher.hexdigest() != self._sha256:
             raise self._differs(f"sha256 {self._hasher.hexdigest()}, promised {self._sha256}")
@@ -227,10 +230,11 @@ class ObjectWriter:
         try:
             yield
         except OSError as error:
+            many = "" if self._size is None else f" of {self._size:,} bytes"
             raise FileAccessError(
                 fault(
                     "object-unwritable",
-                    f"cannot keep an object of {self._size:,} bytes: {reason(error)}",
+                    f"cannot keep an object{many}: {reason(error)}",
                     self._path,
                     None,
                     f"nothing was changed; make room in {self._path.parent.parent}, and try again",

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneiric_lab.errors import Fault, ManifestError, UsageError
+from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.files import read
-from oneiric_lab.manifest import SUFFIX, enter, read_manifest
+from oneiric_lab.manifest import SUFFIX, enter, parse_legacy, read_manifest
 from oneiric_lab.trust import Bundle, Envelope, Limits, Policy, Root, State, verify
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oneiric_lab.config import Settings
-    from oneiric_lab.manifest import Manifest
+    from oneiric_lab.manifest import Legacy, Manifest
     from oneiric_lab.registry import Candidate, Generation, Registry
     from oneiric_lab.store import Store
     from oneiric_lab.trust import Report
@@ -182,28 +182,22 @@ def enter_release(lab: Here, report: Report) -> Entered:
     )
 
 
-def manifest_of_release(report: Report) -> Manifest:
+def manifest_of_release(report: Report) -> Manifest | Legacy:
     """Return what a verified release holds.
 
     Raises:
-        ManifestError: Its schema does not take it, or it is of upstream's form.
+        ManifestError: Its schema does not take it.
     """
-    release = report.release
-    if not release.version:
-        raise ManifestError(
-            Fault(
-                "manifest-schema",
-                f"{release.title}: a manifest of upstream's form is verified, and does not enter",
-                fix="make one of schema 3 of it, and have that signed: manifest migrate",
-            )
-        )
-    return read_manifest(report.manifest, name=release.title)
+    title = report.release.title
+    if not report.release.version:
+        return parse_legacy(report.manifest, name=title)
+    return read_manifest(report.manifest, name=title)
 
 
 def settle_release(
     lab: Here,
     report: Report,
-    manifest: Manifest,
+    manifest: Manifest | Legacy,
     *,
     judged: Generation | None = None,
     source: tuple[str, Callable[[bytes | None], bytes]] | None = None,

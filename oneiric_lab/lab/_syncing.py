@@ -26,7 +26,7 @@ from oneiric_lab.errors import (
     UsageError,
 )
 from oneiric_lab.files import Objects, digest, read
-from oneiric_lab.manifest import enter, entered, read_manifest
+from oneiric_lab.manifest import SUFFIX, enter, entered
 from oneiric_lab.remote import (
     Attempt,
     Breaker,
@@ -37,12 +37,13 @@ from oneiric_lab.remote import (
     Source,
     bring,
     origin_of,
+    parsed,
     shown,
 )
 from oneiric_lab.runtime import span
 from oneiric_lab.store import make_folder
 
-from ._releases import settle_release, verify_release
+from ._releases import policy_of, settle_release, verify_release
 from ._sync_tally import SyncTally
 from ._synced import RemoteStatus, SourceStanding, SourceSynced, SyncReport
 
@@ -119,7 +120,15 @@ class Syncing:
                     fix=f"rename remote.sources.{DEFAULT}",
                 )
             )
-        return tuple(found)
+        return tuple(map(self._formed, found))
+
+    def _formed(self, source: Source) -> Source:
+        """Return *source* with its form: upstream's where no bundle is named and trust takes it."""
+        path = source.url.partition("?")[0]
+        if source.bundle_url is not None or path.endswith(SUFFIX):
+            return source
+        trusts = policy_of(self._lab, None, self._policy(source.name))
+        return replace(source, upstream=trusts.legacy is not None)
 
     def intervals(self) -> dict[str, float]:
         """Return the seconds between two syncs, source by source."""
@@ -183,10 +192,10 @@ class Syncing:
         policy = read(file).digest if file.exists() else ""
         return digest(json.dumps([policy, list(settings.plugins.allow_factories)]).encode())
 
-    def _verify(self, name: str) -> Callable[[bytes, bytes], Report]:
+    def _verify(self, name: str) -> Callable[[bytes | None, bytes], Report]:
         policy = self._policy(name)
 
-        def verify(bundle: bytes, manifest: bytes) -> Report:
+        def verify(bundle: bytes | None, manifest: bytes) -> Report:
             now = self.now()
             return verify_release(self._lab, bundle, manifest, root=None, policy=policy, now=now)
 
@@ -239,13 +248,17 @@ class Syncing:
         return tuple(faults)
 
     def _restore(self, name: str, good: Good) -> None:
-        found = [self.objects.find(one) for one in (good.bundle, good.manifest)]
-        if found[0] is None or found[1] is None:
-            raise RemoteError(Fault("remote-object", "its bytes are gone", fix="oneiric-lab sync"))
-        report = self._verify(name)(found[0].read_bytes(), found[1].read_bytes())
-        manifest = read_manifest(report.manifest, name=f"{name}: {report.release.title}")
+        bundle = self._bytes(good.bundle) if good.bundle else None
+        report = self._verify(name)(bundle, self._bytes(good.manifest))
+        manifest = parsed(report, name)
         enter(self._lab.registry, manifest, allowed=self._lab.settings.plugins.allow_factories)
         self._held[name] = (good.manifest, good.bundle)
+
+    def _bytes(self, sha256: str) -> bytes:
+        found = self.objects.find(sha256)
+        if found is None:
+            raise RemoteError(Fault("remote-object", "its bytes are gone", fix="oneiric-lab sync"))
+        return found.read_bytes()
 
     # --- syncing ------------------------------------------------------------------------
 

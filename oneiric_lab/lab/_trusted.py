@@ -125,6 +125,17 @@ def refuse_older(state: State, report: Report) -> None:
         UntrustedError: It has.
     """
     release = report.release
+    if not release.version:
+        old = state.legacy[release.project]
+        if old.sha256 != release.sha256:
+            raise UntrustedError(
+                Fault(
+                    "rollback",
+                    f"{release.title} was verified before a later one was trusted here",
+                    fix="enter the newest manifest of that source",
+                )
+            )
+        return
     seen = state.channels[release.channel].statement
     if (seen.epoch, seen.sha256) != (release.epoch, release.sha256):
         raise UntrustedError(

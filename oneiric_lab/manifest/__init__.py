@@ -34,8 +34,8 @@ For those who build on it:
   the source name `PROJECT/CHANNEL`; what may not run has a refusal. `enter(registry, manifest)`
   publishes one generation in which entries that left are gone; `entered(registry, manifest)`
   is that generation, unpublished.
-- `read_legacy` reads schema 1 and 2 (`Legacy.tree` holds the signatures), `migrate` makes a
-  draft of schema 3 of them, `candidates_of_legacy` candidates.
+- `read_legacy` and `parse_legacy` read schema 1 and 2 (`Legacy.tree` holds the signatures),
+  `migrate` makes a draft of schema 3 of them, `candidates_of_legacy` candidates.
 - `diff(a, b)` is what leads from one manifest to another, `patch(a, diff)` goes that way;
   `RISKS` are the kinds of risks in it. With `registry=` it tells what becomes of a workspace.
 """
@@ -52,10 +52,10 @@ from ._diff_steps import VersionStep, version_step
 from ._explain import EntryExplanation, explain_entry
 from ._export import Exported, entry_of, export
 from ._jsonschema import manifest_json_schema
-from ._legacy import Legacy, read_legacy
+from ._legacy import Legacy, parse_legacy, read_legacy
 from ._lines import Lines, as_lines
 from ._manifest import SUFFIX, Identity, Manifest, identity_of, read_manifest
-from ._migrate import migrate
+from ._migrate import entries_of, migrate
 from ._migrated import Migrated, Step
 from ._pack import Packed, Validated, build, open_manifest, pack, validate
 from ._schema import PARTS, SCHEMA, ManifestDocument, ManifestEntry
@@ -99,6 +99,7 @@ __all__ = [
     "empty",
     "enter",
     "entered",
+    "entries_of",
     "entry_of",
     "explain_entry",
     "export",
@@ -109,6 +110,7 @@ __all__ = [
     "open_manifest",
     "open_side",
     "pack",
+    "parse_legacy",
     "patch",
     "read_document",
     "read_legacy",

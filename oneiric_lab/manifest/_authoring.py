@@ -38,13 +38,13 @@ class AuthoredDocument:
     """A file that may hold a manifest of any schema, parsed.
 
     Attributes:
-        path: Where it stands.
+        path: Where it stands; None where it came from elsewhere.
         name: As people are shown it.
         data: Its bytes.
         parsed: Its tree and places.
     """
 
-    path: Path
+    path: Path | None
     name: str
     data: bytes
     parsed: Parsed
@@ -188,6 +188,7 @@ def _artifact(
             _fault(where, f"the path of a file, got {found(shown)}", 'path: "dist/a.whl"')
         )
         return out
+    assert document.path is not None  # noqa: S101 - what people write stands in a file
     folder = document.path.resolve().parent
     file = _below(folder, shown)
     if file is None:

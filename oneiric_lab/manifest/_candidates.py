@@ -8,6 +8,7 @@ from oneiric_lab.canonical import without_collector
 from oneiric_lab.errors import Origin
 from oneiric_lab.registry import RUNS, Candidate, Refusal, refuse_factory
 
+from ._legacy import Legacy
 from ._migrate import entries_of
 from ._validate import tree_faults
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from oneiric_lab.registry import Generation, Registry
 
-    from ._legacy import Legacy
     from ._manifest import Manifest
 
 # Facts that an entry and a candidate have under one name.
@@ -43,7 +43,7 @@ _SAME = (
 )
 
 
-def candidates_of(manifest: Manifest, *, allowed: Sequence[str] = ()) -> list[Candidate]:
+def candidates_of(manifest: Manifest | Legacy, *, allowed: Sequence[str] = ()) -> list[Candidate]:
     """Return the entries of *manifest* as candidates.
 
     What may not run is there all the same, with a refusal that tells why: the registry
@@ -51,11 +51,13 @@ def candidates_of(manifest: Manifest, *, allowed: Sequence[str] = ()) -> list[Ca
     `metadata["entry"]`, for what reads its artifact, its events or its steps.
 
     Args:
-        manifest: The manifest.
+        manifest: The manifest; one of schema 1 or 2 as `candidates_of_legacy` reads it.
         allowed: Prefixes of modules whose factories, settings models and health checks may
             run (`plugins.allow_factories`); none by default.
     """
     name = manifest.source_name
+    if isinstance(manifest, Legacy):
+        return candidates_of_legacy(manifest, name, allowed=allowed)
     shown, may = manifest.name or f"{name} {manifest.version}", tuple(allowed)
     with without_collector():
         return [
@@ -138,7 +140,7 @@ def _candidate(
 
 def enter(
     registry: Registry,
-    manifest: Manifest,
+    manifest: Manifest | Legacy,
     *,
     allowed: Sequence[str] = (),
     judged: Generation | None = None,
@@ -166,7 +168,9 @@ def enter(
     return registry.generation
 
 
-def entered(registry: Registry, manifest: Manifest, *, allowed: Sequence[str] = ()) -> Generation:
+def entered(
+    registry: Registry, manifest: Manifest | Legacy, *, allowed: Sequence[str] = ()
+) -> Generation:
     """Return the generation that *registry* would publish if *manifest* entered; unpublished."""
     with without_collector():
         return registry.preview(

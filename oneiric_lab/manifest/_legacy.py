@@ -7,21 +7,19 @@ them is of schema 2. What no schema names was dropped there, and is told here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from oneiric_lab.config import found, render_path
+from oneiric_lab.config import found, parse, render_path
 from oneiric_lab.registry import is_name
 from oneiric_lab.views import Result, Table, View
 
-from ._authoring import read_document
+from ._authoring import AuthoredDocument, read_document
 from ._manifest import many
 from ._validate import TreeFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from ._authoring import AuthoredDocument
 
 TOP_1 = {"source", "entries", "signature", "signature_algorithm"}
 TOP_2 = {"signatures", "signed_at", "expires_at"}
@@ -114,6 +112,11 @@ class Legacy(Result):
     document: AuthoredDocument
 
     @property
+    def source_name(self) -> str:
+        """What its candidates are known by: it stays over all that the source publishes."""
+        return self.source
+
+    @property
     def name(self) -> str:
         """The file, as people are shown it."""
         return self.document.name
@@ -148,6 +151,22 @@ def read_legacy(path: Path, *, name: str | None = None) -> Legacy:
         FileAccessError: It cannot be read.
     """
     return legacy_of(read_document(path, name=name))
+
+
+def parse_legacy(data: bytes, *, name: str) -> Legacy:
+    """Return the manifest of schema 1 or 2 in *data*, JSON, or YAML where it is none.
+
+    Args:
+        data: What was fetched.
+        name: As people are shown it.
+
+    Raises:
+        ManifestError: It is none; with every fault and its place.
+        ParseError: It is neither JSON nor YAML.
+    """
+    kind: Literal["json", "yaml"] = "json" if data.lstrip()[:1] == b"{" else "yaml"
+    parsed = parse(data, format=kind, name=name, layer="")
+    return legacy_of(AuthoredDocument(None, name, data, parsed))
 
 
 def legacy_of(document: AuthoredDocument) -> Legacy:

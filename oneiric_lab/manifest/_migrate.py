@@ -325,7 +325,9 @@ class _Move:
             artifact["sha256"] = digest.lower()
             self.tell("inferred", (*path, "sha256"), "the digest in small letters")
         uri = artifact.get("uri", "")
-        found = file_digest(self.document.path.resolve().parent, uri)
+        # What was fetched has no folder of its own: it names no file of this machine.
+        home = self.document.path
+        found = None if home is None else file_digest(home.resolve().parent, uri)
         if found is not None:
             artifact["size"] = found[1]
             self.tell("inferred", (*path, "uri"), f"the size is {found[1]}: the file {uri} is here")

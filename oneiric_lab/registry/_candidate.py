@@ -207,7 +207,7 @@ class Candidate:
                 put(made, name, value)
         for name, value in facts.items():
             put(made, name, _TAKES[name](value) if name in _TAKES else value)
-        made._derive()
+        made._derive()  # noqa: SLF001 - our own
         return made
 
     def _take(self) -> None:

@@ -25,7 +25,7 @@ Example:
 
 from ._address import origin_of, shown
 from ._breaker import Breaker
-from ._bring import Brought, Source, artifacts, bring
+from ._bring import Brought, Source, artifacts, bring, parsed
 from ._fetcher import SafeFetcher
 from ._kept import Attempt, Good, Kept
 from ._passing import PassingError, retry_after
@@ -50,6 +50,7 @@ __all__ = [
     "artifacts",
     "bring",
     "origin_of",
+    "parsed",
     "retry_after",
     "shown",
 ]

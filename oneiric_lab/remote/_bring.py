@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 import anyio
@@ -12,7 +13,7 @@ from anyio import to_thread
 
 from oneiric_lab.canonical import without_collector
 from oneiric_lab.errors import Fault, RemoteError, UntrustedError
-from oneiric_lab.manifest import SUFFIX, read_manifest
+from oneiric_lab.manifest import SUFFIX, Legacy, entries_of, parse_legacy, read_manifest
 from oneiric_lab.trust import Limits
 
 from ._address import shown
@@ -20,7 +21,7 @@ from ._kept import Good
 from ._request import Buffer, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from oneiric_lab.files import Objects
@@ -34,6 +35,7 @@ _TOGETHER: Final = 4
 """Artifacts that are fetched at a time; a client has ten connections."""
 
 _MIB = 1024 * 1024
+_SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Source:
         manifest_limit: Most bytes of a manifest.
         artifact_limit: Most bytes of an artifact.
         total_limit: Most bytes of all artifacts of a release.
+        upstream: Whether its manifests are of upstream's form, which have no bundle.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Source:
     manifest_limit: int = 64 * _MIB
     artifact_limit: int = 256 * _MIB
     total_limit: int = 1024 * _MIB
+    upstream: bool = False
 
     @property
     def bundle(self) -> str:
@@ -77,7 +81,9 @@ class Source:
                 Fault(
                     "remote-bundle",
                     f"{shown(self.url)}: its bundle cannot be found by its name",
-                    fix=f"name it *{SUFFIX}, or say remote.sources.{self.name}.bundle_url",
+                    why="a manifest of upstream's form has none, and trust.toml takes no such",
+                    fix=f"name it *{SUFFIX}, or say remote.sources.{self.name}.bundle_url; or "
+                    "allow old signatures by a table [legacy] in trust.toml",
                 )
             )
         return f"{path.removesuffix(SUFFIX)}{_BUNDLE}{question}{query}"
@@ -96,7 +102,7 @@ class Brought:
 
     good: Good
     report: Report | None = None
-    manifest: Manifest | None = None
+    manifest: Manifest | Legacy | None = None
     fetched: int = 0
 
 
@@ -106,7 +112,7 @@ async def bring(
     *,
     fetcher: Fetcher,
     objects: Objects,
-    verify: Callable[[bytes, bytes], Report],
+    verify: Callable[[bytes | None, bytes], Report],
     trusts: str,
     now: datetime,
     holds: bool = False,
@@ -119,7 +125,8 @@ async def bring(
         known: What it had last.
         fetcher: Who asks.
         objects: Where bytes are kept.
-        verify: Judges a bundle and a manifest; called in a thread.
+        verify: Judges a bundle, which is None for upstream's form, and a manifest; called in
+            a thread.
         trusts: Digest of the policy behind *verify*.
         now: This moment.
         holds: Whether *known* is in force here; then an unchanged one is all there is to tell.
@@ -135,14 +142,16 @@ async def bring(
     if known is not None and known.url != source.url:
         known = None
     limits = Limits()
-    bundle = await _document(
-        source,
-        source.bundle,
-        limits.bundle_bytes,
-        None if known is None else (known.bundle, known.bundle_etag),
-        fetcher,
-        objects,
-    )
+    bundle = _Document("", None, b"", objects)
+    if not source.upstream:
+        bundle = await _document(
+            source,
+            source.bundle,
+            limits.bundle_bytes,
+            None if known is None else (known.bundle, known.bundle_etag),
+            fetcher,
+            objects,
+        )
     manifest = await _document(
         source,
         source.url,
@@ -161,7 +170,8 @@ async def bring(
     fetched = 0
     if not dry_run:
         fetched = await _artifacts(wanted, source, fetcher, objects)
-        await to_thread.run_sync(bundle.keep)
+        if not source.upstream:
+            await to_thread.run_sync(bundle.keep)
         await to_thread.run_sync(manifest.keep)
     again = known is not None and known.manifest == manifest.sha256
     good = Good(
@@ -184,12 +194,12 @@ def _judged(
     source: Source,
     bundle: _Document,
     manifest: _Document,
-    verify: Callable[[bytes, bytes], Report],
-) -> tuple[Report, Manifest]:
+    verify: Callable[[bytes | None, bytes], Report],
+) -> tuple[Report, Manifest | Legacy]:
     """Return what was found of a release, and its manifest."""
     # What is verified is a large tree for a moment: searching it for cycles takes its time.
     with without_collector():
-        report = verify(bundle.read(), manifest.read())
+        report = verify(None if source.upstream else bundle.read(), manifest.read())
         release = report.release
         if source.channel is not None and release.channel != source.channel:
             raise UntrustedError(
@@ -201,8 +211,19 @@ def _judged(
                     "mean it",
                 )
             )
-        name = f"{source.name}: {release.title}"
-        return report, read_manifest(report.manifest, name=name, verified=True)
+        return report, parsed(report, source.name)
+
+
+def parsed(report: Report, source: str) -> Manifest | Legacy:
+    """Return the manifest of a verified release.
+
+    Raises:
+        ManifestError: Its schema does not take it.
+    """
+    name = f"{source}: {report.release.title}"
+    if not report.release.version:
+        return parse_legacy(report.manifest, name=name)
+    return read_manifest(report.manifest, name=name, verified=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,25 +271,33 @@ async def _document(
     return _Document(hashlib.sha256(data).hexdigest(), found.etag, data, objects)
 
 
-def artifacts(manifest: Manifest, source: Source) -> dict[str, tuple[str, int]]:
+def artifacts(manifest: Manifest | Legacy, source: Source) -> dict[str, tuple[str, int | None]]:
     """Return the artifacts of *manifest*: digest to where it is and its size.
+
+    Upstream's form says no sizes, and need not say a digest: what has none is not taken.
 
     Raises:
         RemoteError: They are too much, or contradict each other.
     """
-    out: dict[str, tuple[str, int]] = {}
-    for entry in manifest.entries:
+    out: dict[str, tuple[str, int | None]] = {}
+    mend = "nothing was changed; whoever made this manifest must mend it"
+    entries: Iterable[Mapping[str, Any]] = (
+        entries_of(manifest) if isinstance(manifest, Legacy) else manifest.entries
+    )
+    for entry in entries:
         if "artifact" not in entry:
             continue
         one = entry["artifact"]
-        size, where = one["size"], urljoin(source.url, one["uri"])
-        if size > source.artifact_limit:
+        if not {"uri", "sha256"} <= one.keys() or not _SHA256.match(one["sha256"]):
+            what = f"{entry['domain']}:{entry['key']} names an artifact without its sha256"
+            raise RemoteError(Fault("remote-artifact", what, fix=mend))
+        size, where = one.get("size"), urljoin(source.url, one["uri"])
+        if size is not None and size > source.artifact_limit:
             raise _too_much(f"{shown(where)} has {size:,} bytes", source.artifact_limit, "artifact")
         if out.setdefault(one["sha256"], (where, size))[1] != size:
             what = f"{shown(where)}: two entries say different sizes of one artifact"
-            fix = "nothing was changed; whoever made this manifest must mend it"
-            raise RemoteError(Fault("remote-artifact", what, fix=fix))
-    total = sum(size for _, size in out.values())
+            raise RemoteError(Fault("remote-artifact", what, fix=mend))
+    total = sum(size or 0 for _, size in out.values())
     if total > source.total_limit:
         raise _too_much(f"all artifacts have {total:,} bytes", source.total_limit, "cache")
     return out
@@ -280,23 +309,27 @@ def _too_much(what: str, limit: int, name: str) -> RemoteError:
 
 
 async def _artifacts(
-    wanted: dict[str, tuple[str, int]], source: Source, fetcher: Fetcher, objects: Objects
+    wanted: dict[str, tuple[str, int | None]], source: Source, fetcher: Fetcher, objects: Objects
 ) -> int:
     """Fetch what is not here yet, a few at a time; return how many that were."""
     missing = [name for name in wanted if await to_thread.run_sync(objects.find, name) is None]
     failed: list[Exception] = []
     turns = anyio.CapacityLimiter(_TOGETHER)
+    left = source.total_limit
     async with anyio.create_task_group() as group:
 
         async def one(sha256: str) -> None:
+            nonlocal left
             url, size = wanted[sha256]
             try:
                 async with turns:
+                    limit = min(left, source.artifact_limit) if size is None else size
                     with objects.writer(sha256, size) as writer:
-                        await fetcher.fetch(
-                            Request(url, size, credentials=source.credentials), writer
+                        found = await fetcher.fetch(
+                            Request(url, limit, credentials=source.credentials), writer
                         )
                         await to_thread.run_sync(writer.commit)
+                    left -= found.size
             except Exception as error:  # noqa: BLE001 - the first one is raised below, as it is
                 failed.append(error)
                 group.cancel_scope.cancel()

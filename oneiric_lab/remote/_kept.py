@@ -53,7 +53,7 @@ class Good:
     Attributes:
         url: Where its manifest was asked for.
         manifest: Digest of the manifest.
-        bundle: Digest of the bundle.
+        bundle: Digest of the bundle; empty for upstream's form, which has none.
         manifest_etag: What the server called the manifest.
         bundle_etag: What the server called the bundle.
         trusts: Digest of the policy by which it was verified.
@@ -79,7 +79,10 @@ class Good:
     @property
     def title(self) -> str:
         """Project, channel and version in one line."""
-        return f"{self.release['project']} {self.release['channel']} {self.release['version']}"
+        project, version = self.release["project"], self.release["version"]
+        if not version:
+            return f"{project} (schema {self.release['schema']})"
+        return f"{project} {self.release['channel']} {version}"
 
     def is_fresh(self, now: datetime) -> bool:
         """Tell whether nothing about it has expired, as far as was known."""
@@ -107,7 +110,8 @@ class Kept:
         """Digests of all that it refers to."""
         if self.good is None:
             return frozenset()
-        return frozenset({self.good.manifest, self.good.bundle, *self.good.artifacts})
+        good = self.good
+        return frozenset({good.manifest, *filter(None, [good.bundle]), *good.artifacts})
 
     @classmethod
     def parse(cls, data: bytes | None) -> Kept:

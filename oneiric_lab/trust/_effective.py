@@ -249,6 +249,10 @@ def _thoughts(policy: Policy, root: Root | None, now: datetime) -> Iterator[Faul
     if policy.legacy is not None:
         text = "manifests of upstream's form are taken, which no root vouches for"
         yield thought(("legacy",), text, "migrate them: manifest migrate; then remove [legacy]")
+        if policy.legacy.unsigned:
+            names = ", ".join(sorted(policy.legacy.unsigned))
+            text = f"whoever is in between may change what comes of {names}: it needs no signature"
+            yield thought(("legacy", "unsigned"), text, "have it signed, and name its keys")
     old = ageing_root(root, now)
     if old is not None:
         yield old
@@ -291,6 +295,8 @@ def _values(policy: Policy, root: Root | None) -> Iterator[PolicyValue]:
         yield of(("legacy", "expiry"), legacy.expiry, legacy.expiry, None)
         days = None if legacy.max_age is None else legacy.max_age.days
         yield of(("legacy", "max_age_days"), days, days, None)
+        unsigned = sorted(legacy.unsigned)
+        yield of(("legacy", "unsigned"), unsigned, unsigned, None)
 
 
 def _demands(

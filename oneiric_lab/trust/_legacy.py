@@ -78,6 +78,12 @@ def verify_legacy(
     def note(code: str, state: CheckState, message: str, fix: str | None = None) -> None:
         found[code] = Check(code, state, message, fix)
 
+    def oldest(old: _Old) -> datetime | None:
+        """Return when it is too old for the policy."""
+        if legacy.max_age is None or old.signed_at is None:
+            return None
+        return old.signed_at + legacy.max_age
+
     def close(old: _Old | None, verdicts: tuple[Verdict, ...] = ()) -> Report:
         checks = tuple(
             found.get(kind.code) or Check(kind.code, "skipped", "upstream's form has no such thing")
@@ -90,7 +96,7 @@ def verify_legacy(
         release = Release(
             *(old.source, "", old.schema, 0, 0, digest, len(manifest)),
             issued_at=old.signed_at,
-            expires_at=old.expires_at,
+            expires_at=min((end for end in (old.expires_at, oldest(old)) if end), default=None),
         )
         seen = LegacySeen(old.schema, digest, old.signed_at)
         gained = State(legacy={old.source: seen}, time=now.replace(microsecond=0))
@@ -112,7 +118,10 @@ def verify_legacy(
     verdicts = _judge(old, legacy)
     keys = good_signers(verdicts)
     said = f"{len(keys)} distinct keys have signed, {legacy.threshold} are needed"
-    if len(keys) < legacy.threshold:
+    if len(keys) < legacy.threshold and old.source in legacy.unsigned:
+        why = f"the policy takes {old.source!r} without: `legacy.unsigned`"
+        note("threshold", "skipped", f"{len(keys)} distinct keys have signed; {why}")
+    elif len(keys) < legacy.threshold:
         fix = "name the keys of its signers in `legacy.keys`, or have it signed by more of them"
         note("threshold", "failed", said, fix)
     else:

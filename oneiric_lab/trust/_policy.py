@@ -16,6 +16,7 @@
     keys = ["11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]
     threshold = 1
     expiry = true
+    unsigned = ["attic"]             # sources whose manifests are taken without a signature
 
 Every key may be left out. The policy may only tighten: whatever asks for less than the root is
 refused at its line, since a local file must not undo what the signers of the root agreed on.
@@ -60,7 +61,7 @@ DEMANDS: dict[str, str] = {
 }
 _TOP = ("root", "project", "channels", "min_schema", "skew_seconds", "requirements", "legacy")
 _NONE = "no policy"
-_LEGACY = ("schemas", "keys", "threshold", "expiry", "max_age_days")
+_LEGACY = ("schemas", "keys", "threshold", "expiry", "max_age_days", "unsigned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Legacy:
         threshold: Distinct keys.
         expiry: Whether they must say until when they hold.
         max_age: The longest time since they were signed.
+        unsigned: Sources, by the name in their manifests, that need no signature. Whoever is
+            in between may change what comes: nothing but the transport protects it.
     """
 
     schemas: frozenset[int]
@@ -80,6 +83,7 @@ class Legacy:
     threshold: int = 1
     expiry: bool = False
     max_age: timedelta | None = None
+    unsigned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -346,7 +350,13 @@ class _Reader(Faults):
         if not isinstance(schemas, list) or not schemas or not all(s in (1, 2) for s in schemas):
             self.wrong(("legacy", "schemas"), "a list of 1, 2 or both", schemas, "schemas = [2]")
             schemas = []
-        keys = self.keys(tree.get("keys"))
+        unsigned = tree.get("unsigned", [])
+        if not isinstance(unsigned, list) or not all(isinstance(one, str) for one in unsigned):
+            fix = 'unsigned = ["vendor"]'
+            self.wrong(("legacy", "unsigned"), "a list of sources", unsigned, fix)
+            unsigned = []
+        # Where all that is taken comes without a signature, there is nobody to name.
+        keys = () if unsigned and "keys" not in tree else self.keys(tree.get("keys"))
         threshold = self.integer(("legacy", "threshold"), tree.get("threshold")) or 1
         if keys and threshold > len(keys):
             message = f"{threshold} distinct keys are asked for, and {len(keys)} are named"
@@ -361,6 +371,7 @@ class _Reader(Faults):
             threshold,
             bool(expiry),
             None if days is None else timedelta(days=min(days, 36_500)),
+            frozenset(unsigned),
         )
 
     def keys(self, value: object) -> tuple[PublicKey, ...]:

@@ -108,6 +108,7 @@ class TestEffectivePolicy:
         assert value(found, "legacy.schemas").value == [2]
         assert value(found, "legacy.keys").value == ["06e3fd8fda29bb60"]
         assert value(found, "legacy.max_age_days").origin == "default"
+        assert value(found, "legacy.unsigned").value == []
 
     def test_it_fits_a_terminal(self, house: ReleaseHouse) -> None:
         """
@@ -280,11 +281,12 @@ class TestLintPolicy:
         Keys that no root vouches for are worth a thought.
         """
         key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
-        text = f'[legacy]\nschemas = [2]\nkeys = ["{key}"]\n'
+        text = f'[legacy]\nschemas = [2]\nkeys = ["{key}"]\nunsigned = ["attic"]\n'
         told, code = self.codes(house, text, house.root)
 
         assert code == 0
         assert any("no root vouches" in said for _, _, said in told)
+        assert any("what comes of attic" in said for _, _, said in told)
 
     def test_the_data(self, house: ReleaseHouse) -> None:
         """

@@ -323,6 +323,19 @@ class TestTimes:
         assert failed(ask(sign(timeless, ALICE), state=state)) == ["rollback"]
         assert ask(sign(older | {"source": "another"}, ALICE), state=state)
 
+    def test_without_a_signature(self) -> None:
+        """
+        Only the sources that the policy names may come without; their times hold all the same.
+        """
+        given = Policy.parse('[legacy]\nschemas = [2]\nunsigned = ["vendor"]\n')
+
+        report = ask(SECOND, given)
+        assert report
+        threshold = next(check for check in report.checks if check.code == "threshold")
+        assert (threshold.state, "legacy.unsigned" in threshold.message) == ("skipped", True)
+        assert failed(ask(SECOND | {"source": "other"}, given)) == ["threshold"]
+        assert failed(ask(SECOND, given, now=datetime(2027, 1, 1, tzinfo=UTC))) == ["expiry"]
+
     def test_a_schema_does_not_sink(self) -> None:
         """
         A source that came with schema 2 does not go back to 1.

@@ -77,6 +77,7 @@ class TestParse:
             ("legacy = 1", "1:10", "a table"),
             ("[legacy]\nschemas = [3]\nkeys = ['x']", "2:11", "1, 2 or both"),
             ("[legacy]\nschemas = [1]\nkeys = []", "3:8", "a list of public keys"),
+            ("[legacy]\nschemas = [1]\nunsigned = [1]", "3:12", "a list of sources"),
             ("[legacy]\nschemas = [1]\nkeys = [1]", "3:9", "in base64 or PEM"),
         ],
     )
