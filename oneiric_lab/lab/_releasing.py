@@ -70,8 +70,7 @@ class Releasing(Operating[T]):
 
         Raises:
             UntrustedError: The report is one of a failure, or a later release was trusted since.
-            ManifestError: Its schema does not take the manifest, or it is of upstream's form;
-                nothing was kept.
+            ManifestError: Its schema does not take the manifest; nothing was kept.
             StoreError: The store cannot be written; nothing entered.
         """
         from ._releases import enter_release  # noqa: PLC0415 - see above

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._candidates import entered
@@ -165,7 +164,7 @@ def _refused(after: Generation, new: Manifest) -> tuple[Refused, ...]:
             continue
         choice = rules.selection(candidate.domain, candidate.key)
         selected = choice is not None and choice.value == candidate.provider
-        for refusal in islice(rules.refusals(candidate, selected=selected), 1):
+        for refusal in rules.refusals(candidate, selected=selected)[:1]:
             found.setdefault(refusal.code, []).append(f"{candidate} {refusal.reason}")
     some = (Refused(code, len(texts), texts[0]) for code, texts in found.items())
     return tuple(sorted(some, key=lambda one: -one.entries))

@@ -87,12 +87,9 @@ def _scored(
     for c in members:
         selected = c.provider == chosen
         if not (lenient and c.plain) or need or need_any:
-            told = rules.refusals(c, selected=selected)
-            if not why:
-                if next(told, None) is not None:
-                    continue
-                told = iter(())
-            refusals = list(told)
+            if not why and rules.refuses(c, selected=selected):
+                continue
+            refusals = rules.refusals(c, selected=selected) if why else []
             if not need <= c.capabilities:
                 lacking = ", ".join(f"`{name}`" for name in sorted(need - c.capabilities))
                 refusals.append(Refusal("capability", f"lacks {lacking}", c.origin))

@@ -151,11 +151,15 @@ class Rules:
             return stated
         return self.inferred.get(candidate.source_name, self.default_priority)
 
-    def refusals(self, candidate: Candidate, *, selected: bool) -> Iterator[Refusal]:
-        """Yield every reason to keep *candidate* out, needs left aside, in the fixed order.
+    def refusals(self, candidate: Candidate, *, selected: bool) -> list[Refusal]:
+        """Return every reason to keep *candidate* out, needs left aside, in the fixed order."""
+        return list(self._refusals(candidate, selected=selected))
 
-        Who only asks whether there is one looks at the first, and no further.
-        """
+    def refuses(self, candidate: Candidate, *, selected: bool) -> bool:
+        """Tell whether there is such a reason, and look no further than the first."""
+        return next(self._refusals(candidate, selected=selected), None) is not None
+
+    def _refusals(self, candidate: Candidate, *, selected: bool) -> Iterator[Refusal]:
         trouble = self.quarantined.get(candidate.identity) if self.quarantined else None
         if trouble is not None:
             yield Refusal("quarantined", f"is quarantined: {trouble}", candidate.origin)

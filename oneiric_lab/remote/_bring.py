@@ -151,6 +151,7 @@ async def bring(
             None if known is None else (known.bundle, known.bundle_etag),
             fetcher,
             objects,
+            holds=holds,
         )
     manifest = await _document(
         source,
@@ -159,10 +160,16 @@ async def bring(
         None if known is None else (known.manifest, known.manifest_etag),
         fetcher,
         objects,
+        holds=holds,
     )
     is_settled = holds and known is not None and known.trusts == trusts and known.is_fresh(now)
     same = known is not None and (bundle.sha256, manifest.sha256) == (known.bundle, known.manifest)
-    if known is not None and is_settled and same:
+    if (
+        known is not None
+        and is_settled
+        and same
+        and await to_thread.run_sync(_whole, known, objects)
+    ):
         return Brought(_seen(known, bundle.etag, manifest.etag, now))
     report, found = await to_thread.run_sync(_judged, source, bundle, manifest, verify)
     release = report.release
@@ -258,10 +265,17 @@ async def _document(
     known: tuple[str, str | None] | None,
     fetcher: Fetcher,
     objects: Objects,
+    *,
+    holds: bool,
 ) -> _Document:
     """Fetch one document unless it is what is *known*, and is still here."""
     etag = None
-    if known is not None and objects.path(known[0]).exists():
+    # What is in force here is not read again; what is not must be whole to be of use.
+    if known is not None and (
+        objects.path(known[0]).exists()
+        if holds
+        else await to_thread.run_sync(objects.find, known[0]) is not None
+    ):
         etag = known[1]
     sink = Buffer()
     found = await fetcher.fetch(Request(url, limit, etag, source.credentials), sink)
@@ -350,6 +364,11 @@ def _fresh_until(report: Report) -> datetime | None:
     if gained.revocations is not None:
         ends.append(gained.revocations.validity.expires_at)
     return min((end for end in ends if end is not None), default=None)
+
+
+def _whole(known: Good, objects: Objects) -> bool:
+    """Tell whether no artifact of it was lost meanwhile."""
+    return all(objects.path(one).exists() for one in known.artifacts)
 
 
 def _seen(known: Good, bundle_etag: str | None, etag: str | None, now: datetime) -> Good:

@@ -318,6 +318,20 @@ class TestLastGood:
         assert lab.sync(fetcher=place.remote).sources[0].outcome == "entered"
         assert providers(place.open()) == {"redis"}
 
+    def test_an_artifact_that_was_lost_comes_anew(self, place: Place) -> None:
+        """
+        An unchanged manifest is no reason to do without what it names.
+        """
+        place.offer(entry("redis", b"wheel"))
+        place.remote.files["dist/redis.whl"] = b"wheel"
+        lab = place.open()
+        lab.sync(fetcher=place.remote)
+        sha256 = hashlib.sha256(b"wheel").hexdigest()
+        lab._remote.objects.path(sha256).unlink()
+
+        assert lab.sync(fetcher=place.remote).sources[0].artifacts == 1
+        assert lab._remote.objects.find(sha256) is not None
+
     def test_a_selection_that_would_break_keeps_the_release_that_holds_it(
         self, place: Place
     ) -> None:
