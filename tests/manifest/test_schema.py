@@ -439,3 +439,29 @@ class TestAnyDocument:
         if report is not None:
             assert all(fault.origin and fault.origin.column for fault in report.faults)
             assert str(report)
+
+
+def test_faults_of_a_long_list_are_told_at_their_places() -> None:
+    """
+    Entries are judged by parts; what stands beside them is told once.
+    """
+    entry = {
+        "domain": "adapter",
+        "key": "cache",
+        "provider": "redis",
+        "version": "1.0.0",
+        "factory": "shop:Cache",
+    }
+    entries: list[dict[str, object]] = [dict(entry, key=f"k{n}") for n in range(600)]
+    entries[300]["priority"] = "high"
+    del entries[599]["provider"]
+    tree = {"schema": 3, "project": 1, "channel": "stable", "version": 1, "entries": entries}
+
+    found = tree_faults(tree)
+
+    assert [fault.path for fault in found] == [
+        ("project",),
+        ("entries", 300, "priority"),
+        ("entries", 599, "provider"),
+    ]
+    assert "entries[300].priority" in found[1].message
