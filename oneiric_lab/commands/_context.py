@@ -13,7 +13,7 @@ from oneiric_lab.errors import Fault, PassphraseError, UsageError
 from ._names import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from oneiric_lab.lab import Lab, Loads
     from oneiric_lab.views import Result
@@ -86,6 +86,7 @@ class Interaction:
         takes_over: Whether a verb may keep the terminal until it ends; a kernel has none.
         names: What completion knows of a workspace, None where it does not open.
         memo: The names that were asked for last, with what they were made from.
+        page: Returns which versions the page has that shows a kernel; None where none told.
         passphrase: Asked with a prompt for what must not be seen while it is typed.
     """
 
@@ -100,6 +101,7 @@ class Interaction:
     takes_over: bool = True
     names: Callable[[Context], Names | None] = known_names
     memo: tuple[object, object, Names] | None = None
+    page: Callable[[], Mapping[str, str] | None] = lambda: None
     passphrase: Callable[[str], str] = _unseen
 
     def work(self, name: str, do: Work) -> Result:

@@ -20,6 +20,7 @@ from oneiric_lab.lab import offer_widgets
 
 from ._display import register as register_display
 from ._display import unregister as unregister_display
+from ._pages import Pages
 from .widgets import OFFERS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Door:
         self._body: str | None = None
         self._names = names
         self.owner = Owner()
+        self.pages = Pages(self._shown, self.owner)
         self._own: Loads | None = None
         self.interaction = Interaction(
             layer="session",
@@ -53,6 +55,7 @@ class Door:
             takes_over=False,
             submit=self._submit,
             loads=self._loads,
+            page=lambda: self.pages.versions,
         )
 
     def _submit(self, name: str, do: Work) -> Result:
@@ -85,6 +88,11 @@ class Door:
         from oneiric_lab.lab import Lab  # noqa: PLC0415 - there is one, or something of the name
 
         return found if isinstance(found, Lab) else None
+
+    def _shown(self) -> Lab[Any] | None:
+        """Return what a panel shows: the notebook's `lab`, else the workspace asked for last."""
+        opened = list(self.interaction.labs.values())
+        return self._current() or (opened[-1].lab if opened else None)
 
     def magic(self, line: str, cell: str | None = None) -> Any:
         """Run one verb; the cell below `%%oneiric` is its text."""
@@ -196,8 +204,15 @@ def load(shell: InteractiveShell) -> None:
         shell.Completer.custom_matchers.append(matcher)
     shell.input_transformers_cleanup.append(ask_help)
     register_display(shell)
+    if (manager := _comms(shell)) is not None:
+        door.pages.register(manager)
     offer_widgets(OFFERS)
     _loaded[id(shell)] = door, matcher
+
+
+def _comms(shell: InteractiveShell) -> Any:
+    """Return what hands out comms, or None in a terminal, which no page shows."""
+    return getattr(getattr(shell, "kernel", None), "comm_manager", None)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -206,6 +221,8 @@ def unload(shell: InteractiveShell) -> None:
     if found is None:
         return
     door, matcher = found
+    if (manager := _comms(shell)) is not None:
+        door.pages.unregister(manager)
     door.owner.close()
     unregister_display(shell)
     offer_widgets({})

@@ -171,8 +171,8 @@ class Notebook:
     def run(self, cell: int) -> None:
         """Run a cell, and wait until the kernel has done so."""
         self.page.evaluate(
-            "async (at) => { const app = window.jupyterapp;"
-            " app.shell.currentWidget.content.activeCellIndex = at;"
+            "async (at) => { const app = window.jupyterapp; const panel = window.openedNotebook;"
+            " app.shell.activateById(panel.id); panel.content.activeCellIndex = at;"
             " await app.commands.execute('notebook:run-cell'); }",
             cell,
         )
@@ -184,14 +184,14 @@ class Notebook:
     def restart(self) -> None:
         """Restart its kernel, and wait for the new one."""
         self.page.evaluate(
-            "async () => { const { sessionContext } = window.jupyterapp.shell.currentWidget;"
+            "async () => { const { sessionContext } = window.openedNotebook;"
             " await sessionContext.session.kernel.restart(); await sessionContext.ready; }"
         )
 
     def save(self) -> dict[str, Any]:
         """Save it, and return what its model holds."""
         found: dict[str, Any] = self.page.evaluate(
-            "async () => { const panel = window.jupyterapp.shell.currentWidget;"
+            "async () => { const panel = window.openedNotebook;"
             " await panel.context.save(); return panel.context.model.toJSON(); }"
         )
         return found
@@ -242,7 +242,7 @@ def open_notebook(server: Server, open_page: Any) -> Iterator[Any]:
             " await run('apputils:change-theme', {theme});"
             " const panel = await run('docmanager:open', {path});"
             " await panel.context.ready; await panel.sessionContext.ready;"
-            " await run('application:toggle-left-area'); }",
+            " window.openedNotebook = panel; await run('application:toggle-left-area'); }",
             [name, theme],
         )
         return Notebook(page, len(cells))

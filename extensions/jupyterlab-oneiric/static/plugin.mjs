@@ -1,35 +1,65 @@
-import { addRenderer, makeRenderer } from "./renderer.mjs";
+import { makeCommands } from "./commands.mjs";
 import { makeFiles } from "./files.mjs";
+import { makeLinks } from "./link.mjs";
+import { makePanel } from "./panel.mjs";
+import { addRenderer, makeRenderer } from "./renderer.mjs";
+import { makeVersions } from "./versions.mjs";
 
-/* The plugins that JupyterLab starts. A token that a front end lacks is None to it: Notebook 7 has
+/* The plugin that JupyterLab starts. A part that a front end lacks is nothing to it: Notebook 7 has
    no launcher, and everything else works there. */
 
-const SETTINGS = "jupyterlab-oneiric:plugin";
+const ID = "jupyterlab-oneiric:plugin";
+const PARTS = {
+  rendermime: ["@jupyterlab/rendermime", "IRenderMimeRegistry"],
+  settings: ["@jupyterlab/settingregistry", "ISettingRegistry"],
+  palette: ["@jupyterlab/apputils", "ICommandPalette"],
+  launcher: ["@jupyterlab/launcher", "ILauncher"],
+  restorer: ["@jupyterlab/application", "ILayoutRestorer"],
+  browser: ["@jupyterlab/filebrowser", "IDefaultFileBrowser"],
+  editors: ["@jupyterlab/fileeditor", "IEditorTracker"],
+};
 
 export default async (shared) => {
-  /** A token, or nothing where this front end has no such part. */
-  const token = (module, name) => shared(module).then((found) => found[name], () => null);
-  const known = async (...pairs) => (await Promise.all(pairs.map(([module, name]) => token(module, name)))).filter(Boolean);
   const { INotebookTracker } = await shared("@jupyterlab/notebook");
-  const rendermime = await token("@jupyterlab/rendermime", "IRenderMimeRegistry");
-  const settingRegistry = await token("@jupyterlab/settingregistry", "ISettingRegistry");
+  const token = ([module, name]) => shared(module).then((found) => found[name], () => null);
+  const tokens = await Promise.all(Object.values(PARTS).map(token));
+  const known = Object.keys(PARTS).filter((_, at) => tokens[at]);
   const files = await makeFiles(shared);
 
-  return [
-    {
-      id: SETTINGS,
-      description: "Oneiric Lab: outputs that are live, or snapshots when their kernel is gone.",
-      autoStart: true,
-      requires: [INotebookTracker, rendermime],
-      optional: [settingRegistry].filter(Boolean),
-      async activate(app, notebooks, registry, settings) {
-        const said = { live: true };
-        const Output = await makeRenderer(shared, { live: () => said.live, openFile: files.opener(app) });
-        addRenderer(Output, notebooks, registry);
-        const loaded = await settings?.load(SETTINGS).catch(() => null);
-        const take = () => Object.assign(said, loaded.composite);
-        if (loaded) loaded.changed.connect(take), take();
-      },
+  return {
+    id: ID,
+    description: "Outputs that are live, or snapshots; a panel of components; commands; viewers of releases.",
+    autoStart: true,
+    requires: [INotebookTracker],
+    optional: tokens.filter(Boolean),
+    async activate(app, notebooks, ...given) {
+      const part = Object.fromEntries(known.map((name, at) => [name, given[at]]));
+      const said = { live: true };
+      const versions = await makeVersions(shared, app);
+      const links = makeLinks(versions);
+      const open = files.opener(app, (notebook) => notebook && links(notebook).panel?.lab?.root);
+      addRenderer(await makeRenderer(shared, { live: () => said.live, openFile: open }), notebooks, part.rendermime);
+
+      const tools = {
+        run: (code) => commands.run(code),
+        reconnect: () => notebooks.currentWidget && links(notebooks.currentWidget).connect(true),
+        openFile: (path, line) => open(notebooks.currentWidget, path, line),
+      };
+      const panel = await makePanel(shared, tools);
+      app.shell.add(panel.widget, "left", { rank: 560 });
+      part.restorer?.add(panel.widget, panel.widget.id);
+      const commands = await makeCommands(shared, { ...part, app, notebooks, links, panel });
+      commands.addTo(part.palette, part.launcher);
+      const front = () => {
+        const notebook = notebooks.currentWidget;
+        panel.view.show(notebook && links(notebook), notebook?.context.path.split("/").pop());
+      };
+      notebooks.currentChanged.connect(front);
+      front();
+
+      const loaded = await part.settings?.load(ID).catch((error) => console.warn("oneiric: no settings", error));
+      const take = () => Object.assign(said, loaded.composite);
+      if (loaded) loaded.changed.connect(take), take();
     },
-  ];
+  };
 };

@@ -172,8 +172,10 @@ class Explorer(Shown, ipywidgets.VBox):  # type: ignore[misc]  # see above
         """Look a few times a second until the lab is closed, or this is."""
         this = ref(self)
 
-        async def followed(_: Context) -> None:
+        async def followed(ctx: Context) -> None:
             while (shown := this()) is not None and shown.comm is not None:
+                if ctx.is_cancelled:  # while a look went on, which outlives that
+                    return
                 await in_thread(shown.look)
                 del shown
                 await asyncio.sleep(EVERY)
