@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from oneiric_lab.config import ValueExplanation
+    from oneiric_lab.config import Snapshot, ValueExplanation
     from oneiric_lab.errors import Origin
     from oneiric_lab.manifest import Manifest, ManifestDiff
     from oneiric_lab.registry import Explanation, Handle, Listing, WhyNot
@@ -145,6 +145,19 @@ class Asking(Workspace[T]):
         with ExitStack() as held:
             a, b = (side(self.snapshot, str(name), held) for name in (left, right))
             return ValueDiff(str(left), str(right), changed_values(a, b))
+
+    def under(self, profiles: Sequence[str]) -> Snapshot:
+        """Return the configuration as it would be under other profiles; none is activated.
+
+        Args:
+            profiles: In the order of their activation.
+
+        Raises:
+            UnknownProfileError: The workspace defines none of this name.
+            InvalidConfigError: That configuration has faults.
+        """
+        inputs = replace(self.snapshot.inputs, profiles=tuple(profiles))
+        return load(inputs, previous=self.snapshot)
 
     def check(self, *, all_profiles: bool = False) -> Check:
         """Return whether the workspace is sound, for its profiles or for all of them."""

@@ -73,7 +73,8 @@ class Changing(Asking[T]):
         known = {(p.code, p.message) for p in self.registry.current.problems()}
         fresh = [p for p in generation.problems() if (p.code, p.message) not in known]
         problems = (*proposal.problems, *fresh, *self._dag_faults(proposal.next))
-        return Plan(proposal, generation, components, problems, self._apply, self._aapply)
+        order = () if self._running is None else self._running.order(generation, after)
+        return Plan(proposal, generation, components, problems, self._apply, self._aapply, order)
 
     def _dag_faults(self, after: Snapshot) -> list[Fault]:
         if not after.settings.workflows.dags:

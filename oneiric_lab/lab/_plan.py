@@ -31,6 +31,7 @@ class Plan(Result):
         generation: The components as they would be, None where there are errors.
         components: Components whose provider would change.
         problems: What forbids it, and what only warns.
+        order: Components that would be swapped in this process, what one requires before it.
     """
 
     proposal: Proposal
@@ -39,6 +40,7 @@ class Plan(Result):
     problems: tuple[Fault, ...]
     _apply: Callable[[Plan], Applied]
     _aapply: Callable[[Plan], Coroutine[Any, Any, Applied]]
+    order: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -93,6 +95,7 @@ class Plan(Result):
             "problems": [problem.as_dict() for problem in self.problems],
             "layer": self.proposal.layer,
             "files": [file.shown for file in self.proposal.files],
+            "order": list(self.order),
         }
 
     def view(self) -> View:
@@ -121,6 +124,8 @@ class Plan(Result):
                 for c in self.components
             )
             blocks.append(Table(("component", "now", "then", "decided by"), rows))
+        if self.order:
+            blocks.append(Note(f"swapped here in this order: {', '.join(self.order)}"))
         blocks += [
             Code(_diff(file.before, file.after), "diff", f"would write {file.shown}")
             for file in self.proposal.files

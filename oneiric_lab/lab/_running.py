@@ -29,7 +29,7 @@ from oneiric_lab.errors import (
     StoreError,
     UsageError,
 )
-from oneiric_lab.lifecycle import Lifecycle, Limits, SwapReport
+from oneiric_lab.lifecycle import Lifecycle, Limits, SwapReport, in_order
 from oneiric_lab.registry import TABLES
 from oneiric_lab.runtime import span
 from oneiric_lab.store import Journal, ProcessState
@@ -229,6 +229,10 @@ class Running:
             if chosen is not None and not slot.is_so(chosen, settings=settings):
                 out[slot.target] = chosen
         return out
+
+    def order(self, generation: Generation, said: Settings) -> tuple[str, ...]:
+        """Return what would be swapped here, what one requires before it; see `moving`."""
+        return tuple(in_order(self.moving(generation, said)))
 
     async def apply(
         self, after: Snapshot, generation: Generation, publish: Callable[[], Applied]

@@ -4,6 +4,7 @@ One incarnation of a component is in force at a time. A swap builds and probes t
 moves one pointer, and closes the old one when its last lease ends.
 """
 
+from ._group import in_order
 from ._handle import LeaseHandle
 from ._incarnation import Incarnation, State
 from ._lifecycle import Lifecycle
@@ -24,5 +25,6 @@ __all__ = [
     "Status",
     "SwapReport",
     "Tally",
+    "in_order",
     "nursery",
 ]

@@ -61,7 +61,7 @@ async def swap_all(
             try:
                 # Again: another one may be chosen since.
                 chosen = _chosen(slots, wishes, given)
-                order = _in_order(chosen)
+                order = in_order(chosen)
                 same = {t for t in order if slots[t].is_so(chosen[t], wishes[t], settings)}
                 for target in order:
                     if target not in same and chosen[target].lifetime == "app":
@@ -140,7 +140,7 @@ async def _prepared(
         raise _GroupError(slot.target, error) from error
 
 
-def _in_order(chosen: dict[str, Candidate]) -> list[str]:
+def in_order(chosen: Mapping[str, Candidate]) -> list[str]:
     """Return the targets so that what one requires stands before it."""
     out: list[str] = []
     seen: set[str] = set()

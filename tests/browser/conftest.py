@@ -251,6 +251,9 @@ def open_notebook(server: Server, open_page: Any) -> Iterator[Any]:
     server.end_kernels()
 
 
+_PAGE = """<!doctype html><html lang="en"><title>t</title>
+<meta name="color-scheme" content="light dark"><body></body></html>"""
+
 _MODEL = """async ([esm, css, given]) => {
   const state = JSON.parse(given);  // a text of megabytes goes over at once, an object does not
   document.body.replaceChildren();
@@ -302,7 +305,7 @@ def render(browser: Any) -> Iterator[Any]:
         page.set_default_timeout(LIMIT_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         # Answered by the browser's driver: no server, and no request leaves it.
-        page.route("**/*", lambda route: route.fulfill(body="<!doctype html><title>t</title>"))
+        page.route("**/*", lambda route: route.fulfill(body=_PAGE))
         page.goto("http://widget.test/")
         page.evaluate(_MODEL, [module(name), style(name), json.dumps(state)])
         return page

@@ -35,7 +35,8 @@ class TestUi:
         Every widget with the magic that shows it.
         """
         assert "%oneiric ui load" in str(ask())
-        assert list(ask().as_dict()["widgets"]) == ["explorer", "explanation", "load"]
+        found = set(ask().as_dict()["widgets"])
+        assert {"explorer", "explanation", "configuration", "load"} <= found
 
     def test_a_shell_shows_none(self) -> None:
         """
@@ -77,14 +78,17 @@ class TestUi:
 
         (tmp_path / "oneiric.toml").write_text('[plugins]\npackages = ["oneiric_lab.components"]\n')
         monkeypatch.chdir(tmp_path)
-        offer_widgets({name: Offer("", keep) for name in ("explorer", "explanation")})
+        names = ("explorer", "explanation", "configuration")
+        offer_widgets({name: Offer("", keep) for name in names})
         try:
             ask("explorer", "cache", "kv", "--sort", "-priority")
             ask("explanation", "adapter:cache")
+            ask("configuration")
         finally:
             offer_widgets({})
 
         assert asked == [
             (Lab, ("cache kv",), {"sort": "-priority"}),
             (Lab, ("adapter:cache",), {}),
+            (Lab, (), {}),
         ]

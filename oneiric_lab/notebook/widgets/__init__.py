@@ -13,8 +13,9 @@ from oneiric_lab.commands._ui import VERBS
 from oneiric_lab.lab import Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from ._configuration import Configuration
     from ._explanation import Explanation
     from ._explorer import Explorer
     from ._load import LoadChart
@@ -74,9 +75,26 @@ def explanation(lab: Any, target: str) -> Explanation:
     return Explanation(lab, target)
 
 
+def configuration(lab: Any, *, profiles: Sequence[str] | None = None) -> Configuration:
+    """Show the effective values as a tree: why each is what it is, and what a change would do.
+
+    Args:
+        lab: Whose values.
+        profiles: Under which they are shown; by default those in force.
+
+    Raises:
+        UnknownProfileError: There is no such profile.
+        MissingExtraError: Without anywidget.
+    """
+    from ._configuration import configuration as make  # noqa: PLC0415 - brings anywidget
+
+    return make(lab, profiles=profiles)
+
+
 OFFERS: Mapping[str, Offer] = {
     "explorer": Offer(VERBS["explorer"], explorer),
     "explanation": Offer(VERBS["explanation"], explanation),
+    "configuration": Offer(VERBS["configuration"], configuration),
     "load": Offer(VERBS["load"], load),
 }
 """Name to what `lab.ui` offers."""

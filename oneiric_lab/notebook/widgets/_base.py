@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import json
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from oneiric_lab.errors import MissingExtraError, OneiricError
-from oneiric_lab.views import Note, Result, View, to_json_view
+from oneiric_lab.views import Note, Result, View, capped, mimebundle, to_json_view
 
 from ._esm import module, style
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+SAVED: Final = 24_000
+"""Bytes of a saved output: what a notebook carries of a widget, whatever it shows."""
 
 
 class Shown(Result):
@@ -28,9 +31,15 @@ class Shown(Result):
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None, **_: Any
     ) -> dict[str, object]:
-        """Return the snapshot in its three forms, and the live view."""
+        """Return the snapshot in its three forms, small together, and the live view."""
+        view = self.view()
+        found = mimebundle(view)
+        for rows in (25, 10, 5):
+            if len(json.dumps(found)) <= SAVED:
+                break
+            found = mimebundle(capped(view, rows=rows, text=20 * rows))
         live = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {**super()._repr_mimebundle_(include, exclude), WIDGET_VIEW: live}
+        return {**found, WIDGET_VIEW: live}
 
 
 class Widget(Shown, anywidget.AnyWidget):  # type: ignore[misc]  # IPython takes a pair or its first part
@@ -65,7 +74,9 @@ class Widget(Shown, anywidget.AnyWidget):  # type: ignore[misc]  # IPython takes
             elif told is not None:
                 told(content)
         except OneiricError as error:
-            shown = View(
-                "error", "refused", tuple(Note("\n".join(f.lines()), "bad") for f in error.faults)
-            )
-            self.send({"failed": to_json_view(shown)})
+            self._fail(error)
+
+    def _fail(self, error: OneiricError) -> None:
+        """Send back what was refused."""
+        notes = tuple(Note("\n".join(fault.lines()), "bad") for fault in error.faults)
+        self.send({"failed": to_json_view(View("error", "refused", notes))})

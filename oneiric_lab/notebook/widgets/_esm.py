@@ -21,7 +21,7 @@ LIMIT: Final = 24 * 1024
 """Bytes of a joined module: it travels with each widget."""
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=const |function )", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=const |function |class )", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(?:/\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
 
@@ -29,9 +29,14 @@ _INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
 @cache
 def module(name: str) -> str:
     """Return the module of the widget *name*, with all that it imports before it."""
-    texts = [_IMPORT.sub("", _text(f"{one}.mjs")) for one in parts(name)]
-    shared = [_EXPORT.sub("", text) for text in texts[:-1]]
-    return _INDENT.sub("", _COMMENT.sub("", "".join([*shared, texts[-1]])))
+    return "".join(part(one) for one in parts(name))
+
+
+@cache
+def part(name: str) -> str:
+    """Return the file of a module as it travels: in one with others, without what need not."""
+    text = _EXPORT.sub("", _IMPORT.sub("", _text(f"{name}.mjs")))
+    return _INDENT.sub("", _COMMENT.sub("", text))
 
 
 @cache

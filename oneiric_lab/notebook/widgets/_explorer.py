@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import ipywidgets  # type: ignore[import-untyped]  # it has no types
 import traitlets
 
 from oneiric_lab.errors import UsageError
-from oneiric_lab.jobs import in_thread
 from oneiric_lab.views import Note
 
 from ._base import Shown, Widget
 from ._columns import COLUMNS, Packer
 from ._explanation import Explanation
+from ._following import follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from oneiric_lab.jobs import Context
     from oneiric_lab.lab import Lab
     from oneiric_lab.registry import Listing
     from oneiric_lab.views import View
@@ -32,8 +28,6 @@ MOST_ROWS = 50
 """Rows of the snapshot."""
 MOST_CHANGED = 5_000
 """Rows that a change tells one by one, and marks; where more changed, all are sent anew."""
-EVERY = 0.2
-"""Seconds between two looks at what is new; a look compares numbers."""
 
 
 class Grid(Widget):
@@ -168,22 +162,6 @@ class Explorer(Shown, ipywidgets.VBox):  # type: ignore[misc]  # see above
         self.grid.change(self.lab.candidates())
         self.explanation.follow()
 
-    def follow(self) -> None:
-        """Look a few times a second until the lab is closed, or this is."""
-        this = ref(self)
-
-        async def followed(ctx: Context) -> None:
-            while (shown := this()) is not None and shown.comm is not None:
-                if ctx.is_cancelled:  # while a look went on, which outlives that
-                    return
-                await in_thread(shown.look)
-                del shown
-                await asyncio.sleep(EVERY)
-
-        # A lab that was closed stands still, and can be explored.
-        with suppress(UsageError):
-            self.lab.submit(followed, name="explorer")
-
     def _close(self) -> None:
         self.explanation.hide()
 
@@ -223,7 +201,7 @@ def explorer(lab: Lab[Any], text: str = "", *, sort: str | None = None, **column
         for name, wanted in columns.items()
     }
     shown = Explorer(lab, listing, {"text": text, "where": where, "sort": sort})
-    shown.follow()
+    follow(lab, shown, "explorer")
     return shown
 
 

@@ -1,0 +1,383 @@
+import { GLYPHS, codeLine, el } from "./kit.mjs";
+import { py } from "./python.mjs";
+import { Rows } from "./rows.mjs";
+import { viewNode } from "./view.mjs";
+
+/* Effective values as a tree, and how they change; what travels is told in _configuration.py, beside this folder. */
+
+const BUSY = "the kernel is busy with a cell, or gone: this is answered when it is free";
+const SHOWS = { all: "all values", said: "what a layer says", many: "said by several layers", faults: "with faults", edited: "planned" };
+const MOST_FAULTS = 5;
+
+/** Words that open a file at a line where there is a JupyterLab, which listens for them. */
+const place = (text, file, line) =>
+  file == null ? el("span", {}, text)
+    : el("a", { href: "#", tabindex: -1, title: `open ${text}`, onclick: (event) => event.preventDefault(),
+      "data-commandlinker-command": "rendermime:handle-local-link",
+      "data-commandlinker-args": JSON.stringify({ path: file, id: `#line=${Math.max(0, (line ?? 1) - 1)}` }) }, text);
+
+const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+
+class Configuration {
+  constructor(model, root) {
+    Object.assign(this, { model, root, open: new Map(), edits: new Map(), said: new Map(), text: "", layer: "", only: "all" });
+    root.classList.add("ol-widget", "ol-configuration");
+    root.setAttribute("role", "group");
+    root.setAttribute("aria-label", "configuration");
+    this.build();
+    const changed = () => this.take();
+    const told = (message) => this.told(message);
+    model.on("change:sheet", changed);
+    model.on("msg:custom", told);
+    this.close = () => {
+      model.off("change:sheet", changed);
+      model.off("msg:custom", told);
+      clearTimeout(this.patience);
+      this.rows.close();
+    };
+    this.take();
+  }
+
+  build() {
+    const pick = (label, act, ...options) => el("select", { "aria-label": label, onchange: (event) => act(event.target.value, event.target) }, ...options);
+    const button = (text, act, more = {}) => el("button", { type: "button", onclick: act, ...more }, text);
+    this.status = el("span", { role: "status", class: "ol-quiet" });
+    this.filter = el("input", {
+      type: "search", placeholder: "filter  ( / )", "aria-label": "filter by words",
+      oninput: () => { this.text = this.filter.value.toLowerCase(); this.settle(); },
+      onkeydown: (event) => {
+        event.stopPropagation();
+        if (event.key === "Escape" && this.filter.value) {
+          this.filter.value = this.text = "";
+          this.settle();
+        } else if (["ArrowDown", "Enter", "Escape"].includes(event.key)) this.rows.node.focus();
+        else return;
+        event.preventDefault();
+      },
+    });
+    this.layers = pick("layer", (value) => { this.layer = value; this.settle(); });
+    this.shows = pick("show", (value) => { this.only = value; this.settle(); }, ...Object.entries(SHOWS).map(([value, text]) => el("option", { value }, text)));
+    this.profiles = pick("profiles", (value) => this.ask({ do: "profiles", profiles: value === "" ? null : value.split("+") }));
+    this.other = pick("compare with", (value, select) => {
+      select.value = "";
+      if (value) this.ask({ do: "compare", left: this.profiles.value ? `profile:${this.profiles.value}` : "now", right: value });
+    });
+    this.faults = el("ul", { class: "ol-faults", "aria-label": "faults" });
+    this.rows = new Rows({
+      role: "treegrid", label: "effective values", heads: ["value", "is", "layer", "said at"],
+      cells: (item) => this.cells(item), facts: (item) => this.facts(item),
+      open: (item, key) => (item.group === undefined ? this.edit(item.at, key) : key && this.side(item, 0)),
+      side: (item, step) => this.side(item, step), key: (key, item) => this.key(key, item),
+    });
+    this.empty = el("p", { class: "ol-empty", hidden: true });
+    this.path = el("input", { name: "path", "aria-label": "path", spellcheck: "false", placeholder: "path" });
+    this.value = el("input", { name: "value", "aria-label": "value", spellcheck: "false", autocomplete: "off" });
+    this.target = el("select", { "aria-label": "layer to write to", onchange: () => this.plan() });
+    this.about = el("p", { class: "ol-about" });
+    this.form = el("form", {
+      hidden: true, "aria-label": "change a value",
+      onsubmit: (event) => { event.preventDefault(); this.change(this.value.value); },
+      onkeydown: (event) => {
+        event.stopPropagation();
+        if (event.key === "Escape") this.rows.node.focus();
+      },
+    }, el("div", { class: "ol-bar" }, this.path, el("span", { "aria-hidden": "true" }, "="), this.value,
+      el("button", { type: "submit" }, "Plan"), button("Remove from layer", () => this.change(null))), this.about);
+    this.planned = el("div", { class: "ol-bar ol-edits", role: "group", "aria-label": "planned changes" });
+    this.applying = button("Apply", () => this.apply());
+    this.progress = el("ul", { class: "ol-progress", "aria-label": "progress", "aria-live": "polite" });
+    this.out = el("div", { class: "ol-out", "aria-live": "polite" });
+    this.code = codeLine();
+    this.root.append(
+      el("header", {}, this.filter, this.layers, this.shows, this.profiles, this.other, this.status), this.faults, this.rows.node, this.empty, this.form,
+      el("div", { class: "ol-bar" }, el("label", {}, "write to ", this.target), button("New value", () => this.fill("", "", true)),
+        button("Undo", () => this.ask({ do: "undo" })), button("History", () => this.ask({ do: "history" })), button("Reload files", () => this.ask({ do: "reload" })),
+        button("Copy as code", () => this.code.show(this.asCode()))),
+      this.code.node, this.planned, this.progress, this.out);
+  }
+
+  // --- the kernel's side ----------------------------------------------------------------
+
+  ask(message) {
+    this.model.send(message);
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => { this.status.textContent = BUSY; }, 1500);
+  }
+
+  take() {
+    const sheet = this.model.get("sheet");
+    if (!sheet) {
+      this.status.textContent = "loading…";
+      return void this.model.send({ do: "whole" });
+    }
+    const first = !this.sheet;
+    this.sheet = sheet;
+    this.said.clear();
+    for (const [name, open] of this.open) if (open === "asked") this.open.set(name, true);
+    const option = (value, text = value) => el("option", { value }, text);
+    const { profiles, writable } = sheet;
+    this.layers.replaceChildren(option("", "all layers"), ...sheet.layers.map((name) => option(name)));
+    this.layers.value = sheet.layers.includes(this.layer) ? this.layer : (this.layer = "");
+    const active = profiles.active.join(" + ") || "no profile";
+    this.profiles.replaceChildren(option("", `in force: ${active}`), ...profiles.known.map((name) => option(name, `as under ${name}`)));
+    this.profiles.value = (profiles.shown ?? []).join("+");
+    this.other.replaceChildren(option("", "compare with…"), option("now", "now"), ...profiles.known.map((name) => option(`profile:${name}`, name)));
+    const target = this.target.value || writable[0];
+    this.target.replaceChildren(...writable.map((name) => option(name)));
+    this.target.value = writable.includes(target) ? target : writable[0];
+    const { faults } = sheet;
+    this.faults.replaceChildren(...faults.slice(0, MOST_FAULTS).map(({ tone, text, where, file, line }) =>
+      el("li", { class: `ol-${tone}` }, GLYPHS[tone] + text, ...(where ? [" ", place(where, file, line)] : []))),
+    ...(faults.length > MOST_FAULTS ? [el("li", {}, `and ${faults.length - MOST_FAULTS} more`)] : []));
+    this.faults.hidden = !faults.length;
+    this.lower = sheet.path.map((path, at) => `${path} ${sheet.value[at]}`.toLowerCase());
+    const marks = new Map(faults.map(({ tone, where, line }) => [`${where?.split(":", 1)[0]}:${line}`, tone]));
+    this.marks = sheet.path.map((_, at) => marks.get(`${sheet.files[sheet.file[at]]?.[0]}:${sheet.line[at]}`));
+    if (first) this.closed();
+    this.settle();
+  }
+
+  /** Tables of which no layer says anything are closed in the beginning. */
+  closed() {
+    const { path, layer } = this.sheet;
+    const told = new Set();
+    path.forEach((one, at) => { if (layer[at]) told.add(this.steps(one)[0]); });
+    for (const one of path) {
+      const [top] = this.steps(one);
+      if (!told.has(top)) this.open.set(top, false);
+    }
+  }
+
+  told({ explained, planned, progress, applied, shown, failed }) {
+    clearTimeout(this.patience);
+    this.settle();
+    if (explained) {
+      this.said.set(explained.path, explained);
+      if (this.edited === explained.path) this.tell(explained);
+      this.settle();
+    }
+    if (progress) this.progress.replaceChildren(...progress.map(([target, tone, text]) => el("li", { class: `ol-${tone}` }, `${GLYPHS[tone] ?? ""}${target}: ${text}`)));
+    const answer = planned ?? applied ?? shown ?? (failed && { view: failed });
+    if (!answer) return;
+    if (answer.code) this.last = answer.code;
+    if (planned) {
+      this.ready = planned.ok;
+      this.pending = false;
+      this.progress.replaceChildren();
+    }
+    if (applied) {
+      if (applied.ok && !applied.undo) this.edits.clear();
+      this.pending = this.ready = false;
+    }
+    if (failed) this.pending = false;
+    this.chips();
+    this.out.replaceChildren(viewNode(answer.view));
+    this.settle();
+    if (!this.code.node.hidden) this.code.show(this.asCode());
+  }
+
+  // --- the tree -------------------------------------------------------------------------
+
+  steps(path) {
+    return path.match(/"(?:[^"\\]|\\.)*"|[^.]+/g) ?? [path];
+  }
+
+  fits(at) {
+    const { sheet, only } = this;
+    if (this.text && !this.text.split(/\s+/).every((word) => this.lower[at].includes(word))) return false;
+    if (this.layer && sheet.layers[sheet.layer[at]] !== this.layer) return false;
+    return { all: true, said: sheet.layer[at] > 0, many: sheet.many[at] > 1, faults: this.marks[at], edited: this.edits.has(sheet.path[at]) }[only];
+  }
+
+  /** Filter and flatten: no question to the kernel. */
+  settle() {
+    const { sheet } = this;
+    if (!sheet) return;
+    const kept = this.rows.item?.id;
+    const list = [];
+    const filtered = Boolean(this.text || this.layer || this.only !== "all");
+    let before = [];
+    let found = 0;
+    let hidden;
+    sheet.path.forEach((path, at) => {
+      if (!this.fits(at)) return;
+      found += 1;
+      const steps = this.steps(path);
+      let alike = 0;
+      while (alike < before.length && before[alike] === steps[alike]) alike += 1;
+      before = steps.slice(0, -1);
+      for (let depth = 1; depth < steps.length; depth++) {
+        const group = steps.slice(0, depth).join(".");
+        if (hidden !== undefined && depth > hidden) break;
+        const open = filtered || this.open.get(group) !== false;
+        if (depth > alike) list.push({ id: group, group, depth, open });
+        hidden = open ? undefined : depth;
+        if (!open) break;
+      }
+      if (hidden !== undefined && steps.length > hidden) return;
+      hidden = undefined;
+      const open = this.open.get(`=${path}`);
+      list.push({ id: `=${path}`, at, depth: steps.length, open: Boolean(open), name: steps.at(-1) });
+      if (!open) return;
+      const stack = this.said.get(path)?.stack;
+      if (!stack) list.push({ id: `=${path}?`, at, depth: steps.length + 1, waits: true });
+      else for (const [n, layer] of stack.entries()) list.push({ id: `=${path}#${n}`, at, depth: steps.length + 1, layer });
+      if (!stack && open !== "asked") {
+        this.open.set(`=${path}`, "asked");
+        this.ask({ do: "explain", path });
+      }
+    });
+    const total = many(sheet.path.length, "value");
+    const { shown } = sheet.profiles;
+    this.status.textContent = [found === sheet.path.length ? total : `${found.toLocaleString("en")} of ${total}`, ...(shown ? [`as it would be under ${shown.join(" + ")}`] : [])].join(" · ");
+    this.rows.show(list, kept && list.find(({ id }) => id === kept));
+    this.empty.hidden = list.length > 0;
+    this.empty.textContent = sheet.path.length ? "No value fits all of this." : "Nothing says a value here: oneiric.toml is where a project says them.";
+  }
+
+  facts(item) {
+    const open = item.group !== undefined || item.name !== undefined ? String(item.open) : null;
+    const edited = item.name !== undefined && this.edits.has(this.sheet.path[item.at]);
+    return { name: item.group !== undefined ? "ol-group" : item.layer ? "ol-said" : edited ? "ol-edited" : "", "aria-level": item.depth, "aria-expanded": open };
+  }
+
+  cells(item) {
+    const { sheet } = this;
+    const indent = el("span", { style: `padding-left:${(item.depth - 1) * 16}px` });
+    const twist = () => el("span", { class: "ol-twist", "aria-hidden": "true" }, item.open ? "▾ " : "▸ ");
+    if (item.group !== undefined) return [[indent, twist(), this.steps(item.group).at(-1)], "", "", ""];
+    if (item.waits) return [[indent, "…"], "", "", ""];
+    if (item.layer) {
+      const { layer, value, state, where, file, line } = item.layer;
+      const lost = state === "shadowed" || state === "unset";
+      return [[indent, el("span", { class: "ol-quiet" }, state)], el(lost ? "s" : "span", { class: lost ? "ol-quiet" : "", title: value }, value), layer, place(where, file, line)];
+    }
+    const { at } = item;
+    const [path, value] = [sheet.path[at], sheet.value[at]];
+    const tone = this.marks[at];
+    const text = this.edits.get(path);
+    const now = text === undefined ? el("span", { title: value }, value)
+      : el("span", {}, el("s", { class: "ol-quiet" }, value), el("strong", {}, text === null ? " → removed" : ` → ${text}`));
+    const [shown, file] = sheet.files[sheet.file[at]] ?? [];
+    const line = sheet.line[at];
+    const where = shown ? place(`${shown}:${line}`, file, line) : sheet.names[sheet.name[at]];
+    const count = sheet.many[at] > 1 ? [" ", el("small", { class: "ol-quiet", title: `${sheet.many[at]} layers say it` }, `+${sheet.many[at] - 1}`)] : [];
+    return [[indent, twist(), ...(tone ? [el("span", { class: `ol-${tone}` }, GLYPHS[tone])] : []), item.name], now, [sheet.layers[sheet.layer[at]], ...count], where];
+  }
+
+  side(item, step) {
+    const leaf = item.name !== undefined;
+    if (item.group !== undefined || leaf) {
+      if (step === 0 || (step > 0) !== item.open) return this.toggle(leaf ? item.id : item.group, !item.open, leaf);
+      if (step > 0) return this.rows.go(this.rows.at + 1);
+    }
+    if (step > 0) return;
+    let at = this.rows.at;
+    while (at > 0 && this.rows.list[at].depth >= item.depth) at -= 1;
+    this.rows.go(at);
+  }
+
+  toggle(name, open) {
+    this.open.set(name, open);
+    this.settle();
+  }
+
+  key(key, item) {
+    if (key === "/") this.filter.focus();
+    else if (key === "e" && item?.at !== undefined) this.edit(item.at, true);
+    else if (key === "o") this.rows.body.querySelector("[aria-selected=true] a")?.click();
+    else if (key === "Escape" && !this.form.hidden) this.form.hidden = true;
+    else return false;
+    return true;
+  }
+
+  // --- a change -------------------------------------------------------------------------
+
+  edit(at, focus) {
+    const path = this.sheet.path[at];
+    const known = this.said.get(path);
+    this.edited = path;
+    this.fill(path, this.edits.get(path) ?? known?.text ?? "", focus);
+    this.about.textContent = "…";
+    if (known) this.tell(known);
+    else this.ask({ do: "explain", path });
+  }
+
+  fill(path, text, focus) {
+    this.form.hidden = false;
+    this.path.value = path;
+    this.value.value = text;
+    this.about.textContent = "";
+    if (!path) this.edited = null;
+    this.free(true);
+    if (focus) (path ? this.value : this.path).focus();
+  }
+
+  free(is) {
+    for (const node of this.form.querySelectorAll("input, button")) node.disabled = !is;
+  }
+
+  /** What the kernel explains of the value in the form. */
+  tell({ path, text, secret, decided, notes }) {
+    this.free(!secret);
+    if (!secret && text !== null && !this.edits.has(path) && !this.value.value) this.value.value = text;
+    this.value.placeholder = text === null ? "too long, or not all of it can be shown" : "";
+    this.about.replaceChildren(el("span", {}, `decided by: ${decided}`), ...notes.map((note) => el("span", { class: "ol-quiet" }, ` · ${note}`)));
+    if (!this.last) this.last = `lab.explain(${py(path)})`;
+  }
+
+  change(text) {
+    const path = this.path.value.trim();
+    if (!path) return void this.path.focus();
+    this.edits.set(path, text);
+    this.plan();
+    this.settle();
+  }
+
+  asked() {
+    const set = [...this.edits].filter(([, text]) => text !== null).map(([path, text]) => `${path}=${text}`);
+    const unset = [...this.edits].filter(([, text]) => text === null).map(([path]) => path);
+    return { changes: set, unset, layer: this.target.value };
+  }
+
+  plan() {
+    this.ready = false;
+    this.chips();
+    if (!this.edits.size) return;
+    this.pending = true;
+    this.out.replaceChildren(el("p", {}, "planning…"));
+    this.ask({ do: "plan", ...this.asked() });
+  }
+
+  apply() {
+    if (!this.ready || this.pending) return;
+    this.pending = true;
+    this.chips();
+    this.ask({ do: "apply" });
+  }
+
+  chips() {
+    const drop = (path) => el("button", { type: "button", class: "ol-chip", title: "leave it out", onclick: () => {
+      this.edits.delete(path);
+      this.plan();
+      this.settle();
+      if (!this.edits.size) this.out.replaceChildren();
+    } }, `${path} ${this.edits.get(path) === null ? "removed" : `= ${this.edits.get(path)}`} ✕`);
+    this.applying.disabled = !this.ready || this.pending;
+    this.planned.replaceChildren(...(this.edits.size ? ["planned:", ...[...this.edits.keys()].map(drop), this.applying] : []));
+    if (!this.code.node.hidden) this.code.show(this.asCode());
+  }
+
+  asCode() {
+    if (!this.edits.size) return this.last ?? "lab.snapshot.paths()";
+    const { changes, unset, layer } = this.asked();
+    return `lab.plan(${[py(changes), ...(unset.length ? [`unset=${py(unset)}`] : []), `layer=${py(layer)}`].join(", ")})${this.ready ? ".apply()" : ""}`;
+  }
+}
+
+export default () => ({
+  render({ model, el: root }) {
+    const view = new Configuration(model, root);
+    return () => view.close();
+  },
+});

@@ -1,0 +1,48 @@
+"""What can be judged of a page of a widget: by axe, by its contrast, and by how wide it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+GRAVE = {"serious", "critical"}
+
+_CONTRAST = """() => {
+  const part = (v) => v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = (text) => {
+    const [r, g, b] = text.match(/[\\d.]+/g).map(Number);
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const ground = light(getComputedStyle(document.querySelector('.ol-widget')).backgroundColor);
+  const all = [...document.querySelectorAll('[role=gridcell], td, th, p, label, legend, li')];
+  const seen = all.filter((one) => one.textContent && !one.matches('.ol-quiet, .ol-muted'));
+  return Math.min(21, ...seen.map((one) => {
+    const [a, b] = [light(getComputedStyle(one).color), ground].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  }));
+}"""
+
+
+def grave(page: Any) -> list[str]:
+    """Return what axe finds serious or critical, each with the node."""
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+
+    # A page of a test has no landmarks and no heading; a notebook has both.
+    found = Axe().run(page, options={"rules": {"region": {"enabled": False}}})
+    return [
+        f"{one['id']}: {node['html'][:160]}"
+        for one in found.response["violations"]
+        if one["impact"] in GRAVE
+        for node in one["nodes"]
+    ]
+
+
+def contrast(page: Any) -> float:
+    """Return the least contrast between a text that says something and its ground."""
+    found: float = page.evaluate(_CONTRAST)
+    return found
+
+
+def width(page: Any) -> int:
+    """Return how wide the page is."""
+    found: int = page.evaluate("document.documentElement.scrollWidth")
+    return found
