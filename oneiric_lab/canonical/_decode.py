@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ._diagnose import refusal, too_large
-from ._encode import SAFE_INTEGER, fast, levels, slow
+from ._encode import SAFE_INTEGER, fast, levels, plain, slow, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +55,29 @@ def decode(
             value = orjson.loads(data)
         except orjson.JSONDecodeError as error:
             raise refusal(data, name, max_depth, str(error)) from None
-        if _nests_deeper(data, max_depth) or _again(value) != data:
+        if not passes_at_once(value, data, max_depth) and (
+            _nests_deeper(data, max_depth) or _again(value) != data
+        ):
             raise refusal(data, name, max_depth)
     return value
+
+
+def passes_at_once(value: object, data: bytes, max_depth: int) -> bool:
+    """Tell whether orjson alone shows that *data* is canonical and nests no deeper.
+
+    It is asked to write the value within as many lists as leave *max_depth* levels below
+    the depth at which it gives up, so that one writing answers both questions. It has the
+    last word only where it says yes: its bytes are those that were read, and nothing stands
+    in them that it may write otherwise than RFC 8785. All else goes the long way, which
+    this one spares a fifth of the gate's time for 7 MB.
+    """
+    out, around = wrapped(value, max_depth)
+    return (
+        out is not None
+        and len(out) == len(data) + 2 * around
+        and out.startswith(data, around)
+        and plain(data)
+    )
 
 
 def _again(value: object) -> bytes | None:
@@ -78,7 +98,8 @@ def _nests_deeper(data: bytes, limit: int) -> bool:
     """Tell whether a document that a parser took nests deeper than *limit*.
 
     What is not a bracket is taken out, then all brackets with nothing between them, as
-    often as levels are allowed: 10 ms for 7 MB, a fifth of what a walk takes.
+    often as levels are allowed: 10 ms for 7 MB, a fifth of what a walk takes. Asked only
+    where orjson did not answer by the way.
     """
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -34,9 +34,29 @@ _OPTIONS = (
 # Releases of orjson differ in how they write exponents; the guards know this one way.
 _KNOWN_WAY = orjson.dumps([1e16, 1.5e21, 1e-6, 1e-7]) == b"[1e+16,1.5e+21,1e-6,1e-7]"
 
+
+def _writes(levels: int, *, lists: bool) -> bool:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value] if lists else {"a": value, "b": 1}
+    try:
+        return bool(orjson.dumps(value, option=_OPTIONS))
+    except orjson.JSONEncodeError:
+        return False
+
+
+_DEEPEST = 254
+# A release of orjson that gives up elsewhere is not asked this way.
+_GIVES_UP = (
+    _DEEPEST
+    if all(_writes(_DEEPEST, lists=kind) and not _writes(255, lists=kind) for kind in (True, False))
+    else 0
+)
+
 # What ECMAScript writes otherwise: 1.0 as 1, 1e+16 in full, 1e-6 as 0.000001. A probe is
 # a search for few bytes; only where one hits does the expression look for a number.
-_PROBES = (re.compile(rb"\.0[,\]}]"), re.compile(rb"e-6[,\]}]"), re.compile(rb"e\+"))
+_PROBES = (re.compile(rb"\.0[,\]}]"), re.compile(rb"e-6[,\]}]"))
+_LARGE = re.compile(rb"e\+\d+[,\]}]")
 _OTHERWISE = re.compile(rb"[:\[,]-?\d+(?:\.0|(?:\.\d+)?e(?:-6|\+\d+))[,\]}]")
 _ASTRAL = tuple(bytes((first,)) for first in range(0xF0, 0xF5))
 _TOP_OF_BMP = (b"\xee", b"\xef")
@@ -81,19 +101,52 @@ def fast(value: object, *, parsed: bool = False) -> bytes | None:
         out = orjson.dumps(value, option=_OPTIONS)
     except (TypeError, ValueError):
         return None
-    if any(probe.search(out) for probe in _PROBES) and _OTHERWISE.search(out):
-        return None
-    if not out.isascii() and _may_sort_otherwise(out):
+    if not plain(out):
         return None
     if not parsed and b"null" in out and not all(map(_is_number_of_json, _leaves(value))):
         return None
     return out
 
 
+def wrapped(value: object, max_depth: int) -> tuple[bytes | None, int]:
+    """Return what orjson writes of a parsed *value* within lists, and within how many.
+
+    There are as many as leave *max_depth* levels below the depth at which orjson gives up
+    (tried out at import), so that it gives up at what nests deeper.
+
+    Returns:
+        The bytes, None where it gave up or the question cannot be put in this way, and the
+        count of lists: as many brackets stand before the value, and as many behind it.
+    """
+    around = _GIVES_UP - max_depth
+    if not _KNOWN_WAY or around < 1 or isinstance(value, float):
+        return None, 0
+    for _ in range(around):
+        value = [value]
+    try:
+        return orjson.dumps(value, option=_OPTIONS), around
+    except (TypeError, ValueError):
+        return None, 0
+
+
+def plain(out: bytes) -> bool:
+    """Tell whether nothing stands in *out* that orjson may write otherwise than RFC 8785.
+
+    Args:
+        out: What orjson wrote of a value that is no number by itself.
+    """
+    # One byte is sought first, since it is rare and found at the speed of memory.
+    if (
+        (b"+" in out and _LARGE.search(out)) or any(probe.search(out) for probe in _PROBES)
+    ) and _OTHERWISE.search(out):
+        return False
+    return out.isascii() or not _may_sort_otherwise(out)
+
+
 def _may_sort_otherwise(out: bytes) -> bool:
     # RFC 8785 §3.2.3 sorts by UTF-16: a surrogate (U+10000 and above) goes before U+E000
     # to U+FFFF. orjson sorts by code point, which differs only where both occur.
-    return any(b in out for b in _ASTRAL) and any(b in out for b in _TOP_OF_BMP)
+    return any(b in out for b in _TOP_OF_BMP) and any(b in out for b in _ASTRAL)
 
 
 def _is_number_of_json(value: object) -> bool:

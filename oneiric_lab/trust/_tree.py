@@ -7,14 +7,17 @@ its numbers have one spelling. What is refused is named by its JSON pointer (RFC
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from oneiric_lab import canonical
 from oneiric_lab.errors import CanonicalError, DocumentRefusedError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
+
+    T = TypeVar("T")
 
 # Names reach file names, terminals and globs; one alphabet keeps look-alikes out.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z", re.ASCII)
@@ -33,8 +36,34 @@ def document(data: bytes, *, what: str, limit: int, depth: int = 16) -> Members:
     Raises:
         DocumentRefusedError: The bytes are not canonical, or no object.
     """
-    try:
+    with _told(what):
         tree = canonical.decode(data, max_bytes=limit, max_depth=depth)
+    return Members(tree, what)
+
+
+def long_document(
+    data: bytes,
+    member: str,
+    take: Callable[[list[Any]], T],
+    *,
+    what: str,
+    limit: int,
+    depth: int,
+) -> tuple[Members, list[T]]:
+    """Return the same with the list *member* emptied, and what *take* kept of its items.
+
+    Raises:
+        DocumentRefusedError: The bytes are not canonical, or no object.
+    """
+    with _told(what):
+        tree, taken = canonical.decode_long(data, member, take, max_bytes=limit, max_depth=depth)
+    return Members(tree, what), taken
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
     except CanonicalError as error:
         fault = error.faults[0]
         raise DocumentRefusedError(
@@ -46,7 +75,6 @@ def document(data: bytes, *, what: str, limit: int, depth: int = 16) -> Members:
                 fix="get it anew from where it was published; an editor may have changed it",
             )
         ) from None
-    return Members(tree, what)
 
 
 class Members:
@@ -176,6 +204,12 @@ class Members:
         if most is not None and len(self._left) > most:
             self.fail(f"{len(self._left):,} members where at most {most:,} are read")
         return tuple(self._left)
+
+    def take_all(self, *, most: int) -> dict[str, Any]:
+        """Return the members that are left, at most *most*, whatever they are."""
+        self.all(most=most)
+        taken, self._left = self._left, {}
+        return taken
 
     def done(self) -> None:
         """Refuse what nobody took: a reader that skips a member reads another document."""

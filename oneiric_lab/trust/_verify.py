@@ -527,7 +527,7 @@ class _Run:
         except OneiricError as error:
             self.refused("manifest-form", error, "have the release made anew by `manifest pack`")
             return None
-        self.passed("manifest-form", _count(len(head.entries), "entry", "entries"))
+        self.passed("manifest-form", _count(len(head.targets), "entry", "entries"))
         return head
 
     # --- 4. one release -------------------------------------------------------------------

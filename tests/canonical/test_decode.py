@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oneiric_lab.canonical import MAX_DEPTH, decode, encode
+from oneiric_lab.canonical import MAX_DEPTH, _decode, _encode, decode, encode
 from oneiric_lab.errors import CanonicalError
 
 from .test_encode import DOCUMENTS
@@ -163,6 +163,45 @@ class TestDecode:
             assert refused(data, max_depth=limit).code in {"too-deep", "not-canonical"}
         elif not _has_large(value):
             assert decode(data, max_depth=limit) == value
+
+    @given(DOCUMENTS, st.integers(1, 6), st.data())
+    @settings(deadline=None)
+    def test_the_short_way_takes_nothing_that_the_long_one_refuses(
+        self, value: object, limit: int, data: st.DataObject
+    ) -> None:
+        """
+        With depth and form answered at once, and by a search for each: one verdict.
+        """
+        document = encode(value)
+        at = data.draw(st.integers(0, len(document)))
+        byte = data.draw(st.sampled_from([b"", b" ", b"0", b".0", b"e-6", b"[", b'"', b"]"]))
+        document = document[:at] + byte + document[at:]
+
+        def verdict() -> str:
+            try:
+                return repr(decode(document, max_depth=limit))
+            except CanonicalError as error:
+                return str(error)
+
+        short = verdict()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_decode, "passes_at_once", lambda *_: False)
+            assert verdict() == short
+
+    def test_the_depth_at_which_orjson_gives_up_is_known(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        It was found at import; where a release gives up elsewhere, brackets are counted.
+        """
+        assert _encode.wrapped([], 64) == (b"[" * 191 + b"]" * 191, 190)
+        assert _encode.wrapped([], 254) == (None, 0)
+
+        monkeypatch.setattr(_encode, "_GIVES_UP", 0)
+
+        assert _encode.wrapped([], 64) == (None, 0)
+        assert decode(b"[[]]", max_depth=2) == [[]]
+        assert refused(b"[[]]", max_depth=1).code == "too-deep"
 
     def test_size_is_limited_before_anything_is_parsed(self) -> None:
         """

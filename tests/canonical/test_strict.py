@@ -75,6 +75,15 @@ class TestBase64:
             with suppress(CanonicalError):
                 assert base64_bytes(other) != data
 
+    @given(st.text("AQgw+/=- \n", max_size=12))
+    @settings(deadline=None)
+    def test_what_is_taken_is_the_one_spelling(self, text: str) -> None:
+        """
+        Only the last four letters are written again, and that is as good as writing all.
+        """
+        with suppress(CanonicalError):
+            assert base64_text(base64_bytes(text)) == text
+
     @pytest.mark.parametrize(
         "value", ["aGk", "aGk=\n", "aG k=", "aGk==", "aGl=", "aGk-", "=", "aGk=aGk=", b"aGk=", None]
     )

@@ -1,0 +1,146 @@
+"""The gate part by part: what the gate as a whole says, in less memory."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oneiric_lab.canonical import _long, decode, decode_long, encode
+from oneiric_lab.errors import CanonicalError
+
+from .test_encode import DOCUMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAMES = st.sampled_from(["a", "entries", "z", "}],", '},{"a', "é😂"])
+ITEMS = st.lists(st.dictionaries(NAMES, DOCUMENTS, max_size=3) | DOCUMENTS, max_size=6)
+OBJECTS = st.fixed_dictionaries(
+    {"entries": ITEMS}, optional={"b": DOCUMENTS, "x": st.fixed_dictionaries({"entries": ITEMS})}
+)
+
+
+def whole(data: bytes) -> tuple[Any, list[Any]]:
+    """Return what the gate as a whole says, in the words of the other."""
+    tree = decode(data)
+    if not isinstance(tree, dict) or type(tree.get("entries")) is not list:
+        return tree, []
+    return {**tree, "entries": []}, tree["entries"]
+
+
+def by_parts(data: bytes) -> tuple[Any, list[Any]]:
+    """Return the same by parts of some bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_long, "_PART", 1)
+        tree, runs = decode_long(data, "entries", list)
+    return tree, [*chain.from_iterable(runs)]
+
+
+def verdict(of: Any, data: bytes) -> str:
+    """Return the value, or the fault."""
+    try:
+        return repr(of(data))
+    except CanonicalError as error:
+        return str(error)
+
+
+class TestDecodeLong:
+    """One verdict with `decode`."""
+
+    @given(OBJECTS | DOCUMENTS)
+    @settings(deadline=None)
+    def test_the_canonical_form_says_the_same(self, value: object) -> None:
+        """
+        Whatever the items are, and whatever stands around them.
+        """
+        data = encode(value)
+
+        assert verdict(by_parts, data) == verdict(whole, data)
+
+    @given(OBJECTS, st.data())
+    @settings(deadline=None, max_examples=100)
+    def test_a_change_is_judged_the_same(self, value: object, data: st.DataObject) -> None:
+        """
+        A part that is put in, or left out, is refused with the place in the whole, or taken.
+        """
+        before = encode(value)
+        at = data.draw(st.integers(0, len(before)))
+        put = data.draw(
+            st.sampled_from(
+                [b"", b" ", b",", b"{}", b"},{", b'},{"a":1', b"}],", b'"', b"1.0", b"]"]
+            )
+        )
+        after = before[:at] + put + before[at + data.draw(st.integers(0, 3)) :]
+
+        assert verdict(by_parts, after) == verdict(whole, after)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b'{"entries":[{"a":1},{"a":2}],"x":{"entries":[]}}',
+            b'{"a":{"entries":[{"a":1}]},"entries":[]}',
+            b'{"a":{"entries":[{"a":1}]},"entries":[{"b":1}]}',
+            b'{"a":"\\"entries\\":[","entries":[{"a":"}]"}],"z":[{"a":1}]}',
+            b'{"entries":[{"a":[{"a":1},{"a":2}]},{"a":3}]}',
+            b'{"entries":[{"a":1},{"b":1},{"a":2}]}',
+            b'{"entries":[{"a":"},{"},{"a":2}]}',
+            b'{"entries":[1,{"a":2}]}',
+            b'{"entries":{"a":[{"a":1}]}}',
+            b'{"entries":[[{"a":1}],{"a":1}]}',
+            b'[{"entries":[{"a":1}]}]',
+            b'{"a":{"entries":[{"a":1}]}}',
+            b'{"entries":[{"a":1.0}]}',
+            b'{"entries":[{"a":1},{"a":1,"a":1}]}',
+            b'{"entries":[{"a":1}],"entries":[{"a":1}]}',
+            b'{"b":1,"a":1,"entries":[{"a":1}]}',
+        ],
+    )
+    def test_what_could_mislead_the_cuts(self, data: bytes) -> None:
+        """
+        The same name further down, brackets in texts, items of several kinds, two lists.
+        """
+        assert verdict(by_parts, data) == verdict(whole, data)
+
+    def test_depth_is_counted_from_the_top(self) -> None:
+        """
+        The object and the list around an item are two of the levels.
+        """
+        data = b'{"entries":[{"a":[1]},{"a":[2]}]}'
+
+        assert decode_long(data, "entries", len, max_depth=4)[1] == [2]
+        with pytest.raises(CanonicalError, match="deeper than 3 levels"):
+            decode_long(data, "entries", len, max_depth=3)
+
+    def test_size_is_limited(self) -> None:
+        """
+        One byte too many is refused before anything is parsed.
+        """
+        with pytest.raises(CanonicalError) as caught:
+            decode_long(b'{"entries":[{}]}', "entries", len, max_bytes=15)
+
+        assert caught.value.code == "too-large"
+
+    def test_a_long_list_takes_the_memory_of_a_part(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The items of one part are gone before those of the next are made.
+        """
+        data = encode({"entries": [{"n": n, "t": ["x", str(n)]} for n in range(3000)]})
+        monkeypatch.setattr(_long, "_PART", 2000)
+
+        def peak(run: Callable[[], object]) -> int:
+            gc.collect()
+            tracemalloc.start()
+            try:
+                run()
+                return tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+        assert len(decode_long(data, "entries", len)[1]) > 10
+        assert peak(lambda: decode_long(data, "entries", len)) < peak(lambda: decode(data)) / 2
