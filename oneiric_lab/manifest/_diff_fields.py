@@ -14,7 +14,7 @@ from oneiric_lab.canonical import encode
 from oneiric_lab.config import render_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     Path = tuple[str | int, ...]
     Tree = dict[str, Any]
@@ -62,6 +62,7 @@ SETS = frozenset(
 FREE = frozenset({"metadata", "payload", "payload_schema", "requires"})
 """Tables whose names people choose: what stands below them is theirs, and no list of ours."""
 _TEXTS = {str}
+_NESTED = frozenset({dict, list})
 
 
 class FieldChange(NamedTuple):
@@ -108,6 +109,10 @@ class FieldChange(NamedTuple):
         return shape
 
 
+# What calling the class does, in half the time.
+_change = tuple.__new__
+
+
 def same(old: Any, new: Any) -> bool:
     """Return whether two values have one canonical form.
 
@@ -130,69 +135,94 @@ def same(old: Any, new: Any) -> bool:
 
 def compare(old: Tree, new: Tree) -> tuple[FieldChange, ...]:
     """Return the values in which two tables differ, in the order of the old one."""
+    return next(compared([(old, new)]))
+
+
+def compared(pairs: Sequence[tuple[Tree, Tree]]) -> Iterator[tuple[FieldChange, ...]]:
+    """Yield the same for each pair of tables.
+
+    `==` takes true for 1. Where it says that two lists or tables are the same, they are put
+    by, and all of them are asked about at once in the end: a question for each would take
+    most of the time. Only where the answer is no, each is asked alone.
+    """
+    doubts = _Doubts([], [])
+    out = [_compared(old, new, doubts) for old, new in pairs]
+    if not doubts.settled:
+        out = [_compared(old, new, None) for old, new in pairs]
+    yield from out
+
+
+class _Doubts(NamedTuple):
+    """Lists and tables that `==` takes for the same."""
+
+    old: list[Any]
+    new: list[Any]
+
+    @property
+    def settled(self) -> bool:
+        """Whether they are; no as well for some that are."""
+        return marshal.dumps(self.old, 2) == marshal.dumps(self.new, 2)
+
+
+def _compared(old: Tree, new: Tree, doubts: _Doubts | None) -> tuple[FieldChange, ...]:
     out: list[FieldChange] = []
-    _tables(out, old, new, (), free=False)
+    _tables(out, old, new, (), free=False, doubts=doubts)
     return tuple(out)
 
 
-def _tables(out: list[FieldChange], old: Tree, new: Tree, path: Path, *, free: bool) -> None:
-    alike: list[str] = []
+def _tables(
+    out: list[FieldChange], old: Tree, new: Tree, path: Path, *, free: bool, doubts: _Doubts | None
+) -> None:
     get = new.get
     for key, before in old.items():
         after = get(key, ABSENT)
         if before == after:
             kind = type(before)
             if kind is dict or kind is list:
-                alike.append(key)
+                if doubts is not None:
+                    doubts.old.append(before)
+                    doubts.new.append(after)
+                    continue
+                if same(before, after):
+                    continue
+            elif kind is str or (kind is bool) is (type(after) is bool):
                 continue
-            if kind is str or (kind is bool) is (type(after) is bool):
-                continue
-        _values(out, before, after, (*path, key), free=free)
-    # `==` takes true for 1; all of them are asked at once, since each question has its price.
-    if alike and not same([old[key] for key in alike], [new[key] for key in alike]):
-        for key in alike:
-            if not same(old[key], new[key]):
-                _values(out, old[key], new[key], (*path, key), free=free)
+        if type(before) is type(after) and type(before) in _NESTED:
+            _values(out, before, after, (*path, key), free=free, doubts=doubts)
+        else:
+            out.append(_change(FieldChange, ((*path, key), before, after, "value", None)))
     if old.keys() != new.keys():
         out += [FieldChange((*path, k), ABSENT, v) for k, v in new.items() if k not in old]
 
 
-def _values(out: list[FieldChange], old: Any, new: Any, path: Path, *, free: bool) -> None:
-    """Add what two values differ in, which are not the same."""
+def _values(
+    out: list[FieldChange], old: Any, new: Any, path: Path, *, free: bool, doubts: _Doubts | None
+) -> None:
+    """Add what two tables or two lists differ in, which are not the same."""
     name = path[-1]
-    if type(old) is dict and type(new) is dict:
-        _tables(out, old, new, path, free=free or name in FREE or _anybodys(name))
+    if type(old) is dict:
+        free = free or name in FREE or _anybodys(name)
+        _tables(out, old, new, path, free=free, doubts=doubts)
         return
-    if not free and type(old) is list and type(new) is list:
-        if name in NAMED and (names := _both_named(old, new, NAMED[str(name)])):
-            _named(out, old, new, path, *names)
+    kind: FieldKind = "value"
+    if not free:
+        if name in NAMED and _named(out, old, new, path, doubts=doubts):
             return
-        if name in SETS and _is_set(old) and _is_set(new):
-            kind: FieldKind = "order" if set(old) == set(new) else "set"
-            out.append(FieldChange(path, old, new, kind))
-            return
-    out.append(FieldChange(path, old, new))
+        if name in SETS and (items := _as_sets(old, new)):
+            kind = "order" if items[0] == items[1] else "set"
+    out.append(_change(FieldChange, (path, old, new, kind, None)))
 
 
 def _anybodys(name: object) -> bool:
     return isinstance(name, str) and name.startswith("x-")
 
 
-def _is_set(items: list[Any]) -> bool:
-    return {*map(type, items)} <= _TEXTS and len({*items}) == len(items)
-
-
-def _both_named(
-    old: list[Any], new: list[Any], label: str
-) -> tuple[dict[str, int], dict[str, int]] | None:
-    """Return the names of both lists with their numbers, None where a name stands twice."""
-    found = _numbers(old, label), _numbers(new, label)
-    return None if found[0] is None or found[1] is None else (found[0], found[1])
-
-
-def _numbers(items: list[Any], label: str) -> dict[str, int] | None:
-    names = {item[label]: number for number, item in enumerate(items)}
-    return names if len(names) == len(items) else None
+def _as_sets(old: list[Any], new: list[Any]) -> tuple[set[str], set[str]] | None:
+    """Return the texts of two lists, None where others stand in them or one stands twice."""
+    if set(map(type, old)) | set(map(type, new)) != _TEXTS:
+        return None
+    items = set(old), set(new)
+    return items if len(items[0]) == len(old) and len(items[1]) == len(new) else None
 
 
 def _named(
@@ -200,24 +230,32 @@ def _named(
     old: list[Any],
     new: list[Any],
     path: Path,
-    before: dict[str, int],
-    after: dict[str, int],
-) -> None:
-    kept = before.keys() & after.keys()
-    if len(kept) != len(before) or len(kept) != len(after):
-        for name, number in before.items():
-            if name not in kept:
-                out.append(FieldChange((*path, name), old[number], ABSENT))
-        for name, number in after.items():
-            if name not in kept:
-                out.append(FieldChange((*path, name), ABSENT, new[number], at=number))
-    stay = [name for name in before if name in kept]
-    if stay != [name for name in after if name in kept]:
+    *,
+    doubts: _Doubts | None,
+) -> bool:
+    """Add what two lists of named items differ in; False where a name stands twice."""
+    label = NAMED[str(path[-1])]
+    names = [item[label] for item in old]
+    if names == [item[label] for item in new] and (len(names) == 1 or len({*names}) == len(names)):
+        for name, was, now in zip(names, old, new, strict=True):
+            _tables(out, was, now, (*path, name), free=False, doubts=doubts)
+        return True
+    before = {item[label]: item for item in old}
+    after = {item[label]: item for item in new}
+    if len(before) != len(old) or len(after) != len(new):
+        return False
+    out += [FieldChange((*path, k), item, ABSENT) for k, item in before.items() if k not in after]
+    out += [
+        FieldChange((*path, name), ABSENT, item, at=number)
+        for number, (name, item) in enumerate(after.items())
+        if name not in before
+    ]
+    stay = [name for name in before if name in after]
+    if stay != [name for name in after if name in before]:
         out.append(FieldChange(path, [*before], [*after], "order"))
     for name in stay:
-        a, b = old[before[name]], new[after[name]]
-        if not same(a, b):
-            _tables(out, a, b, (*path, name), free=False)
+        _tables(out, before[name], after[name], (*path, name), free=False, doubts=doubts)
+    return True
 
 
 def numbered(tree: Any, path: Path) -> Path:

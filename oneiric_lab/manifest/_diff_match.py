@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from oneiric_lab.registry import parse_version
 
-from ._diff_fields import compare
+from ._diff_fields import compare, compared
 from ._diff_steps import version_step
 from ._manifest import identity_of
 
@@ -103,11 +103,11 @@ def match(old: Sequence[Entry], new: Sequence[Entry]) -> Matched:
     Entries with one identity are one. What is left is paired by component and provider, the
     highest versions first, and then by content. Takes O(n log n) time for n entries.
     """
-    before = {identity_of(entry): number for number, entry in enumerate(old)}
+    before = {identity: number for number, identity in enumerate(map(identity_of, old))}
     pairs: dict[int, int] = {}  # number in new to number in old
     added: list[int] = []
-    for number, entry in enumerate(new):
-        at = before.pop(identity_of(entry), None)
+    for number, identity in enumerate(map(identity_of, new)):
+        at = before.pop(identity, None)
         if at is None:
             added.append(number)
         else:
@@ -147,13 +147,13 @@ def _changes(
     kinds: Mapping[int, ChangeKind],
     same: set[int],
 ) -> Iterator[EntryChange]:
+    found = compared([(old[a], new[n]) for n, a in sorted(pairs.items()) if n not in same])  # type: ignore[misc]  # plain dictionaries
     for number, entry in enumerate(new):
         at = pairs.get(number)
         if at is None:
             yield EntryChange("added", None, entry, None, number)
         elif number not in same:
-            was = old[at]
-            fields = compare(was, entry)  # type: ignore[arg-type]  # plain dictionaries
+            was, fields = old[at], next(found)
             if fields:
                 step = version_step(was["version"], entry["version"])
                 yield EntryChange(

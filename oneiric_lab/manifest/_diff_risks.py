@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneiric_lab.registry import parse_version
@@ -306,30 +306,31 @@ def risks_of(
 ) -> tuple[Risk, ...]:
     """Return what to look at in the changes from *old* to *new*, the gravest first."""
     found = [*_of_release(old, new, header, changes), *_of_components(old, new, changes)]
-    known = _Known(old)
+    known, checks = _Known(old), _CHECKS.get
     for change in changes:
         if change.kind == "added":
             found += _of_added(change, known)
             continue
         artifact = False
         for field in change.fields:
-            head = str(field.path[0])
-            if head == "artifact":
-                if not artifact:
-                    found += _of_artifact(change, known)
+            head = field.path[0]
+            check = checks(head)
+            if check is not None:
+                found += check(change, field)
+            elif head == "artifact" and not artifact:
                 artifact = True
-            elif head in _CHECKS:
-                found += _CHECKS[head](change, field)
+                found += _of_artifact(change, known)
     return ordered(found)
 
 
 def _risk(code: str, change: EntryChange, message: str, at: FieldChange | Path = ()) -> Risk:
     path = at.path if isinstance(at, FieldChange) else at
     old, new = change.old_index, change.new_index
+    entry = change.entry
     return Risk(
         code,
-        change.target,
-        change.who,
+        _target(entry),
+        f"{entry['provider']} {entry['version']}",
         message,
         None if old is None else ("entries", old, *path),
         None if new is None else ("entries", new, *path),
@@ -366,8 +367,8 @@ def _of_components(old: Manifest, new: Manifest, changes: Sequence[EntryChange])
     before, after = (_by_target(m, asked) if asked else {} for m in (old, new))
     for change in raised:
         yield from _of_rank(change, before.get(change.target, ()), after[change.target])
-    left = {_target(e) for e in new.entries}
-    lost = {_target(e) for e in old.entries} - left
+    left = {*map(_COMPONENT, new.entries)}
+    lost = {f"{d}:{key}" for d, key in {*map(_COMPONENT, old.entries)} - left}
     if not lost:
         return
     told: set[str] = set()
@@ -389,6 +390,9 @@ def _of_components(old: Manifest, new: Manifest, changes: Sequence[EntryChange])
                     None,
                     ("entries", number, "requires", target),
                 )
+
+
+_COMPONENT = itemgetter("domain", "key")
 
 
 def _target(entry: Entry) -> str:
@@ -557,28 +561,51 @@ def _of_capabilities(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
 
 
 def _of_security(change: EntryChange, field: FieldChange, name: str) -> Iterator[Risk]:
-    # The whole table came or went, or one name of it differs.
-    whole = len(field.path) == 3  # noqa: PLR2004 - capabilities, NAME, security
-    was = _part(field.old, field, whole=whole)
-    now = _part(field.new, field, whole=whole)
-    usual = {"auth_required": True, "signature_required": False}
-    for inner, default in usual.items():
-        if was.get(inner, default) and not now.get(inner, default):
-            said = f"`{name}` has {inner} no more"
-            yield _risk("security-weaker", change, said, field)
-    for inner in ("encryption", "classification"):
-        if inner in was and was[inner] != now.get(inner):
-            said = f"`{name}` has the {inner} {now.get(inner, 'nothing')}, before {was[inner]}"
-            yield _risk("security-weaker", change, said, field)
-    gone = [item for item in was.get("scopes", ()) if item not in now.get("scopes", ())]
-    if gone:
-        said = f"`{name}` asks for the scope {', '.join(map(str, gone))} no more"
-        yield _risk("security-weaker", change, said, field)
-    if was.get("audience"):
-        wider = [item for item in now.get("audience", ()) if item not in was["audience"]]
-        if wider or not now.get("audience"):
-            said = f"`{name}` is for {', '.join(map(str, wider)) or 'anybody'} too"
-            yield _risk("security-weaker", change, said, field)
+    if len(field.path) > 3:  # noqa: PLR2004 - capabilities, NAME, security, and one name of it
+        inner = str(field.path[3])
+        pairs = [(inner, field.old, field.new)] if inner in _WEAKER else []
+    else:
+        was, now = ({} if side is ABSENT else side for side in (field.old, field.new))
+        pairs = [(inner, was.get(inner, ABSENT), now.get(inner, ABSENT)) for inner in _WEAKER]
+    for inner, old, new in pairs:
+        said = _WEAKER[inner](inner, old, new)
+        if said:
+            yield _risk("security-weaker", change, f"`{name}` {said}", field)
+
+
+def _drops(inner: str, old: Any, new: Any) -> str:
+    usual = inner == "auth_required"  # what holds where nobody says
+    was, now = (usual if value is ABSENT else value for value in (old, new))
+    return f"has {inner} no more" if was and not now else ""
+
+
+def _differs(inner: str, old: Any, new: Any) -> str:
+    if old is ABSENT or old == new:
+        return ""
+    return f"has the {inner} {_words(new)}, before {old}"
+
+
+def _asks_less(_inner: str, old: Any, new: Any) -> str:
+    gone = [item for item in old or () if item not in (new or ())]
+    return f"asks for the scope {', '.join(map(str, gone))} no more" if gone else ""
+
+
+def _opens(_inner: str, old: Any, new: Any) -> str:
+    wider = [item for item in new or () if item not in (old or ())]
+    if not old or (new and not wider):
+        return ""
+    return f"is for {', '.join(map(str, wider)) or 'anybody'} too"
+
+
+_WEAKER: dict[str, Callable[[str, Any, Any], str]] = {
+    "auth_required": _drops,
+    "signature_required": _drops,
+    "encryption": _differs,
+    "classification": _differs,
+    "scopes": _asks_less,
+    "audience": _opens,
+}
+"""Name of a demand of a capability to what tells how it became weaker, in words or not at all."""
 
 
 def _part(value: Any, field: FieldChange, *, whole: bool) -> dict[str, Any]:
@@ -681,7 +708,7 @@ def _of_licence(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
         yield _risk("license-changed", change, said, field)
 
 
-_CHECKS: dict[str, Callable[[EntryChange, FieldChange], Iterator[Risk]]] = {
+_CHECKS: dict[str | int, Callable[[EntryChange, FieldChange], Iterator[Risk]]] = {
     "factory": _of_factory,
     "settings_model": _of_code,
     "health": _of_code,

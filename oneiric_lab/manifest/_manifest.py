@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,7 +18,7 @@ from ._places import Places
 from ._validate import tree_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ._schema import ManifestEntry
 
@@ -28,9 +29,10 @@ Identity = tuple[str, str, str, str]
 """Domain, key, provider and version: no two entries of a manifest have the same."""
 
 
-def identity_of(entry: Mapping[str, Any]) -> Identity:
-    """Return what tells *entry* from all others."""
-    return entry["domain"], entry["key"], entry["provider"], entry["version"]
+identity_of: Callable[[Mapping[str, Any]], Identity] = itemgetter(
+    "domain", "key", "provider", "version"
+)
+"""What tells an entry from all others."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
