@@ -6,11 +6,15 @@ kernel by the clock of the wall, from the request to the reply.
 
 from __future__ import annotations
 
+import atexit
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +42,23 @@ of_children = pytest.mark.benchmark(timer=children)
 
 
 def run(*command: str, **variables: str) -> str:
-    """Run *command* as a shell would."""
+    """Run *command* as a shell would: where it is installed, bytecode is kept."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run(
-        command, check=True, text=True, stdout=subprocess.PIPE, env={**os.environ, **variables}
+        command,
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        env={**kept, "PYTHONPYCACHEPREFIX": bytecode(), **variables},
     ).stdout
+
+
+@cache
+def bytecode() -> str:
+    """Return a folder for it, which goes when all was measured."""
+    folder = tempfile.mkdtemp(prefix="bytecode-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @of_children
