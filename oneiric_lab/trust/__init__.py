@@ -84,8 +84,8 @@ if TYPE_CHECKING:
     from ._checks import Check as Check
     from ._checks import CheckKind as CheckKind
     from ._draft import RootDraft as RootDraft
-    from ._draft import draft_text as draft_text
     from ._draft import role_name as role_name
+    from ._draft_text import draft_text as draft_text
     from ._dsse import Envelope as Envelope
     from ._dsse import Signature as Signature
     from ._dsse import Verdict as Verdict
@@ -226,7 +226,7 @@ else:
             "cosign": "._ceremony",
             "countersign": "._steps",
             "countersign_list": "._listing",
-            "draft_text": "._draft",
+            "draft_text": "._draft_text",
             "edit_policy": "._policy",
             "extend": "._chain",
             "forget": "._forget",

@@ -27,7 +27,6 @@ asks of a schema and does not name is asked of nobody, as in a root.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
@@ -41,6 +40,7 @@ from oneiric_lab.errors import (
     did_you_mean,
 )
 
+from ._draft_text import bare_or_quoted, root_toml
 from ._keys import PublicKey
 from ._located import Faults, Located
 from ._policy import DEMANDS, is_demand
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 
 _TOP = ("project", "expires_days", "min_schema", "signers", "roles", "requirements")
 _INLINE = "base64:"
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 _DAYS = 36_500
 _WHAT = "no root"
 
@@ -109,6 +108,14 @@ class RootDraft:
             root.min_schema,
             root.validity.lifetime,
         )
+
+    def toml(self) -> str:
+        """Return the text of a `root.toml` that says the same; `parse` reads it back.
+
+        Keys stand in it themselves, so that no other file is needed. A draft holds for whole
+        days: a part of one counts as one, and a draft without an end gets 365, with a comment.
+        """
+        return root_toml(self)
 
     def root(self, *, issued_at: datetime, version: int = 1, epoch: int = 1) -> Root:
         """Return the root, which nobody has signed.
@@ -190,74 +197,6 @@ class RootDraft:
         return self.roles[name]
 
 
-def draft_text(
-    *,
-    project: str = "shop",
-    signers: Mapping[str, str] | None = None,
-    threshold: int | None = None,
-    days: int = 365,
-) -> str:
-    """Return the text of a new `root.toml`, with what there is to decide as comments.
-
-    Args:
-        project: Whose releases.
-        signers: Name to the file of the public key; three names to fill in, by default.
-        threshold: Distinct signers of every role; more than half, by default.
-        days: How long the root will hold.
-    """
-    named = signers or {name: f"{name}.pem.pub" for name in ("alice", "bob", "carol")}
-    needed = threshold or len(named) // 2 + 1
-    keys = "\n".join(f"{_key(name)} = [{_text(file)}]" for name, file in named.items())
-    everybody = ", ".join(map(_text, named))
-    scoped = ", ".join(f'{_key(name)} = ["*"]' for name in named)
-    return _TEMPLATE.format(
-        project=_text(project),
-        days=days,
-        keys=keys,
-        needed=needed,
-        everybody=everybody,
-        scoped=scoped,
-    )
-
-
-_TEMPLATE = """\
-# Who may sign what. `trust root init` makes root.1.json of it, and
-# `trust root rotate root.1.json --from` this file the next one. Keep it.
-
-project = {project}
-expires_days = {days}       # the root, and with it every key that it names
-min_schema = 3           # manifests of older schemas are refused
-
-# Each signer with the public half of each of its keys: a file beside this one, which
-# `trust key new` writes, or "base64:" and the key itself. Have everybody read the words of
-# the own key aloud, and compare them with those that `trust root show` prints.
-[signers]
-{keys}
-
-# Who signs the next root. Two of three: one key may be lost, and one may be stolen.
-[roles.root]
-threshold = {needed}
-signers = [{everybody}]
-
-# Who signs releases, and for which components: domain:key, `*` for any.
-[roles.release]
-threshold = {needed}
-signers = {{ {scoped} }}
-
-# Who takes keys back. Without this role a stolen key counts until the next root.
-[roles.revocation]
-threshold = {needed}
-signers = [{everybody}]
-
-# What a release must bring, by the schema of its manifest; a later schema asks for no less.
-[requirements.3]
-threshold = {needed}
-expiry = true            # it says until when it holds
-lifetime_days = 90       # and that is at most so long after it was made
-digests = true           # every artifact has a SHA-256 and a size
-"""
-
-
 class _Reader(Faults):
     """One pass over a draft that collects every fault."""
 
@@ -306,7 +245,9 @@ class _Reader(Faults):
             if not is_name(name):
                 self.refuse(path, f"{name!r} is no name", "letters, digits, _ . and -", key=True)
             if not isinstance(listed, list) or not listed:
-                self.wrong(path, "a list of keys", listed, f'{_key(name)} = ["{name}.pem.pub"]')
+                self.wrong(
+                    path, "a list of keys", listed, f'{bare_or_quoted(name)} = ["{name}.pem.pub"]'
+                )
                 continue
             keys = [self.key((*path, index), item) for index, item in enumerate(listed)]
             out[name] = tuple(key for key in keys if key is not None)
@@ -443,12 +384,3 @@ def _without(role: Role, signer: str) -> Role:
 
 def _one_of(names: Sequence[str] | Mapping[Any, object]) -> str:
     return f"one of {', '.join(names)}"
-
-
-def _key(name: str) -> str:
-    return name if _BARE.match(name) else _text(name)
-
-
-def _text(value: str) -> str:
-    # JSON's texts are TOML's, but for DEL, which TOML wants escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -454,6 +454,37 @@ class TestVerify:
             assert not report.ok, at
 
 
+class TestToml:
+    def test_the_next_root_is_made_of_the_last(self, place: Path) -> None:
+        """
+        What it prints, sent into a file on a machine without keys, makes the root that says so.
+        """
+        first()
+        shown = ask("show", "root.1.json", "--toml")
+        (place / "elsewhere").mkdir()
+        (place / "elsewhere" / "root.toml").write_text(shown.to_text() + "\n")
+
+        made = ask("rotate", "root.1.json", "--from", "elsewhere/root.toml", "--new-epoch", *AT)
+
+        assert shown.as_dict() == {"file": "root.1.json", "text": shown.text}
+        assert "base64:" in str(shown.view())
+        assert (made.root.version, made.root.epoch) == (2, 2)
+        assert made.root.signers == made.before.signers
+        assert made.root.roles == made.before.roles
+        assert made.root.requirements == made.before.requirements
+        assert made.root.validity.lifetime == made.before.validity.lifetime
+
+    def test_it_is_of_no_time(self) -> None:
+        """
+        What a root says does not depend on when it is asked, nor on the root before it.
+        """
+        first()
+
+        with pytest.raises(UsageError, match="at any time") as caught:
+            ask("show", "root.1.json", "--toml", *AT)
+        assert caught.value.faults[0].fix == "leave out --at"
+
+
 class TestShow:
     def test_at_a_glance(self) -> None:
         """

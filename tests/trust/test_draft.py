@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from oneiric_lab.errors import DocumentRefusedError, FileAccessError, UsageError
 from oneiric_lab.testing import ReleaseHouse
-from oneiric_lab.trust import PublicKey, Role, RootDraft, draft_text, role_name
+from oneiric_lab.trust import (
+    PublicKey,
+    Requirement,
+    Role,
+    RootDraft,
+    draft_text,
+    role_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -300,3 +310,56 @@ class TestDraftText:
 
         RootDraft.parse(draft_text(signers={"alice": name}).encode(), read=noted)
         assert seen == [name]
+
+
+NAMES = st.sampled_from(["alice", "bob", "carol", "a.b", "0"])
+GLOBS = st.lists(st.sampled_from(["*", "adapter:*", "service:mail"]), min_size=1, max_size=2)
+
+
+@st.composite
+def drafts(draw: st.DrawFn) -> RootDraft:
+    """Draw a draft that a root can be made of."""
+    names = draw(st.lists(NAMES, min_size=1, unique=True))
+    keys = {name: (ReleaseHouse.signer(name).public_key,) for name in names}
+
+    def role() -> Role:
+        acting = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        scopes = {name: tuple(draw(GLOBS)) for name in acting}
+        return Role(scopes, draw(st.integers(1, len(acting))))
+
+    roles: dict[Any, Role] = {"root": role(), "release": role()}
+    if draw(st.booleans()):
+        roles["revocation"] = role()
+    row = Requirement(
+        draw(st.integers(1, len(roles["release"].signers))),
+        expiry=True,
+        lifetime_days=draw(st.none() | st.integers(1, 99)),
+        digests=draw(st.booleans()),
+        post_quantum=draw(st.sampled_from(["off", "accept"])),
+    )
+    return RootDraft("shop", keys, roles, {3: row}, 3, timedelta(days=draw(st.integers(1, 999))))
+
+
+class TestToml:
+    """What is written, and read back."""
+
+    @given(drafts())
+    @settings(deadline=None, max_examples=60)
+    def test_it_says_the_same(self, draft: RootDraft) -> None:
+        """
+        No file of a key is asked for, and nothing is lost on the way.
+        """
+
+        def none(name: str) -> bytes:
+            raise AssertionError(name)
+
+        assert RootDraft.parse(draft.toml().encode(), read=none) == draft
+
+    def test_a_root_without_an_end_gets_one(self) -> None:
+        """
+        A draft must say how long; a part of a day counts as one.
+        """
+        draft = parse(GOOD)
+
+        assert "expires_days = 365  # the root has no end" in replace(draft, lifetime=None).toml()
+        assert "expires_days = 2\n" in replace(draft, lifetime=timedelta(days=1, hours=1)).toml()
