@@ -57,9 +57,10 @@ def base64_bytes(value: object, *, size: int | None = None) -> bytes:
         >>> base64_bytes("aGk=")
         b'hi'
     """
+    text = value if isinstance(value, str) else ""
     try:
         # An expression that matches it first would take ten times as long as the decoding.
-        data = binascii.a2b_base64(value, strict_mode=True) if isinstance(value, str) else None
+        data = binascii.a2b_base64(text, strict_mode=True) if text is value else None
     except ValueError:
         data = None
     if data is None:
@@ -67,8 +68,7 @@ def base64_bytes(value: object, *, size: int | None = None) -> bytes:
     # Each four letters before the last four say three bytes, and nothing else says them: only
     # the last four have bits to spare. The length shows that none was skipped on the way.
     groups, rest = divmod(len(data), 3)
-    tail = rest or 3
-    if len(value) != 4 * (groups + bool(rest)) or value[-4:] != base64_text(data[-tail:]):  # type: ignore[arg-type] # a text, or nothing was decoded
+    if len(text) != 4 * (groups + bool(rest)) or text[-4:] != base64_text(data[-(rest or 3) :]):
         raise CanonicalError(
             _fault("bad-base64", "base64 without bits behind its last byte", value)
         )
