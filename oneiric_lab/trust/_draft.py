@@ -115,7 +115,14 @@ class RootDraft:
         Keys stand in it themselves, so that no other file is needed. A draft holds for whole
         days: a part of one counts as one, and a draft without an end gets 365, with a comment.
         """
-        return root_toml(self)
+        return root_toml(
+            project=self.project,
+            signers=self.signers,
+            roles=self.roles,
+            requirements=self.requirements,
+            min_schema=self.min_schema,
+            lifetime=self.lifetime,
+        )
 
     def root(self, *, issued_at: datetime, version: int = 1, epoch: int = 1) -> Root:
         """Return the root, which nobody has signed.

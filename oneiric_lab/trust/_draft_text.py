@@ -12,9 +12,10 @@ from ._requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import timedelta
 
-    from ._draft import RootDraft
-    from ._root import Role
+    from ._keys import PublicKey
+    from ._root import Role, RoleName
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 _DAY = 86_400
@@ -90,28 +91,37 @@ digests = true           # every artifact has a SHA-256 and a size
 """
 
 
-def root_toml(draft: RootDraft) -> str:
-    """Return the text that says what *draft* says."""
-    return "\n".join(_lines(draft)) + "\n"
-
-
-def _lines(draft: RootDraft) -> Iterator[str]:
-    yield "# What the root says. Edit it, then: trust root rotate root.N.json --from root.toml"
-    yield ""
-    yield f"project = {_text(draft.project)}"
-    if draft.lifetime is None:
-        yield f"expires_days = {_YEAR}  # the root has no end; say when the next one does"
+def root_toml(
+    *,
+    project: str,
+    signers: Mapping[str, tuple[PublicKey, ...]],
+    roles: Mapping[RoleName, Role],
+    requirements: Mapping[int, Requirement],
+    min_schema: int,
+    lifetime: timedelta | None,
+) -> str:
+    """Return the text that says all of these."""
+    if lifetime is None:
+        until = f"{_YEAR}  # the root has no end; say when the next one does"
     else:
-        yield f"expires_days = {max(1, math.ceil(draft.lifetime.total_seconds() / _DAY))}"
-    yield f"min_schema = {draft.min_schema}"
-    yield from ("", "[signers]")
-    for name, keys in draft.signers.items():
+        until = str(max(1, math.ceil(lifetime.total_seconds() / _DAY)))
+    lines = [
+        "# What the root says. Edit it, then: trust root rotate root.N.json --from root.toml",
+        "",
+        f"project = {_text(project)}",
+        f"expires_days = {until}",
+        f"min_schema = {min_schema}",
+        "",
+        "[signers]",
+    ]
+    for name, keys in signers.items():
         listed = ", ".join(_text(f"base64:{key.base64}") for key in keys)
-        yield f"{bare_or_quoted(name)} = [{listed}]"
-    for role, said in draft.roles.items():
-        yield from ("", f"[roles.{role}]", f"threshold = {said.threshold}", _signers(said))
-    for schema, row in draft.requirements.items():
-        yield from ("", f"[requirements.{schema}]", *_demands(row))
+        lines.append(f"{bare_or_quoted(name)} = [{listed}]")
+    for role, said in roles.items():
+        lines += ["", f"[roles.{role}]", f"threshold = {said.threshold}", _signers(said)]
+    for schema, row in requirements.items():
+        lines += ["", f"[requirements.{schema}]", *_demands(row)]
+    return "\n".join(lines) + "\n"
 
 
 def _signers(role: Role) -> str:
