@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
+from ._choosing import unknown_provider
 from ._operating import Operating
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from datetime import datetime
+    from pathlib import Path
 
+    from oneiric_lab.errors import Fault
     from oneiric_lab.remote import Fetcher
     from oneiric_lab.trust import Bundle, Report, Root
     from oneiric_lab.trust import Policy as TrustPolicy
@@ -145,7 +148,9 @@ class Releasing(Operating[T]):
         self, *, dry_run: bool = False, fetcher: Fetcher | None = None
     ) -> SyncReport:
         """Do what `sync` does, in the event loop of the caller."""
-        return await self._remote.sync(dry_run=dry_run, fetcher=fetcher)
+        report = await self._remote.sync(dry_run=dry_run, fetcher=fetcher)
+        self._told({one.name: () for one in report.sources if one.outcome == "entered"})
+        return report
 
     async def keep_synced(
         self, *, fetcher: Fetcher | None = None
@@ -159,7 +164,58 @@ class Releasing(Operating[T]):
 
         async with aclosing(self._remote.loop(sleep=anyio.sleep, fetcher=fetcher)) as reports:
             async for report in reports:
+                self._told({one.name: () for one in report.sources if one.outcome == "entered"})
                 yield report
+
+    def catch_up(self) -> bool:
+        """Enter what other processes of this workspace synced since, and tell whether any did.
+
+        Nobody is asked: what the store remembers is verified anew. `lab.watch()` does so twice
+        a second, and swaps what runs to it.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if self._syncing is None and not self.settings.remote.enabled:
+            return False
+        changed, tried = self._remote.catch_up()
+        self._told(tried)
+        return changed
+
+    def _told(self, tried: Mapping[str, tuple[Fault, ...]]) -> None:
+        """Put what is known now of last good releases in place of what was."""
+        if not tried:
+            return
+        from ._syncing import kept_out  # noqa: PLC0415 - most workspaces have no sources
+
+        old = tuple(kept_out(name) for name in tried)
+        others = [fault for fault in self.problems if not fault.message.startswith(old)]
+        self.problems = (*others, *(fault for faults in tried.values() for fault in faults))
+
+    def artifact(self, target: str, provider: str | None = None) -> Path | None:
+        """Return the file of the artifact that a release brought for a component.
+
+        It is among the workspace's objects, whole and by its digest; nobody unpacks or imports
+        it. None where there is none, or where it was damaged: the next sync brings it anew.
+
+        Args:
+            target: `domain:key`.
+            provider: Whose artifact; None is who wins.
+
+        Raises:
+            NoCandidateError: There is no such component.
+            SelectionError: No candidate of it has this provider.
+        """
+        domain, _, key = self._known(target).partition(":")
+        known = [*self.registry.current.candidates(domain, key)]
+        winner = self.registry.current.winner(domain, key)
+        if provider is not None:
+            winner = next((one for one in known if one.provider == provider), None)
+            if winner is None:
+                raise unknown_provider(target, provider, {one.provider for one in known})
+        entry = {} if winner is None else winner.metadata.get("entry", {})
+        sha256 = entry.get("artifact", {}).get("sha256")
+        return None if sha256 is None else self._remote.objects.find(sha256)
 
     def remote_status(self) -> RemoteStatus:
         """Return how the sources stand, their last good releases and their last attempts."""

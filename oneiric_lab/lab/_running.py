@@ -72,6 +72,10 @@ class Opened(Protocol):
     def desire(self) -> Callable[..., Wished]:
         """Write down what is wanted."""
 
+    @property
+    def catch_up(self) -> Callable[[], bool]:
+        """Enter what other processes synced."""
+
 
 def limits_of(settings: Settings) -> Limits:
     """Return the limits that `[lifecycle]` says."""
@@ -433,6 +437,11 @@ class Running:
                     domain, _, key = status.target.partition(":")
                     tasks.start_soon(self.life.check, domain, key)
 
+    async def renew(self) -> None:
+        """Enter what other processes of this workspace synced, and swap to it at once."""
+        if await to_thread.run_sync(self.lab.catch_up):
+            await self.follow()
+
     async def publish(self) -> None:
         """Write down what is so here, and what was done."""
         await to_thread.run_sync(self.lab.store.beat, self.process())
@@ -441,7 +450,7 @@ class Running:
     async def serve(self, every: float = EVERY) -> None:
         """Follow what is wanted and publish what is so, until cancelled; then leave.
 
-        Each of the four goes on by itself: a swap that takes long holds up neither a pause
+        Each of these goes on by itself: a swap that takes long holds up neither a pause
         nor the beat.
 
         Args:
@@ -449,7 +458,7 @@ class Running:
         """
         try:
             async with anyio.create_task_group() as tasks:
-                for do in (self._obey, self.follow, self.look, self.publish):
+                for do in (self._obey, self.follow, self.look, self.publish, self.renew):
                     tasks.start_soon(self._repeat, do, every)
         finally:
             with anyio.CancelScope(shield=True):

@@ -8,14 +8,16 @@ release when the workspace is opened next.
 
 from __future__ import annotations
 
-import json
 import random
+import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from oneiric_lab.config import SecretSource
+from anyio import to_thread
+
 from oneiric_lab.errors import (
     Fault,
     FetchError,
@@ -23,42 +25,29 @@ from oneiric_lab.errors import (
     RegistryError,
     RemoteError,
     StaleError,
+    StoreError,
     UsageError,
 )
-from oneiric_lab.files import Objects, digest, read
-from oneiric_lab.manifest import SUFFIX, enter, entered
-from oneiric_lab.remote import (
-    Attempt,
-    Breaker,
-    Credentials,
-    Kept,
-    Rules,
-    SafeFetcher,
-    Source,
-    bring,
-    origin_of,
-    parsed,
-    shown,
-)
+from oneiric_lab.files import Objects
+from oneiric_lab.manifest import enter, entered
+from oneiric_lab.remote import Attempt, Breaker, Kept, SafeFetcher, bring, parsed, shown
 from oneiric_lab.runtime import span
 from oneiric_lab.store import make_folder
 
-from ._releases import policy_of, settle_release, verify_release
+from ._plugged import Plugged
+from ._releases import settle_release, verify_release
+from ._sources import Sources
 from ._sync_tally import SyncTally
 from ._synced import RemoteStatus, SourceStanding, SourceSynced, SyncReport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
-    from pathlib import Path
 
     from oneiric_lab.config import Snapshot
-    from oneiric_lab.remote import Brought, Fetcher, Good
+    from oneiric_lab.remote import Brought, Fetcher, Good, Source
     from oneiric_lab.trust import Report
 
     from ._releases import Here
-
-DEFAULT = "default"
-"""Name of the source that `remote.manifest_url` is."""
 
 _PART = 0.1
 """The part of an interval that is drawn by lot: clients that began together come apart."""
@@ -85,115 +74,29 @@ class Syncing:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lab, self._snapshot = lab, snapshot
+        self._lab = lab
+        self.sources = Sources(lab, snapshot)
         self.now, self._clock = now, clock
         self.objects = Objects(lab.store.path.parent / "objects")
-        # Source to the digests of what entered this process's registry.
-        self._held: dict[str, tuple[str, str]] = {}
+        # One release enters at a time, whoever brings it: this process or another one.
+        self._entering = threading.Lock()
+        self._held: dict[str, _Held] = {}
+        # What another process brought and does not enter here: it is not tried twice.
+        self._vain: dict[str, tuple[str, str, str]] = {}
         self._breaker: Breaker | None = None
         self.tally = SyncTally()
-
-    # --- what is configured -------------------------------------------------------------
-
-    def sources(self) -> tuple[Source, ...]:
-        """Return the sources, the one of `remote.manifest_url` first; secrets are read now."""
-        remote = self._lab.settings.remote
-        tables = dict(remote.sources)
-        every = remote.refresh_interval or 300.0
-        common = (remote.max_manifest_bytes, remote.max_artifact_bytes, remote.max_cache_bytes)
-        found = []
-        if remote.manifest_url is not None:
-            mine = self._credentials(remote.manifest_url, remote.auth)
-            found.append(Source(DEFAULT, remote.manifest_url, None, None, every, mine, *common))
-        for name, said in tables.items():
-            mine = self._credentials(said.url, said.auth)
-            interval = said.interval or every
-            found.append(
-                Source(name, said.url, said.bundle_url, said.channel, interval, mine, *common)
-            )
-        names = [one.name for one in found]
-        if len({*names}) < len(names):
-            raise UsageError(
-                Fault(
-                    "remote-source",
-                    f"remote.manifest_url is the source `{DEFAULT}`, and so is a table",
-                    fix=f"rename remote.sources.{DEFAULT}",
-                )
-            )
-        return tuple(map(self._formed, found))
-
-    def _formed(self, source: Source) -> Source:
-        """Return *source* with its form: upstream's where no bundle is named and trust takes it."""
-        path = source.url.partition("?")[0]
-        if source.bundle_url is not None or path.endswith(SUFFIX):
-            return source
-        trusts = policy_of(self._lab, None, self._policy(source.name))
-        return replace(source, upstream=trusts.legacy is not None)
-
-    def intervals(self) -> dict[str, float]:
-        """Return the seconds between two syncs, source by source."""
-        remote = self._lab.settings.remote
-        every = remote.refresh_interval or 300.0
-        first = {} if remote.manifest_url is None else {DEFAULT: every}
-        return first | {name: said.interval or every for name, said in remote.sources.items()}
-
-    def _credentials(self, url: str, auth: object) -> Credentials | None:
-        secret_id, token = getattr(auth, "secret_id", None), getattr(auth, "token", None)
-        value = None if token is None else token.reveal()
-        if secret_id is not None:
-            inputs = self._snapshot().inputs
-            folder = inputs.root / (self._lab.settings.secrets.directory or "secrets")
-            secrets = SecretSource(inputs.environ, (folder,), inputs.secret_providers)
-            value = secrets.find(secret_id)
-            if value is None:
-                raise RemoteError(
-                    Fault(
-                        "remote-credentials",
-                        f"no provider has the secret {secret_id!r} for {shown(url)}",
-                        fix="oneiric-lab doctor shows where secrets are looked for",
-                    )
-                )
-        if value is None:
-            return None
-        return Credentials(origin_of(url), getattr(auth, "header_name", "Authorization"), value)
-
-    def rules(self) -> Rules:
-        """Return where the fetcher may go."""
-        remote, root = self._lab.settings.remote, self._lab.root
-        roots: tuple[Path, ...] = ()
-        if remote.allow_file_uris:
-            roots = tuple(root / one for one in remote.allowed_file_uri_roots)
-        return Rules(
-            allow_http=frozenset(one.lower() for one in remote.allow_http),
-            roots=roots,
-            deadline=remote.deadline,
-            attempts=remote.max_retries + 1,
-            base_delay=remote.retry_base_delay,
-            max_delay=remote.retry_max_delay,
-            jitter=remote.retry_jitter,
-            verify_tls=remote.verify_tls,
-            ca_file=None if remote.ca_file is None else root / remote.ca_file,
-        )
 
     @property
     def enabled(self) -> bool:
         """Whether what the sources have enters this workspace."""
-        settings = self._lab.settings
-        return settings.remote.enabled and settings.profile.remote_enabled
+        return self.sources.enabled
 
-    def _policy(self, name: str) -> str | None:
-        said = self._lab.settings.remote.sources.get(name)
-        return None if said is None else said.policy
-
-    def _trusts(self, name: str) -> str:
-        """Return the digest of all that decides here what of a release enters, but its bytes."""
-        settings = self._lab.settings
-        file = self._lab.root / (self._policy(name) or settings.trust.policy)
-        policy = read(file).digest if file.exists() else ""
-        return digest(json.dumps([policy, list(settings.plugins.allow_factories)]).encode())
+    def intervals(self) -> dict[str, float]:
+        """Return the seconds between two syncs, source by source."""
+        return self.sources.intervals()
 
     def _verify(self, name: str) -> Callable[[bytes | None, bytes], Report]:
-        policy = self._policy(name)
+        policy = self.sources.policy(name)
 
         def verify(bundle: bytes | None, manifest: bytes) -> Report:
             now = self.now()
@@ -210,11 +113,8 @@ class Syncing:
     def status(self) -> RemoteStatus:
         """Return how the sources stand, by what is remembered; nothing is asked."""
         kept, now = self.kept(), self.now()
-        remote = self._lab.settings.remote
-        urls = {} if remote.manifest_url is None else {DEFAULT: remote.manifest_url}
-        urls |= {name: said.url for name, said in remote.sources.items()}
         rows = []
-        for name, url in urls.items():
+        for name, url in self.sources.urls().items():
             found = kept.get(name, Kept())
             good = found.good if found.good is not None and found.good.url == url else None
             rows.append(SourceStanding(name, shown(url), good, found.attempts, now))
@@ -235,16 +135,7 @@ class Syncing:
             try:
                 self._restore(row.name, row.good)
             except OneiricError as error:
-                title = f"the last good release of source {row.name} does not enter"
-                faults += [
-                    replace(
-                        fault,
-                        message=f"{title}: {fault.message}",
-                        fix=fault.fix or "oneiric-lab sync",
-                        severity="warning",
-                    )
-                    for fault in error.faults
-                ]
+                faults += _kept_out(row.name, error)
         return tuple(faults)
 
     def _restore(self, name: str, good: Good) -> None:
@@ -252,7 +143,46 @@ class Syncing:
         report = self._verify(name)(bundle, self._bytes(good.manifest))
         manifest = parsed(report, name)
         enter(self._lab.registry, manifest, allowed=self._lab.settings.plugins.allow_factories)
-        self._held[name] = (good.manifest, good.bundle)
+        self._held[name] = _Held(good.manifest, good.bundle, manifest.source_name)
+
+    def catch_up(self) -> tuple[bool, dict[str, tuple[Fault, ...]]]:
+        """Enter what other processes of this workspace synced; withdraw what is no source now.
+
+        What the store remembers is the truth: it is verified anew, and nobody is asked. What
+        does not enter here is tried once, and what is in force stays.
+
+        Returns:
+            Whether anything was published, and each source whose release was tried, with the
+            reasons why it does not enter.
+        """
+        urls, number = self.sources.urls(), self._lab.registry.generation
+        tried: dict[str, tuple[Fault, ...]] = {}
+        kept = self.kept() if self.enabled and urls else {}
+        for name, held in list(self._held.items()):
+            if not self.enabled or name not in urls:
+                self._lab.registry.withdraw(source_name=held.source_name)
+                del self._held[name]
+        for name, url in urls.items():
+            good = kept.get(name, Kept()).good
+            if good is None or good.url != url or self._holds(name, good):
+                continue
+            trial = good.manifest, good.bundle, self.sources.trusts(name)
+            if self._vain.get(name) == trial:
+                continue
+            try:
+                with self._entering:
+                    if not self._holds(name, good):
+                        self._restore(name, good)
+                self._vain.pop(name, None)
+                tried[name] = ()
+            except OneiricError as error:
+                self._vain[name] = trial
+                tried[name] = tuple(_kept_out(name, error))
+        return self._lab.registry.generation != number, tried
+
+    def _holds(self, name: str, good: Good) -> bool:
+        held = self._held.get(name)
+        return held is not None and (held.manifest, held.bundle) == (good.manifest, good.bundle)
 
     def _bytes(self, sha256: str) -> bytes:
         found = self.objects.find(sha256)
@@ -284,45 +214,50 @@ class Syncing:
                     fix="oneiric-lab set remote.enabled=true",
                 )
             )
-        sources = [one for one in self.sources() if names is None or one.name in names]
+        asked = [name for name in self.sources.urls() if names is None or name in names]
         if fetcher is not None:
-            found = [await self._counted(one, fetcher, dry_run) for one in sources]
+            found = [await self._counted(name, fetcher, dry_run) for name in asked]
             return SyncReport(tuple(found), dry_run)
         remote = self._lab.settings.remote
         if self._breaker is None:
             self._breaker = Breaker(
                 remote.circuit_breaker_threshold, remote.circuit_breaker_reset, clock=self._clock
             )
-        async with SafeFetcher(self.rules(), breaker=self._breaker) as own:
-            found = [await self._counted(one, own, dry_run) for one in sources]
+        async with (
+            SafeFetcher(self.sources.rules(), breaker=self._breaker) as web,
+            Plugged(web, self._lab.registry, self._lab.settings) as own,
+        ):
+            found = [await self._counted(name, own, dry_run) for name in asked]
         return SyncReport(tuple(found), dry_run)
 
-    async def _counted(self, source: Source, fetcher: Fetcher, dry_run: bool) -> SourceSynced:
+    async def _counted(self, name: str, fetcher: Fetcher, dry_run: bool) -> SourceSynced:
         started = self._clock()
-        with span("sync", source=source.name, dry_run=dry_run) as traced:
-            found = await self._sync(source, fetcher, dry_run)
+        with span("sync", source=name, dry_run=dry_run) as traced:
+            found = await self._sync(name, fetcher, dry_run)
             traced.set(outcome=found.outcome)
         if not dry_run:
             self.tally.synced(found, self._clock() - started)
         return found
 
-    async def _sync(self, source: Source, fetcher: Fetcher, dry_run: bool) -> SourceSynced:
-        kept = self.kept().get(source.name, Kept())
-        good = kept.good
-        held = good is not None and self._held.get(source.name) == (good.manifest, good.bundle)
+    async def _sync(self, name: str, fetcher: Fetcher, dry_run: bool) -> SourceSynced:
+        good: Good | None = None
         try:
+            good = self.kept().get(name, Kept()).good
+            good = good if good is not None and good.url == self.sources.urls()[name] else None
+            source = self.sources.source(name)
             brought = await bring(
                 source,
                 good,
                 fetcher=fetcher,
                 objects=self.objects,
-                verify=self._verify(source.name),
-                trusts=self._trusts(source.name),
+                verify=self._verify(name),
+                trusts=self.sources.trusts(name),
                 now=self.now(),
-                holds=held,
+                holds=good is not None and self._holds(name, good),
                 dry_run=dry_run,
             )
-            return self._take(source, brought, dry_run)
+            # In a thread: it waits for the disk, and for whoever enters at this moment.
+            return await to_thread.run_sync(self._take, source, brought, dry_run)
         except OneiricError as error:
             faults, outcome = error.faults, self._outcome(error, good)
         except Exception as error:  # noqa: BLE001 - a loop must outlive what nobody thought of
@@ -330,11 +265,11 @@ class Syncing:
             faults, outcome = (Fault("remote-crash", what, fix="please report it"),), "refused"
         attempt = Attempt(self.now(), outcome, faults[0].code, faults[0].message)
         if not dry_run:
-            faults += self._note(source.name, attempt)
-        if good is None or good.url != source.url:
-            return SourceSynced(source.name, outcome, faults=faults)
+            faults += self._note(name, attempt)
+        if good is None:
+            return SourceSynced(name, outcome, faults=faults)
         age = max(0.0, (self.now() - good.checked_at).total_seconds())
-        return SourceSynced(source.name, outcome, good.title, faults=faults, age_seconds=age)
+        return SourceSynced(name, outcome, good.title, faults=faults, age_seconds=age)
 
     def _outcome(self, error: OneiricError, good: Good | None) -> str:
         if isinstance(error, StaleError):
@@ -345,6 +280,10 @@ class Syncing:
 
     def _take(self, source: Source, brought: Brought, dry_run: bool) -> SourceSynced:
         """Make what was brought the last good one, and enter it."""
+        with self._entering:
+            return self._taken(source, brought, dry_run)
+
+    def _taken(self, source: Source, brought: Brought, dry_run: bool) -> SourceSynced:
         good, name = brought.good, source.name
         if brought.report is None or brought.manifest is None:
             if not dry_run:
@@ -367,9 +306,10 @@ class Syncing:
             judged=after,
             source=(name, lambda data: _next(data, good, attempt)),
         )
-        self._held[name] = (good.manifest, good.bundle)
-        spared = {one for kept in self.kept().values() for one in kept.objects}
-        self.objects.evict(self._lab.settings.remote.max_cache_bytes, keep=spared)
+        self._held[name] = _Held(good.manifest, good.bundle, brought.manifest.source_name)
+        with suppress(StoreError):  # it has entered; what is too much goes with the next one
+            spared = {one for kept in self.kept().values() for one in kept.objects}
+            self.objects.evict(self._lab.settings.remote.max_cache_bytes, keep=spared)
         return SourceSynced(name, "entered", good.title, number, brought.fetched)
 
     def _refuse_rivals(self, source: Source, brought: Brought) -> None:
@@ -426,21 +366,48 @@ class Syncing:
         """
         due: dict[str, float] = {}
         while True:
+            intervals = self.sources.intervals()
             try:
-                intervals = {one.name: one.interval for one in self.sources()}
                 ready = frozenset(n for n in intervals if due.get(n, 0.0) <= self._clock())
                 if ready:
                     yield await self.sync(ready, fetcher=fetcher)
             except OneiricError as error:
                 # The settings are at fault; they may be mended while we wait.
                 ready = frozenset({"remote"})
-                intervals = {"remote": self._lab.settings.remote.refresh_interval or 300.0}
+                intervals |= {"remote": self._lab.settings.remote.refresh_interval or 300.0}
                 yield SyncReport((SourceSynced("remote", "refused", faults=error.faults),))
             for name in ready:
                 spread = 1 + _PART * (2 * lot() - 1)
                 due[name] = self._clock() + intervals[name] * spread
             soonest = min((due[n] for n in intervals if n in due), default=self._clock() + 60)
             await sleep(max(0.05, soonest - self._clock()))
+
+
+class _Held(NamedTuple):
+    """What of a source is in this process's registry: digests, and the name it has there."""
+
+    manifest: str
+    bundle: str
+    source_name: str
+
+
+def kept_out(name: str) -> str:
+    """Return how the faults of a last good release that does not enter begin."""
+    return f"the last good release of source {name} does not enter"
+
+
+def _kept_out(name: str, error: OneiricError) -> list[Fault]:
+    """Return why the last good release of a source is not in force, as warnings."""
+    title = kept_out(name)
+    return [
+        replace(
+            fault,
+            message=f"{title}: {fault.message}",
+            fix=fault.fix or "oneiric-lab sync",
+            severity="warning",
+        )
+        for fault in error.faults
+    ]
 
 
 def _next(data: bytes | None, good: Good, attempt: Attempt) -> bytes:

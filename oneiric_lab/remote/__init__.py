@@ -30,6 +30,7 @@ from ._fetcher import SafeFetcher
 from ._kept import Attempt, Good, Kept
 from ._passing import PassingError, retry_after
 from ._request import Buffer, Credentials, Fetched, Fetcher, Request, Rules, Sink
+from ._schemes import Schemes
 
 __all__ = [
     "Attempt",
@@ -45,6 +46,7 @@ __all__ = [
     "Request",
     "Rules",
     "SafeFetcher",
+    "Schemes",
     "Sink",
     "Source",
     "artifacts",

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from oneiric_lab.errors import Fault, FetchError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._request import Rules
 
 _TEXT: Final = re.compile(r"[!-~]+\Z")
+_KNOWN: Final = frozenset({"https", "http", "file"})
 _PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -64,6 +65,19 @@ def shown(url: str) -> str:
         head = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
     text = "".join(c if c.isprintable() else "·" for c in head[:500])
     return f"{text}?…" if question else text
+
+
+def joined(url: str, uri: str) -> str:
+    """Return *uri* as seen from *url*, whatever its scheme: urllib joins only those it knows.
+
+    Example:
+        >>> joined("git+ssh://example.com/r/a.json", "b/c.whl")
+        'git+ssh://example.com/r/b/c.whl'
+    """
+    scheme, colon, rest = url.partition("://")
+    if not colon or scheme.lower() in _KNOWN or "://" in uri:
+        return urljoin(url, uri)
+    return scheme + urljoin(f"https://{rest}", uri).removeprefix("https")
 
 
 def refused(code: str, url: str, what: str, *, why: str | None = None, fix: str) -> FetchError:

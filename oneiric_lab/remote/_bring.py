@@ -6,7 +6,6 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urljoin
 
 import anyio
 from anyio import to_thread
@@ -16,7 +15,7 @@ from oneiric_lab.errors import Fault, RemoteError, UntrustedError
 from oneiric_lab.manifest import SUFFIX, Legacy, entries_of, parse_legacy, read_manifest
 from oneiric_lab.trust import Limits
 
-from ._address import shown
+from ._address import joined, shown
 from ._kept import Good
 from ._request import Buffer, Request
 
@@ -305,7 +304,7 @@ def artifacts(manifest: Manifest | Legacy, source: Source) -> dict[str, tuple[st
         if not {"uri", "sha256"} <= one.keys() or not _SHA256.match(one["sha256"]):
             what = f"{entry['domain']}:{entry['key']} names an artifact without its sha256"
             raise RemoteError(Fault("remote-artifact", what, fix=mend))
-        size, where = one.get("size"), urljoin(source.url, one["uri"])
+        size, where = one.get("size"), joined(source.url, one["uri"])
         if size is not None and size > source.artifact_limit:
             raise _too_much(f"{shown(where)} has {size:,} bytes", source.artifact_limit, "artifact")
         if out.setdefault(one["sha256"], (where, size))[1] != size:

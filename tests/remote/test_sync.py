@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -381,6 +382,40 @@ class TestSources:
 
         assert [one.outcome for one in report.sources] == ["unreachable", "entered"]
         assert report.exit_code == 1
+
+    @pytest.mark.parametrize("harm", ["secret", "policy", "provider", "bundle"])
+    def test_one_whose_settings_are_at_fault_keeps_no_other_from_syncing(
+        self, place: Place, harm: str
+    ) -> None:
+        """
+        A missing secret, a policy that is none and a provider that raises are its own faults.
+        """
+        beta = place.remote.url("beta.oneiric.json")
+        more = {
+            "secret": 'auth = { secret_id = "nowhere" }',
+            "policy": 'policy = "beta.toml"',
+            "provider": 'auth = { secret_id = "raises" }',
+            "bundle": "",
+        }[harm]
+        url = place.remote.url("beta.txt") if harm == "bundle" else beta
+        place.write(f'[remote.sources.beta]\nurl = "{url}"\n{more}\n')
+        (place.folder / "beta.toml").write_text("rot = 1\n")
+        place.offer()
+        place.remote.publish(place.house.release([entry("b")], channel="beta"), name="beta")
+        lab = place.open()
+
+        def provider(name: str) -> str | None:
+            raise ZeroDivisionError("canary-4711")
+
+        if harm == "provider":
+            inputs = replace(lab.snapshot.inputs, secret_providers=(provider,))
+            lab._remote.sources._snapshot = lambda: replace(lab.snapshot, inputs=inputs)
+        report = lab.sync(fetcher=place.remote)
+
+        assert [one.outcome for one in report.sources] == ["entered", "refused"]
+        assert report.sources[1].faults[0].code != "remote-crash"
+        assert "canary" not in report.to_json()
+        assert lab.remote_status().sources[1].attempts[-1].message
 
     def test_another_channel_than_was_asked_for_is_refused(self, place: Place) -> None:
         """
