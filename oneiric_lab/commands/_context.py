@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from oneiric_lab.lab import Lab, Loads
+    from oneiric_lab.runtime import Watch
     from oneiric_lab.views import Result
 
     from ._names import Names
@@ -121,7 +122,7 @@ class Stream:
     """
 
     name: str
-    open: Callable[[], AsyncGenerator[Result, None]]
+    open: Callable[[], Watch[Any] | AsyncGenerator[Result, None]]
 
 
 @dataclass

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ._flows import LoneTasks as LoneTasks
     from ._flows import Triggered as Triggered
     from ._flows import Workflows as Workflows
+    from ._following import Fallen as Fallen
+    from ._following import Moved as Moved
     from ._following import Reloaded as Reloaded
     from ._following import followed as followed
     from ._lab import Lab as Lab
@@ -81,6 +83,7 @@ else:
             "Entered": "._releases",
             "EventRoom": "._events",
             "Flows": "._flows",
+            "Fallen": "._following",
             "Frozen": "._locking",
             "Ground": "._signing",
             "History": "._results",
@@ -90,6 +93,7 @@ else:
             "LoadJob": "._load",
             "Loads": "._load",
             "LoneTasks": "._flows",
+            "Moved": "._following",
             "Offer": "._ui",
             "Plan": "._plan",
             "Probed": "._quarantine",
@@ -146,6 +150,7 @@ __all__ = [
     "Emitted",
     "Entered",
     "EventRoom",
+    "Fallen",
     "Flows",
     "Frozen",
     "Ground",
@@ -155,6 +160,7 @@ __all__ = [
     "LoadJob",
     "Loads",
     "LoneTasks",
+    "Moved",
     "Offer",
     "Plan",
     "Probed",

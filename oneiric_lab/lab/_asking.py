@@ -180,7 +180,8 @@ class Asking(Workspace[T]):
     def status(self) -> Status:
         """Return the first screen: what this workspace is and how it stands."""
         generation = self.registry.current
-        faults = (*self.problems, *generation.problems())
+        kept = () if self._watching is None else self._watching.faults
+        faults = (*self.problems, *generation.problems(), *kept)
         return Status(
             self.root.name,
             self.snapshot.profiles,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,7 +15,8 @@ from oneiric_lab.plugins import TIMEOUT
 from oneiric_lab.registry import candidate_of
 
 from ._asking import Asking
-from ._following import Reloaded, followed
+from ._following import refuse_without_project
+from ._gather import gather_anew, replace_gathered
 from ._locking import LOCK, Frozen, read_lock, winners, write_lock
 from ._plan import Applied, Plan
 from ._quarantine import Probed, can_be_probed, remember, try_all
@@ -24,10 +25,7 @@ from ._said import resettled
 from ._writing import settled, take_back, write
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    import anyio
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from oneiric_lab.errors import Fault
     from oneiric_lab.plugins import ProbeResult
@@ -170,56 +168,29 @@ class Changing(Asking[T]):
         """Return what was changed, the newest first."""
         return History(tuple(settled(self.store, limit)))
 
-    async def watch(
-        self, *, interval: float = 0.5, stop: anyio.Event | None = None
-    ) -> AsyncGenerator[Reloaded, None]:
-        """Load what the files say whenever one changes, for as long as the caller listens.
+    def reload(self, *, descriptors: bool = False) -> Snapshot:
+        """Read the layers again and publish; on a fault the last good snapshot stays.
 
-        Meanwhile this process acts on what is wanted of its components, within a second, and
-        the store says what is so in it; see `reconcile`.
+        Where what the table `plugins` names changed, its candidates come and go as well.
 
         Args:
-            interval: Seconds between two looks where the system tells of no change.
-            stop: Ends the iteration when set.
-
-        Yields:
-            What changed; or the faults for which the last good configuration stays.
-        """
-        from oneiric_lab.files import watch  # noqa: PLC0415 - who watches has a loop
-
-        from ._running import serving  # noqa: PLC0415 - see above
-
-        changes = watch(lambda: set(followed(self.snapshot)), interval=interval, stop=stop)
-        async with serving(self._run()), aclosing(changes):
-            async for paths in changes:
-                names = tuple(sorted(self._named(path) for path in paths))
-                before, generation = self.snapshot, self.registry.current
-                try:
-                    after = self.reload()
-                except OneiricError as error:
-                    yield Reloaded(names, faults=error.faults)
-                    continue
-                yield Reloaded(
-                    names,
-                    changed_values(before, after),
-                    tuple(generation.diff(self.registry.current).changes),
-                )
-
-    def _named(self, path: Path) -> str:
-        try:
-            return path.relative_to(self.root).as_posix()
-        except ValueError:
-            return str(path)
-
-    def reload(self) -> Snapshot:
-        """Read the layers again and publish; on a fault the last good snapshot stays.
+            descriptors: Whether the descriptors of packages and plugins are read again, too.
 
         Raises:
             InvalidConfigError: With every fault; nothing was changed.
+            FileAccessError: The project file is gone; nothing was changed.
+            NotAllowedError: Code that may not run is named now; nothing was changed.
+            RegistryError: A package or module has faults; nothing was changed.
         """
         snapshot = load(self.snapshot.inputs, previous=self.snapshot)
+        refuse_without_project(self.snapshot, snapshot)
+        changed = descriptors or snapshot.settings.plugins != self.settings.plugins
+        fresh = gather_anew(self.snapshot, snapshot, trusted=self._trusted) if changed else None
+        with self.registry.batch():
+            if fresh is not None:
+                replace_gathered(self.registry, fresh[0])
+            self.registry.configure(self._rules(snapshot))
         self._publish(snapshot)
-        self.registry.configure(self._rules(snapshot))
         return snapshot
 
     @contextmanager

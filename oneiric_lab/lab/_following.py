@@ -1,4 +1,4 @@
-"""Following the files of a workspace: each change is loaded, or refused with its faults."""
+"""What a watch tells, and which files it follows: each change is loaded, or refused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric_lab.config import shown
+from oneiric_lab.errors import Fault, FileAccessError, Origin
+from oneiric_lab.registry import NAME
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
 from ._words import count
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oneiric_lab.config import Snapshot, ValueChange
-    from oneiric_lab.errors import Fault
+    from oneiric_lab.lifecycle import SwapReport
     from oneiric_lab.views import Block
 
 _SUFFIXES = {".toml", ".yaml", ".yml", ".json"}
@@ -87,6 +89,89 @@ class Reloaded(Result):
         return View("watch", f"{files}: {many} changed", tuple(blocks), tone="ok")
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Moved(Result):
+    """What became of the components that a change of what is said concerns.
+
+    Attributes:
+        swaps: One report for each.
+    """
+
+    swaps: tuple[SwapReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether what is said is in force."""
+        return all(report.ok for report in self.swaps)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {"ok": self.ok, "swaps": [report.as_dict() for report in self.swaps]}
+
+    def view(self) -> View:
+        """Return one row for each."""
+        rows = tuple(
+            (
+                r.target,
+                r.verb,
+                Cell(r.outcome, "ok" if r.ok else "bad"),
+                f"{r.provider} {r.incarnation or ''}".strip(),
+                f"{r.stage}: {r.why}" if r.why else "; ".join(r.warnings),
+            )
+            for r in self.swaps
+        )
+        heads = ("component", "what", "outcome", "in force", "why")
+        bad = sum(not r.ok for r in self.swaps)
+        title = f"{count(len(rows), 'component')}: {'in force' if not bad else f'{bad} failed'}"
+        return View("watch", title, (Table(heads, rows),), tone="bad" if bad else "ok")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Fallen(Result):
+    """That the system's notices of changes were given up; files are looked at all the same.
+
+    Attributes:
+        why: What the system says.
+        interval: Seconds between two looks.
+    """
+
+    why: str
+    interval: float
+    ok: bool = True
+
+    @property
+    def told(self) -> str:
+        """All of it in one line."""
+        return f"no notices of changes ({self.why}): files are looked at each {self.interval:g} s"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {"ok": True, "mode": "poll", "why": self.why, "interval": self.interval}
+
+    def view(self) -> View:
+        """Return it as a line."""
+        return View("watch", self.told, tone="warn")
+
+
+def refuse_without_project(before: Snapshot, after: Snapshot) -> None:
+    """Refuse what was loaded while the project file was gone: its folder is being replaced.
+
+    Raises:
+        FileAccessError: It was there, and is not.
+    """
+    if before.project_file in before.documents and after.project_file not in after.documents:
+        name = before.project_file.name
+        raise FileAccessError(
+            Fault(
+                "project-gone",
+                f"{name} is gone",
+                Origin("project", name),
+                why="without it every value would fall back to its default",
+                fix=f"bring {name} back; an empty one says nothing",
+            )
+        )
+
+
 def followed(snapshot: Snapshot) -> Iterator[Path]:
     """Yield every file that could change what is in force, those not there yet included."""
     inputs = snapshot.inputs
@@ -96,6 +181,8 @@ def followed(snapshot: Snapshot) -> Iterator[Path]:
     if inputs.policy is not None:
         yield inputs.policy
     yield from (p for p in inputs.root.glob("oneiric.*") if p.suffix in _SUFFIXES)
+    for package in snapshot.settings.plugins.packages:
+        yield inputs.root / package.replace(".", "/") / NAME
     folder = inputs.root / (snapshot.settings.secrets.directory or "secrets")
     if folder.is_dir():
         yield from (p for p in folder.iterdir() if p.is_file())

@@ -12,14 +12,17 @@ from oneiric_lab.plugins import discover
 from oneiric_lab.registry import NAME, collect, read_descriptor
 
 from . import _allow
-from ._code import load_bare
+from ._code import code_modules, load_bare
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from oneiric_lab.config import Inputs, Snapshot
     from oneiric_lab.plugins import Found
-    from oneiric_lab.registry import Candidate
+    from oneiric_lab.registry import Candidate, Registry
 
 _OWN_NAME = "oneiric_lab.components"
+_GATHERED = frozenset({"package", "plugin"})
 _OWN = Path(__file__).resolve().parent.parent / "components"
 
 
@@ -85,6 +88,38 @@ def gather(snapshot: Snapshot) -> tuple[list[Candidate], list[Fault]]:
     if faults:
         raise RegistryError(faults)
     return found, warnings
+
+
+def gather_anew(
+    before: Snapshot, after: Snapshot, *, trusted: bool
+) -> tuple[list[Candidate], list[Fault]]:
+    """Return what everybody declares after a change, as `gather` does.
+
+    Raises:
+        NotAllowedError: It names code of the workspace that it did not name before, and that
+            was not allowed.
+        RegistryError: See `gather`.
+    """
+    root, modules = after.inputs.root, code_modules(after)
+    named = set(modules) - set(code_modules(before))
+    if named and not trusted and not _allow.is_allowed(root, modules, after.inputs.environ):
+        raise _allow.refuse(root, modules, after.origin("plugins"))
+    return gather(after)
+
+
+def replace_gathered(registry: Registry, fresh: Sequence[Candidate]) -> None:
+    """Put *fresh* in place of what was gathered before; who says the same stays who it is.
+
+    What a program or a manifest brought is not touched.
+    """
+    held = {c.identity: c for c in registry.current.candidates()}
+    wanted = {c.identity: c for c in fresh}
+    for identity, candidate in held.items():
+        if candidate.source in _GATHERED and identity not in wanted:
+            registry.withdraw(candidate=candidate)
+    new = [c for i, c in wanted.items() if i not in held or not c.says_the_same(held[i])]
+    if new:
+        registry.add(*new)
 
 
 def _of_plugin(plugin: Found) -> tuple[Candidate, ...]:

@@ -113,7 +113,7 @@ class Lab(Hosting[T]):
         quarantined, damage = remembered(store_of(inputs))
         registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
         registry.add(*candidates)
-        return cls(snapshot, registry, (*warnings, *damage), trusted=True)
+        return cls(snapshot, registry, (*warnings, *damage), trusted=trusted)
 
     @classmethod
     def sample(cls, *, profiles: Sequence[str] | None = None, **options: Any) -> Lab[Any]:
@@ -158,7 +158,7 @@ class Lab(Hosting[T]):
         registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
         registry.add(*candidates)
         refuse_other_winners(locked, winners(registry.current), file.name)
-        return cls(snapshot, registry, (*warnings, *damage), trusted=True)
+        return cls(snapshot, registry, (*warnings, *damage), trusted=trusted)
 
     def submit(self, work: Callable[[Context], Awaitable[R]], *, name: str | None = None) -> Job[R]:
         """Run *work* as a job of this lab until it ends, or the lab is closed.

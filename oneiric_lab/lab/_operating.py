@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from oneiric_lab.errors import Fault, StoreError, UsageError
 from oneiric_lab.registry import TABLES
@@ -17,12 +17,16 @@ from ._writing import _who, settled
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
+    import anyio
+
     from oneiric_lab.lifecycle import Lifecycle, SwapReport
     from oneiric_lab.lifecycle import Status as ComponentStatus
+    from oneiric_lab.runtime import Watch, Watching
     from oneiric_lab.store import DesiredState
 
     from ._plan import Plan
     from ._standing import Deeds, Standing, Wished
+    from ._watching import Followed
 
 T = TypeVar("T")
 
@@ -55,6 +59,36 @@ class Operating(Changing[T]):
         finally:
             self._running = None
             await run.leave()
+
+    @property
+    def watching(self) -> Watching:
+        """How the watch of this process stands, and its counters; see `watch`."""
+        if self._watching is None:
+            from oneiric_lab.runtime import Watching  # noqa: PLC0415 - who only asks has none
+
+            self._watching = Watching()
+        return self._watching
+
+    def watch(self, *, interval: float = 0.5, stop: anyio.Event | None = None) -> Watch[Followed]:
+        """Keep this process true to what is said, and tell of each change.
+
+        Files of configuration, secrets, descriptors and manifests of this machine are followed:
+        each change is loaded, and what runs is swapped to it, health-checked; a bad edit keeps
+        what was good. Wishes of other processes are obeyed, and the store says what is so here.
+
+        `async for event in lab.watch():` does so for as long as it is iterated,
+        `async with lab.watch():` for the time of a block, whether somebody reads or not.
+
+        Args:
+            interval: Seconds between two looks where the system tells of no change.
+            stop: Ends it when set.
+
+        Returns:
+            A `runtime.Watch` of `Reloaded`, `Moved`, `Fallen` and `SyncReport`; each has `ok`.
+        """
+        from ._watching import Watched, watch_of  # noqa: PLC0415 - who watches has a loop
+
+        return watch_of(cast("Watched", self), self._run(), interval=interval, stop=stop)
 
     def plan_swap(self, target: str, provider: str, *, layer: str = "session") -> Plan:
         """Return what choosing *provider* for a component would do; nothing is applied.

@@ -13,7 +13,7 @@ import socket
 import time
 import uuid
 from concurrent.futures import CancelledError
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,11 +37,12 @@ from oneiric_lab.store import Journal, ProcessState
 from ._said import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from oneiric_lab.config import Settings, Snapshot
     from oneiric_lab.lifecycle import Status
     from oneiric_lab.registry import Candidate, Generation, Listing, Registry
+    from oneiric_lab.runtime import Watching
     from oneiric_lab.store import Desired, DesiredState, Store
 
     from ._plan import Applied, Plan
@@ -67,6 +68,10 @@ class Opened(Protocol):
     @property
     def plan_swap(self) -> Callable[..., Plan]:
         """What choosing a provider would do."""
+
+    @property
+    def watching(self) -> Watching:
+        """How the watch of this process stands."""
 
     @property
     def desire(self) -> Callable[..., Wished]:
@@ -129,6 +134,7 @@ class Running:
         self._look_at = -math.inf
         self._now = time.monotonic
         self._locks: dict[str, anyio.Lock] = {}
+        self._nudged: anyio.Event | None = None
         # The number of the last wish that was acted on, and what was tried in vain.
         self._acted: dict[str, int] = {}
         self._refused: dict[str, tuple[Candidate, dict[str, Any]]] = {}
@@ -159,7 +165,9 @@ class Running:
             winner = winners.get(slot.target)
             row["chosen"] = None if winner is None else winner.provider
             row["stale"] = slot.why_anew()
-        state = {"components": rows}
+        state: dict[str, Any] = {"components": rows}
+        if self.lab.watching.mode:
+            state["watch"] = self.lab.watching.as_dict()
         return ProcessState(self._id, os.getpid(), socket.gethostname(), self._started, state)
 
     # --- what somebody asks for here ----------------------------------------------------
@@ -443,11 +451,22 @@ class Running:
             await self.follow()
 
     async def publish(self) -> None:
-        """Write down what is so here, and what was done."""
+        """Write down what is so here, and what was done; not into a workspace that was deleted."""
+        if not self.lab.snapshot.inputs.root.is_dir():
+            return
         await to_thread.run_sync(self.lab.store.beat, self.process())
         await to_thread.run_sync(self.journal.flush)
 
-    async def serve(self, every: float = EVERY) -> None:
+    def nudge(self) -> None:
+        """Have `serve` look at once for what is to be swapped; on the loop that serves."""
+        if self._nudged is not None:
+            self._nudged.set()
+
+    async def serve(
+        self,
+        every: float = EVERY,
+        tell: Callable[[list[SwapReport]], object] = lambda reports: None,
+    ) -> None:
         """Follow what is wanted and publish what is so, until cancelled; then leave.
 
         Each of these goes on by itself: a swap that takes long holds up neither a pause
@@ -455,11 +474,26 @@ class Running:
 
         Args:
             every: Seconds between two looks.
+            tell: Told what was swapped and drained.
         """
+
+        async def follow() -> None:
+            found = await self.follow()
+            reports.extend(found)
+
+        reports: list[SwapReport] = []
         try:
             async with anyio.create_task_group() as tasks:
-                for do in (self._obey, self.follow, self.look, self.publish, self.renew):
+                for do in (self._obey, self.look, self.publish, self.renew):
                     tasks.start_soon(self._repeat, do, every)
+                while True:
+                    self._nudged = anyio.Event()
+                    await self._once(follow)
+                    if reports:
+                        tell(reports[:])
+                        reports.clear()
+                    with anyio.move_on_after(every):
+                        await self._nudged.wait()
         finally:
             with anyio.CancelScope(shield=True):
                 await self.leave()
@@ -469,11 +503,14 @@ class Running:
 
     async def _repeat(self, do: Callable[[], Coroutine[Any, Any, object]], every: float) -> None:
         while True:
-            try:
-                await self._at_home(do)
-            except StoreError as error:
-                self._tell(error)
+            await self._once(do)
             await anyio.sleep(every)
+
+    async def _once(self, do: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        try:
+            await self._at_home(do)
+        except StoreError as error:
+            self._tell(error)
 
     async def _at_home(self, do: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Do it on the loop that the components belong to: a kernel's job has another one."""
@@ -569,24 +606,6 @@ def _together(moving: Mapping[str, Candidate]) -> list[list[str]]:
                 for member in group[required]:
                     group[member] = group[target]
     return sorted({id(found): sorted(found) for found in group.values()}.values())
-
-
-@asynccontextmanager
-async def serving(running: Running) -> AsyncIterator[None]:
-    """Serve for the time of the block, which a generator may stand in.
-
-    A task group must not be held over a `yield` of a generator: its scope would end in
-    another task than it began in. One task of our own is cancelled at the end instead.
-    """
-    task = asyncio.get_running_loop().create_task(running.serve(), name="oneiric serve")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
 
 
 def _user() -> str:

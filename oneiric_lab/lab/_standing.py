@@ -104,6 +104,8 @@ class Standing(Result):
     @property
     def exit_code(self) -> int:
         """1 where a process differs from what is wanted, or is not well."""
+        if any(_faults(process) for process in self.listening):
+            return 1
         return 0 if all(_is(p, w, a).well for _, p, w, said in self.rows for a in said) else 1
 
     def as_dict(self) -> dict[str, object]:
@@ -131,7 +133,13 @@ class Standing(Result):
                 for target, provider, wish, said in self.rows
             ],
             "listening": [
-                {"pid": p.pid, "host": p.host, "started": p.started} for p in self.listening
+                {
+                    "pid": p.pid,
+                    "host": p.host,
+                    "started": p.started,
+                    "watch": p.state.get("watch"),
+                }
+                for p in self.listening
             ],
             "store": self.store,
         }
@@ -163,6 +171,19 @@ class Standing(Result):
                 head = ("", "", "")
                 where = f" (process {actual['pid']})" if len(said) > 1 else ""
                 notes += [Note(f"{target}{where}: {text}", tone) for tone, text in how.notes]
+        for process in self.listening:
+            who = f"process {process.pid} {process.host}"
+            watch = process.state.get("watch") or {}
+            for fault in _faults(process):
+                ill += 1
+                kept = f"{who} keeps the last good configuration: {', '.join(watch['files'])}"
+                notes.append(Note(f"{kept}\n{fault}", "bad"))
+            if watch.get("why"):
+                notes.append(
+                    Note(
+                        f"{who} looks at files each {watch['interval']:g} s: {watch['why']}", "info"
+                    )
+                )
         heads = ("component", "provider", "wanted", "is", "in force", "leases", "process")
         notes.sort(key=lambda note: ("bad", "warn").index(note.tone) if note.tone in _FIRST else 2)
         if not self.listening:
@@ -182,6 +203,11 @@ class Standing(Result):
 
 
 _FIRST = {"bad", "warn"}
+
+
+def _faults(process: ProcessState) -> list[str]:
+    """Return why a process keeps its last good configuration."""
+    return list((process.state.get("watch") or {}).get("faults", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +280,8 @@ def standing(
         store: Where wishes are kept when not beside the workspace.
     """
     others = [p for p in processes if own is None or p.id != own.id]
+    # What is so here now, not at its last beat.
+    processes = [own if own is not None and p.id == own.id else p for p in processes]
     said: dict[str, list[Mapping[str, Any]]] = {}
     for process in [own, *others] if own is not None else others:
         for one in process.state.get("components", ()):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from oneiric_lab.config import Snapshot
     from oneiric_lab.jobs import Owner
     from oneiric_lab.registry import Rules
-    from oneiric_lab.runtime import Telemetry
+    from oneiric_lab.runtime import Telemetry, Watching
 
     from ._events import EventRoom
     from ._flows import Workflows
@@ -39,6 +39,7 @@ class Workspace(Generic[T]):
         "_syncing",
         "_telemetry",
         "_trusted",
+        "_watching",
         "_workflows",
         "config",
         "problems",
@@ -66,6 +67,7 @@ class Workspace(Generic[T]):
         self._syncing: Syncing | None = None
         self._telemetry: Telemetry | None = None
         self._workflows: Workflows | None = None
+        self._watching: Watching | None = None
         self._publish(snapshot)
         if snapshot.settings.remote.enabled:
             self.problems = (*problems, *self._remote.restore())

@@ -242,6 +242,10 @@ class Candidate:
             ),
         )
 
+    def says_the_same(self, other: Candidate) -> bool:
+        """Tell whether all facts of *other* are those of this one."""
+        return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self) if f.init)
+
     @property
     def tie(self) -> tuple[str, str, str]:
         """Names, for what the score leaves equal: the smaller one goes first."""

@@ -3,6 +3,9 @@
 `Telemetry` reads the numbers that rooms keep, `CATALOGUE` names all of them, and
 `exposition` writes them as Prometheus reads them.
 
+A `Watch` runs the parts that follow something and tells what they do; `Watching` is how that
+stands.
+
 Events go from who emits them to the handlers that take them; see `Events`.
 
 A `Dag` says which node comes after which; an engine runs it. `MemoryEngine` forgets its runs
@@ -64,6 +67,9 @@ if TYPE_CHECKING:
     from ._spans import trace_spans as trace_spans
     from ._telemetry import Telemetry as Telemetry
     from ._telemetry import read_process as read_process
+    from ._watch import Watch as Watch
+    from ._watching import Watching as Watching
+    from ._watching import follow_files as follow_files
 else:
     # Who only runs workflows measures nothing, and who measures runs no host.
     __getattr__, __dir__ = exporter(
@@ -104,10 +110,13 @@ else:
             "TaskRun": "._flow_run",
             "Tasks": "._flow_call",
             "Telemetry": "._telemetry",
+            "Watch": "._watch",
+            "Watching": "._watching",
             "accepts": "._filters",
             "call_task": "._flow_call",
             "dag_of": "._dag",
             "exposition": "._exposition",
+            "follow_files": "._watching",
             "is_tracing": "._spans",
             "json_value": "._payload",
             "listener_of": "._listener",
@@ -157,10 +166,13 @@ __all__ = [
     "TaskRun",
     "Tasks",
     "Telemetry",
+    "Watch",
+    "Watching",
     "accepts",
     "call_task",
     "dag_of",
     "exposition",
+    "follow_files",
     "is_tracing",
     "json_value",
     "listener_of",

@@ -9,7 +9,7 @@ question with nothing.
 from ._database import COMMITS, Commits
 from ._journal import Journal
 from ._letters import DeadLetter, DeadLetters
-from ._place import FOLDER, is_writable, make_folder, place, state_dir
+from ._place import FOLDER, is_network, is_writable, make_folder, place, state_dir
 from ._records import (
     Activity,
     Desired,
@@ -36,6 +36,7 @@ __all__ = [
     "ProcessState",
     "Quarantined",
     "Store",
+    "is_network",
     "is_writable",
     "make_folder",
     "place",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -25,6 +25,9 @@ def told(
     *steps: Callable[[], object],
     interval: float = 0.05,
     hint: bool = False,
+    settle: float = 0.0,
+    listed: bool = False,
+    on_mode: Callable[[str, str], object] = lambda mode, why: None,
 ) -> list[set[str]]:
     """Take the steps, each after the former was told of; return the names that were told."""
 
@@ -33,14 +36,22 @@ def told(
         stop = anyio.Event()
 
         async def listen(ready: anyio.Event) -> None:
-            watcher = watch(named, interval=interval, hint=hint, stop=stop)
+            watcher = watch(
+                named,
+                interval=interval,
+                hint=hint,
+                settle=settle,
+                listed=listed,
+                stop=stop,
+                told=on_mode,
+                begun=ready.set,
+            )
             async for changed in watcher:
                 out.append({path.name for path in changed})
                 news.set()
             assert stop.is_set()
 
         def named() -> Iterable[Path]:
-            looked.set()
             return paths() if callable(paths) else paths
 
         with anyio.fail_after(LIMIT):
@@ -156,7 +167,15 @@ class TestWatch:
             path.parent.mkdir()
             path.write_bytes(b"2")
 
-        assert [{"a"}, {"a"}] == told([path], lambda: shutil.rmtree(path.parent), again, hint=True)
+        assert [{"a"}] * 5 == told(
+            [path],
+            lambda: path.write_bytes(b"1-"),
+            lambda: path.write_bytes(b"1+"),
+            lambda: shutil.rmtree(path.parent),
+            again,
+            lambda: path.write_bytes(b"2+"),
+            hint=True,
+        )
 
     def test_same_content_is_no_news(self, tmp_path: Path) -> None:
         """
@@ -262,3 +281,167 @@ class TestWatch:
             path.mkdir()
 
         assert [{"a"}] == told([path], replace)
+
+
+class TestLists:
+    """Paths that list what is there."""
+
+    def test_what_comes_and_goes(self, tmp_path: Path) -> None:
+        """
+        A file that comes to the list or goes from it is told; one that is only no longer
+        named, or was never there, is not.
+        """
+        listed = ["a", "never"]
+        one, other = tmp_path / "a", tmp_path / "b"
+        one.write_bytes(b"1")
+
+        def paths() -> list[Path]:
+            return [tmp_path / name for name in listed]
+
+        def come() -> None:
+            other.write_bytes(b"1")
+            listed.append("b")
+
+        def go() -> None:
+            listed.remove("b")
+            listed.remove("never")
+            other.unlink()
+
+        def only_not_named() -> None:
+            listed.remove("a")
+            come()
+
+        assert [{"b"}, {"b"}, {"b"}] == told(paths, come, go, only_not_named, listed=True)
+
+
+class TestRest:
+    """One save is one change."""
+
+    def test_what_was_truncated_is_not_told_before_it_is_written(self, tmp_path: Path) -> None:
+        """
+        An empty file in place of a full one is waited for.
+        """
+        path = tmp_path / "a"
+        path.write_bytes(b"1")
+        contents: list[bytes] = []
+
+        async def main() -> None:
+            async def save() -> None:
+                await anyio.sleep(0.1)
+                path.write_bytes(b"")
+                await anyio.sleep(0.1)
+                path.write_bytes(b"2")
+
+            with anyio.fail_after(LIMIT):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(save)
+                    async for _ in watch([path], interval=0.05, hint=False, settle=0.02):
+                        contents.append(path.read_bytes())
+                        break
+
+        anyio.run(main)
+
+        assert contents == [b"2"]
+
+    def test_one_that_is_emptied_for_good(self, tmp_path: Path) -> None:
+        """
+        It is told after a while.
+        """
+        path = tmp_path / "a"
+        path.write_bytes(b"1")
+
+        assert [{"a"}] == told([path], lambda: path.write_bytes(b""), settle=0.001)
+
+    def test_one_that_never_rests(self, tmp_path: Path) -> None:
+        """
+        It is told all the same, after ten looks.
+        """
+        path, looks = tmp_path / "a", iter(range(10**6))
+        path.write_bytes(b"1")
+
+        def paths() -> list[Path]:
+            path.write_bytes(b"%d" % next(looks))
+            return [path]
+
+        assert [{"a"}] == told(paths, lambda: None, settle=0.001)
+
+
+class TestNotices:
+    """What is done without notices."""
+
+    def test_what_cannot_be_had_is_told_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Out of watches, the poll goes on alone and says why.
+        """
+        path, modes = tmp_path / "a", list[tuple[str, str]]()
+        path.write_bytes(b"1")
+
+        def none_left(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("watchfiles.awatch", none_left)
+
+        assert [{"a"}, {"a"}] == told(
+            [path],
+            lambda: path.write_bytes(b"2"),
+            lambda: path.write_bytes(b"3"),
+            hint=True,
+            on_mode=lambda *said: modes.append(said),
+        )
+        assert modes == [("poll", "No space left on device")]
+
+    def test_a_folder_that_goes_as_it_is_asked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        That is no reason to give the notices up.
+        """
+        import watchfiles
+
+        path, modes, real = tmp_path / "a", list[tuple[str, str]](), watchfiles.awatch
+        path.write_bytes(b"1")
+        gone = iter([True])
+
+        def awatch(*folders: Path, **options: Any) -> Any:
+            if next(gone, False):
+                raise FileNotFoundError(2, "No such file")
+            return real(*folders, **options)
+
+        monkeypatch.setattr("watchfiles.awatch", awatch)
+
+        def write() -> None:
+            path.write_bytes(b"2")
+
+        def again() -> None:
+            path.write_bytes(b"3")
+
+        told([path], write, again, hint=True, on_mode=lambda *said: modes.append(said))
+        assert modes in ([], [("events", "")])
+
+    def test_the_callers_stop_is_his_own(self, tmp_path: Path) -> None:
+        """
+        Who ends the watch by cancelling it does not set the event that he gave.
+        """
+        path, stop = tmp_path / "a", anyio.Event()
+        path.write_bytes(b"1")
+
+        async def main() -> None:
+            with anyio.move_on_after(0.3):
+                async for _ in watch([path], interval=5, stop=stop):
+                    pass
+
+        anyio.run(main)
+        assert not stop.is_set()
+
+    def test_a_link_to_another_folder(self, tmp_path: Path) -> None:
+        """
+        A change of what a link leads to is noticed there.
+        """
+        (tmp_path / "real").mkdir()
+        real, path = tmp_path / "real" / "a", tmp_path / "a"
+        real.write_bytes(b"1")
+        path.symlink_to(real)
+
+        assert [{"a"}] == told([path], lambda: write_atomic(real, b"2"), hint=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -11,8 +11,6 @@ from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from oneiric_lab.lab import Reloaded
 
 DESCRIPTOR = """\
 schema = 1
@@ -104,7 +102,7 @@ class TestWatch:
         """A good edit is in force, a bad one is told, the next good one is in force again."""
         workspace.project("[server]\nport = 1\n")
         lab = workspace.open()
-        seen: list[Reloaded] = []
+        seen: list[Any] = []
 
         async def follow() -> None:
             stop = anyio.Event()
@@ -148,7 +146,7 @@ class TestWatch:
         """A selection written to a file swaps the component."""
         lab = workspace.open()
 
-        async def follow() -> Reloaded:
+        async def follow() -> Any:
             events = lab.watch(interval=0.05)
             with anyio.fail_after(30):
                 async with anyio.create_task_group() as tasks:
