@@ -9,10 +9,12 @@ export const COMMANDS = {
   workspace: "oneiric:new-workspace",
   explorer: "oneiric:open-explorer",
   explain: "oneiric:explain-at-cursor",
+  verify: "oneiric:verify-file",
   tour: "oneiric:run-tour",
 };
 const CATEGORY = "Oneiric";
 const LOAD = "%load_ext oneiric_lab";
+const RELEASE = /\.oneiric(-bundle)?\.json$/;
 const COPY = `from shutil import copy
 from oneiric_lab.lab import tutorials
 for notebook in tutorials():
@@ -82,6 +84,15 @@ export const makeCommands = async (shared, parts) => {
     if (!target) return refuse("Nothing to explain", "put the cursor on a path such as server.port, or on a component such as adapter:cache");
     app.shell.activateById(panel.widget.id);
     return panel.view.explain(target);
+  });
+
+  const chosen = () => {
+    const selected = [...(browser?.selectedItems() ?? [])].map(({ path }) => path);
+    return [app.shell.currentWidget?.context?.path, ...selected].find((path) => RELEASE.test(path ?? ""));
+  };
+  add(COMMANDS.verify, "Oneiric: Verify File", "What the signatures of a manifest or a bundle are worth here", ({ path = chosen() }) => {
+    if (!path) return refuse("No release was chosen", "select a file *.oneiric.json or *.oneiric-bundle.json");
+    return commands.execute("docmanager:open", { path, factory: "Oneiric release" });
   });
 
   add(COMMANDS.tour, "Oneiric: Run the Tour", "Open the first tutorial and run it", async () => {

@@ -4,6 +4,7 @@ import { makeLinks } from "./link.mjs";
 import { makePanel } from "./panel.mjs";
 import { addRenderer, makeRenderer } from "./renderer.mjs";
 import { makeVersions } from "./versions.mjs";
+import { addViewer } from "./viewer.mjs";
 
 /* The plugin that JupyterLab starts. A part that a front end lacks is nothing to it: Notebook 7 has
    no launcher, and everything else works there. */
@@ -34,11 +35,15 @@ export default async (shared) => {
     optional: tokens.filter(Boolean),
     async activate(app, notebooks, ...given) {
       const part = Object.fromEntries(known.map((name, at) => [name, given[at]]));
-      const said = { live: true };
+      const said = { live: true, trustedRoots: [] };
+      const hears = new Set();
+      const changed = (hear) => (hears.add(hear), () => hears.delete(hear));
       const versions = await makeVersions(shared, app);
       const links = makeLinks(versions);
       const open = files.opener(app, (notebook) => notebook && links(notebook).panel?.lab?.root);
       addRenderer(await makeRenderer(shared, { live: () => said.live, openFile: open }), notebooks, part.rendermime);
+
+      await addViewer(shared, app, () => said.trustedRoots, changed);
 
       const tools = {
         run: (code) => commands.run(code),
@@ -58,7 +63,10 @@ export default async (shared) => {
       front();
 
       const loaded = await part.settings?.load(ID).catch((error) => console.warn("oneiric: no settings", error));
-      const take = () => Object.assign(said, loaded.composite);
+      const take = () => {
+        Object.assign(said, loaded.composite);
+        for (const hear of hears) hear();
+      };
       if (loaded) loaded.changed.connect(take), take();
     },
   };
