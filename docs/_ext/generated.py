@@ -29,6 +29,7 @@ def write_all() -> None:
         "reference/_trust_checks.md": trust_checks(),
         "reference/_manifest_risks.md": manifest_risks(),
         "reference/_scenarios.md": scenarios(),
+        "reference/_actions.md": actions(),
         "tutorials/_contents.md": tutorials(),
         "explanation/_contents.md": explanations(),
     }.items():
@@ -160,6 +161,8 @@ def _kind(kind: Any) -> str:
         return " or ".join(str(a) for a in args)
     if origin in {Union, UnionType}:
         return " or ".join(_kind(a) for a in args if a is not NoneType)
+    if args[1:] == (...,):
+        return f"list[{_kind(args[0])}]"
     name = str(getattr(kind, "__name__", kind))
     return f"{name}[{', '.join(map(_kind, args))}]" if args else name
 
@@ -270,6 +273,38 @@ def _arguments(docstring: str) -> dict[str, str]:
     """Return what a docstring says of each argument."""
     part = docstring.partition("Args:\n")[2]
     return {m[1]: m[2] for m in re.finditer(r"^ +(\w+): (.*)$", part, re.MULTILINE)}
+
+
+# --- actions ----------------------------------------------------------------------------
+
+
+def actions() -> str:
+    """Return a section for each action that comes with us: its payload and its settings."""
+    from oneiric_lab.components import actions as package
+    from oneiric_lab.registry import NAME, load_factory, load_named, read_descriptor
+
+    folder = Path(package.__file__).parent
+    name = package.__name__
+    data = (folder / NAME).read_bytes()
+    found = read_descriptor(data, shown=NAME, source="package", package=name).candidates
+    out = []
+    for one in found:
+        settings = load_named(one, one.settings_model, "settings model")
+        payload = getattr(load_factory(one), "payload_model", None)
+        about = (load_factory(one).__doc__ or "").strip().splitlines()[0]
+        out.append(f"## {one.target}\n\n{about}\n\nProvider `{one.provider}`.\n")
+        for what, model in (("payload", payload), ("settings", settings)):
+            rows: list[tuple[object, ...]] = (
+                [
+                    (f"`{'.'.join(path)}`", kind, default.replace("PydanticUndefined", ""), meaning)
+                    for path, kind, default, meaning in _fields(model, ())
+                ]
+                if model is not None
+                else []
+            )
+            if rows:
+                out.append(_rows((what, "type", "default", "meaning"), rows))
+    return "\n".join(out)
 
 
 # --- tutorials --------------------------------------------------------------------------

@@ -60,6 +60,7 @@ VERBS: dict[str, str] = {
     "status": "Show what is wanted of components beside what is so.",
     "activity": "Show what was done to components.",
     "metrics": "Show the numbers of this workspace.",
+    "action": "Show actions, and invoke one.",
     "event": "Emit events, show who listens, and what could not be handled.",
     "ui": "Show a widget in a notebook.",
     "doctor": "Say what this installation has and lacks.",

@@ -16,6 +16,7 @@ from ._notifiers import (
     LogNotifierSettings,
     Webhook,
     WebhookSettings,
+    verify_webhook,
 )
 from ._secrets import (
     DirectorySecrets,
@@ -47,4 +48,5 @@ __all__ = [
     "SwitchSettings",
     "Webhook",
     "WebhookSettings",
+    "verify_webhook",
 ]

@@ -10,6 +10,7 @@ from ._logger import logger
 from ._nearest import did_you_mean, nearest
 from ._origin import Excerpt, Origin
 from ._tree import (
+    ActionError,
     ActivationError,
     AmbiguousError,
     CanonicalError,
@@ -62,6 +63,7 @@ from ._tree import (
 )
 
 __all__ = [
+    "ActionError",
     "ActivationError",
     "AmbiguousError",
     "Because",

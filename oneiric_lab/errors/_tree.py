@@ -37,6 +37,7 @@
     │       └── StaleError        nothing wrong but its age
     ├── RemoteError               something about manifests from elsewhere
     │   └── FetchError            what could not be fetched, or must not be
+    ├── ActionError               an action that could not do what it was asked
     ├── LoadError                 a load test that could not be driven
     ├── WorkflowError             something about tasks, workflows and their runs
     │   ├── TaskFailedError       a task raised, took too long, or gave what cannot be kept
@@ -372,6 +373,13 @@ class ManifestError(OneiricError):
     """A manifest is not what its schema demands; holds all its faults."""
 
     default_code = "invalid-manifest"
+
+
+class ActionError(OneiricError):
+    """An action could not do what it was asked, or was not allowed to."""
+
+    default_code = "action-failed"
+    exit_code = 1
 
 
 class PluginError(OneiricError):

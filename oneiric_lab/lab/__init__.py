@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from oneiric_lab._lazy import exporter
 
 if TYPE_CHECKING:
+    from ._actions import ActionRoom as ActionRoom
+    from ._actions import Actions as Actions
+    from ._actions import Invoked as Invoked
     from ._allow import allow as allow
     from ._allow import is_allowed as is_allowed
     from ._code import code_modules as code_modules
@@ -73,7 +76,10 @@ else:
     __getattr__, __dir__ = exporter(
         __name__,
         {
+            "ActionRoom": "._actions",
+            "Actions": "._actions",
             "Applied": "._plan",
+            "Invoked": "._actions",
             "Bundled": "._signed",
             "Check": "._results",
             "DeadEvents": "._event_results",
@@ -141,6 +147,8 @@ else:
 
 __all__ = [
     "LOCK",
+    "ActionRoom",
+    "Actions",
     "Applied",
     "Bundled",
     "Check",
@@ -155,6 +163,7 @@ __all__ = [
     "Frozen",
     "Ground",
     "History",
+    "Invoked",
     "Lab",
     "Listeners",
     "LoadJob",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, InvalidConfigError, UnknownPathError, UsageError
@@ -158,6 +157,11 @@ class EventRoom:
             await events.keep_letters()  # so that who looks for one finds it
         return found
 
+    @property
+    def is_open(self) -> bool:
+        """Whether events are taken here now."""
+        return self._open
+
     # --- what is so ---------------------------------------------------------------------
 
     def list(self) -> Listeners:
@@ -281,8 +285,8 @@ class EventRoom:
             return fault
 
 
-def sent(room: EventRoom, topic: str, payload: object, headers: Mapping[str, Any]) -> Any:
-    """Return the coroutine that dispatches an event with headers as people say them.
+def sent(send: Callable[..., Any], topic: str, payload: object, headers: Mapping[str, Any]) -> Any:
+    """Return what *send*, such as `lab.events.emit`, makes of headers as JSON says them.
 
     Raises:
         UsageError: A header is none.
@@ -293,4 +297,4 @@ def sent(room: EventRoom, topic: str, payload: object, headers: Mapping[str, Any
         "correlation": said.correlation or None,
         "headers": said.headers,
     }
-    return partial(room.dispatch, topic, payload, **more)()
+    return send(topic, payload, **more)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from oneiric_lab.plugins import Found
     from oneiric_lab.registry import Candidate, Registry
 
-_OWN_NAME = "oneiric_lab.components"
 _GATHERED = frozenset({"package", "plugin"})
-_OWN = Path(__file__).resolve().parent.parent / "components"
+_OWN = ("oneiric_lab.components", "oneiric_lab.components.actions")
+_OWN_FOLDER = Path(__file__).resolve().parents[2]
 
 
 def package_defaults(inputs: Inputs) -> tuple[PackageDefaults, ...]:
@@ -143,8 +143,8 @@ def _of_plugin(plugin: Found) -> tuple[Candidate, ...]:
 def _of_package(snapshot: Snapshot, package: str, index: int) -> tuple[Candidate, ...]:
     root = snapshot.inputs.root
     inside = root / package.replace(".", "/") / NAME
-    # Our own package is taken by name, since a workspace need not copy it.
-    file = _OWN / NAME if package == _OWN_NAME else inside
+    # Our own packages are taken by name, since a workspace need not copy them.
+    file = _OWN_FOLDER / package.replace(".", "/") / NAME if package in _OWN else inside
     try:
         data = file.read_bytes()
     except OSError as error:

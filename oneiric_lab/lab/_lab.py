@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.jobs import Context, Job
 
+    from ._actions import ActionRoom
     from ._events import EventRoom
     from ._flows import LoneTasks, Workflows
     from ._load import Loads
@@ -180,6 +181,31 @@ class Lab(Hosting[T]):
 
             self._loads = Loads(self._jobs, self.root)
         return self._loads
+
+    @property
+    def actions(self) -> ActionRoom:
+        """Actions in this process: `await lab.actions.invoke("hash", {"text": "boat"})`."""
+        if self._actions is None:
+            from ._actions import ActionRoom  # noqa: PLC0415 - most questions call nothing
+
+            self._actions = ActionRoom(self)
+        return self._actions
+
+    async def invoke(self, target: str, payload: Any = None) -> Any:
+        """Call an action, and return what it returned.
+
+        Args:
+            target: `action:key`.
+            payload: What it is given.
+
+        Raises:
+            NoCandidateError: There is no such action.
+            UsageError: *target* is no action, or the payload is not what it takes.
+            ActionError: It failed, took too long, or was not allowed to.
+        """
+        from ._actions import known_target  # noqa: PLC0415 - see above
+
+        return (await self.actions.invoke(known_target(target), payload)).value
 
     @property
     def events(self) -> EventRoom:

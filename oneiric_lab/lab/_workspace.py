@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oneiric_lab.registry import Rules
     from oneiric_lab.runtime import Telemetry, Watching
 
+    from ._actions import ActionRoom
     from ._events import EventRoom
     from ._flows import Workflows
     from ._load import Loads
@@ -32,6 +33,7 @@ class Workspace(Generic[T]):
     """The state of one workspace; `Lab` is what is used."""
 
     __slots__ = (
+        "_actions",
         "_events",
         "_loads",
         "_owner",
@@ -64,6 +66,7 @@ class Workspace(Generic[T]):
         self._owner: Owner | None = None
         self._loads: Loads | None = None
         self._events: EventRoom | None = None
+        self._actions: ActionRoom | None = None
         self._syncing: Syncing | None = None
         self._telemetry: Telemetry | None = None
         self._workflows: Workflows | None = None

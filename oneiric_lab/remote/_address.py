@@ -112,6 +112,15 @@ def judge(url: str, rules: Rules, *, came_from: Address | None = None) -> Addres
         raise refused("fetch-address", url, "has credentials in it, which leak", fix=fix)
     whole = parts._replace(fragment="").geturl()
     address = Address(whole, parts.scheme, host, port or _PORTS[parts.scheme])
+    if rules.origins is not None and address.origin not in rules.origins:
+        raise refused(
+            "fetch-origin",
+            url,
+            f"{address.origin} is none of the origins that may be asked",
+            why=None if came_from is None else f"{shown(came_from.url)} sent us there",
+            fix="add it where it is meant; known: "
+            + (", ".join(sorted(rules.origins)) or "none, so nothing may be asked"),
+        )
     if came_from is not None:
         if came_from.scheme == "https" and address.scheme == "http":
             raise refused(

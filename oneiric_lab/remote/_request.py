@@ -17,6 +17,7 @@ class Rules:
 
     Attributes:
         allow_http: Hosts that may be asked without TLS, besides this machine's own.
+        origins: The only ones that may be asked, redirects included; None is any.
         roots: Folders below which files may be read.
         deadline: Seconds for everything that one request takes, waits and redirects included.
         connect_timeout: Seconds for a connection, its TLS included.
@@ -30,6 +31,7 @@ class Rules:
     """
 
     allow_http: frozenset[str] = frozenset()
+    origins: frozenset[str] | None = None
     roots: tuple[Path, ...] = ()
     deadline: float = 60.0
     connect_timeout: float = 10.0

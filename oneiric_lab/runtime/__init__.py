@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from ._metrics import Metric as Metric
     from ._payload import MAX_BYTES as MAX_BYTES
     from ._payload import json_value as json_value
+    from ._reach import Calling as Calling
+    from ._reach import Reach as Reach
+    from ._reach import call as call
     from ._retry import RetryPolicy as RetryPolicy
     from ._retry import retry_of as retry_of
     from ._spans import Span as Span
@@ -77,6 +80,7 @@ else:
         {
             "CATALOGUE": "._metrics",
             "CONTENT_TYPE": "._exposition",
+            "Calling": "._reach",
             "Code": "._flow_call",
             "Dag": "._dag",
             "Delivery": "._events",
@@ -100,6 +104,7 @@ else:
             "NodeRun": "._flow_run",
             "Order": "._engine",
             "REASONS": "._metrics",
+            "Reach": "._reach",
             "Retry": "._dag",
             "RetryPolicy": "._retry",
             "Sample": "._exposition",
@@ -113,6 +118,7 @@ else:
             "Watch": "._watch",
             "Watching": "._watching",
             "accepts": "._filters",
+            "call": "._reach",
             "call_task": "._flow_call",
             "dag_of": "._dag",
             "exposition": "._exposition",
@@ -135,6 +141,7 @@ __all__ = [
     "CONTENT_TYPE",
     "MAX_BYTES",
     "REASONS",
+    "Calling",
     "Code",
     "Dag",
     "Delivery",
@@ -156,6 +163,7 @@ __all__ = [
     "Node",
     "NodeRun",
     "Order",
+    "Reach",
     "Retry",
     "RetryPolicy",
     "Sample",
@@ -169,6 +177,7 @@ __all__ = [
     "Watch",
     "Watching",
     "accepts",
+    "call",
     "call_task",
     "dag_of",
     "exposition",

@@ -33,5 +33,7 @@ def command(
     said, more = payload_of(context, payload), headers_of(headers)
     return context.interaction.work(
         "event emit",
-        lambda done, cancelled: drive(lab, lambda: sent(lab.events, topic, said, more), cancelled),
+        lambda done, cancelled: drive(
+            lab, lambda: sent(lab.events.dispatch, topic, said, more), cancelled
+        ),
     )
