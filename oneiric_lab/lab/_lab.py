@@ -184,7 +184,7 @@ class Lab(Hosting[T]):
 
     @property
     def actions(self) -> ActionRoom:
-        """Actions in this process: `await lab.actions.invoke("hash", {"text": "boat"})`."""
+        """Actions in this process: `lab.actions.list()`, `await lab.actions.invoke("hash", it)`."""
         if self._actions is None:
             from ._actions import ActionRoom  # noqa: PLC0415 - most questions call nothing
 

@@ -653,7 +653,8 @@ class TestNotify:
 
     def test_it_is_tried_again(self) -> None:
         """A no and an error are repeated, with a wait that grows."""
-        program, waits = Program(False, OSError("gone"), True), []
+        waits: list[float] = []
+        program = Program(False, OSError("gone"), True)
 
         assert self._notify(program, waits)["attempts"] == 3
         assert waits == [1, 1.5]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from oneiric_lab.commands import Interaction, run
-from oneiric_lab.errors import ActionError, NoCandidateError, PausedError, UsageError
+from oneiric_lab.errors import FetchError, NoCandidateError, PausedError, UsageError
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class TestVerbs:
         assert len(run([*where, "action", "list"], Interaction()).rows) == 11  # type: ignore[union-attr]  # actions
         with pytest.raises(UsageError, match="action needs a verb"):
             run([*where, "action"], Interaction())
-        with pytest.raises(ActionError):
+        with pytest.raises(FetchError):
             run(
                 [*where, "action", "invoke", "http.fetch", "--payload", '{"url": "x"}'],
                 Interaction(),
