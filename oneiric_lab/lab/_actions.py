@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Fault, NoCandidateError, OneiricError, UsageError, did_you_mean
+from oneiric_lab.errors import Fault, NoCandidateError, UsageError, did_you_mean
 from oneiric_lab.runtime import Calling, call
 from oneiric_lab.views import Code, Note, Result, Table, View
 
@@ -188,15 +187,17 @@ class ActionRoom:
 
     async def schedule(self, task: str, payload: dict[str, Any], delay: float) -> dict[str, Any]:
         """Have a task run later, as `runtime.Reach` says."""
+        from oneiric_lab.runtime import call_task, new_run_id  # noqa: PLC0415 - few schedule
+
         self._winner(f"task:{task}")
-        run_id = uuid.uuid4().hex
+        run_id = new_run_id(task)
 
         async def later() -> None:
             await asyncio.sleep(delay)
-            try:
-                await self._call(f"task:{task}", payload)
-            except OneiricError as error:
-                _log.error("task:%s, scheduled as %s: %s", task, run_id, error.faults[0].message)
+            done = await call_task(self._lab.workflows.tasks, task, payload, run_id)
+            if done.error is not None:
+                why = done.error["message"]
+                _log.error("task:%s, scheduled as %s, failed: %s", task, run_id, why)
 
         job = asyncio.get_running_loop().create_task(later(), name=f"task {task}")
         self._tasks.add(job)
