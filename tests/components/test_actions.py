@@ -143,7 +143,7 @@ class TestPayloads:
     def test_all_faults_are_told_at_once(self) -> None:
         """By their paths, with the nearest name; values are not shown."""
         with pytest.raises(UsageError) as caught:
-            Compression()({"text": 7, "operaton": "s3cret", "algorithm": "zip"})
+            Compression()({"text": 7, "operat": "s3cret", "algorithm": "zip"})
 
         text = str(caught.value)
         assert len(caught.value.faults) == 3
@@ -391,7 +391,7 @@ class TestSchema:
     @pytest.mark.parametrize(
         "schema",
         [
-            {"type": "intger"},
+            {"type": "whole"},
             {"type": 7},
             {"$ref": "http://127.0.0.1:9/schema.json"},
             {"$ref": "file:///etc/passwd"},
@@ -488,7 +488,7 @@ class TestTransform:
         with pytest.raises(ActionError, match="cannot be compared"):
             Transform()({"data": [{"a": 1}, {"a": "x"}], "sort": "a"})
         with pytest.raises(UsageError, match="did you mean `select`"):
-            Transform(TransformSettings(steps={"selct": []}))
+            Transform(TransformSettings(steps={"selected": []}))
 
 
 class TestSanitize:
@@ -690,7 +690,7 @@ class TestNotify:
         with pytest.raises(NoCandidateError):
             self._notify(program, [])
         with pytest.raises(ActionError, match="did you mean `default`"):
-            self._notify(Program(), [], route="defalt")
+            self._notify(Program(), [], route="defaults")
         with pytest.raises(ValidationError, match="stands before a name"):
             NotifySettings.model_validate({"routes": {"x": {"title": "50 $"}}})
         with pytest.raises(UsageError):
