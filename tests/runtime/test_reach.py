@@ -30,9 +30,11 @@ def called(instance: Any, payload: Any = 1, **how: Any) -> tuple[Any, int]:
 
     @asynccontextmanager
     async def lease() -> AsyncIterator[Any]:
+        """Give the component."""
         yield instance
 
     async def sleep(seconds: float) -> None:
+        """Wait no time."""
         waits.append(seconds)
 
     calling = Calling("action:x", "one 1.0", **how)
