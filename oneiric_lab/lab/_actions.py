@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, NoCandidateError, UsageError, did_you_mean
 from oneiric_lab.runtime import Calling, call
@@ -17,13 +17,40 @@ from ._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
-    from oneiric_lab.registry import Candidate
+    from oneiric_lab.lifecycle import Lifecycle
+    from oneiric_lab.registry import Candidate, Registry
 
-    from ._lab import Lab
+    from ._events import EventRoom
+    from ._flows import Workflows
 
 _OURS = '[plugins] packages = ["oneiric_lab.components.actions"] brings ours'
 _log = logging.getLogger("oneiric_lab.actions")
+
+
+class Opened(Protocol):
+    """The lab, as its actions see it."""
+
+    registry: Registry
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What runs."""
+
+    @property
+    def events(self) -> EventRoom:
+        """Its events."""
+
+    @property
+    def workflows(self) -> Workflows:
+        """Its workflows."""
+
+    def running(self) -> AbstractAsyncContextManager[Lifecycle]:
+        """Hold the lifecycle."""
+
+    def is_running(self, target: str | None = None) -> bool:
+        """Tell whether a loop owns components now."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,7 +139,7 @@ class Actions(Result):
 class ActionRoom:
     """The actions of one lab, in this process."""
 
-    def __init__(self, lab: Lab[Any]) -> None:
+    def __init__(self, lab: Opened) -> None:
         self._lab = lab
         self._tasks: set[asyncio.Task[None]] = set()
 
