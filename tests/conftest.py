@@ -15,11 +15,13 @@ pytest_plugins = ["pytester"]
 
 ALONE = (
     "browser",
+    "cli/test_run.py",
     "cli/test_two_processes.py",
     "commands/test_load",
     "docs/test_examples.py",
     "faults",
     "jobs",
+    "lab/test_host.py",
     "lab/test_load.py",
     "lab/test_probe_and_watch.py",
     "lab/test_running.py",

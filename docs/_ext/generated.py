@@ -30,6 +30,7 @@ def write_all() -> None:
         "reference/_manifest_risks.md": manifest_risks(),
         "reference/_scenarios.md": scenarios(),
         "reference/_actions.md": actions(),
+        "reference/_metrics.md": metrics(),
         "tutorials/_contents.md": tutorials(),
         "explanation/_contents.md": explanations(),
     }.items():
@@ -235,6 +236,25 @@ def manifest_risks() -> str:
         (f"`{kind.code}`", tones[kind.tone], kind.says, kind.ask) for kind in RISKS
     ]
     return _rows(("code", "how grave", "what is so", "what a reviewer asks"), rows)
+
+
+def metrics() -> str:
+    """Return every metric of the catalogue, in its order."""
+    from oneiric_lab.runtime import CATALOGUE
+
+    rows: list[tuple[object, ...]] = [
+        (
+            f"`{one.name}`",
+            one.kind,
+            ", ".join(
+                f"`{name}`" + (f" {{{', '.join(known)}}}" if known else "")
+                for name, known in one.labels.items()
+            ),
+            f"{one.says}.",
+        )
+        for one in CATALOGUE.values()
+    ]
+    return _rows(("metric", "kind", "labels", "what it says"), rows)
 
 
 # --- scenarios --------------------------------------------------------------------------

@@ -49,7 +49,8 @@ def _answer(given: list[str]) -> int:
     looks = Looks(json="--json" in given)
     try:
         looks, rest = split_looks(given)
-        result = run(rest, Interaction(body=_standard_input, progress=_progress(looks)))
+        asking = Interaction(body=_standard_input, progress=_progress(looks), machine=looks.json)
+        result = run(rest, asking)
         if isinstance(result, Stream):
             return _follow(result, looks)
         if result is not None:
@@ -78,16 +79,18 @@ def _follow(stream: Stream, looks: Looks) -> int:
     """Print results as they come, one line each with --json, until Ctrl-C."""
     import anyio  # noqa: PLC0415 - only what streams pays for a loop
 
-    async def follow() -> None:
+    async def follow() -> int:
+        code = 0
         async with aclosing(stream.open()) as results:
-            if not looks.quiet:
-                print(f"{stream.name}: waiting for changes, Ctrl-C ends it", file=sys.stderr)
+            if stream.hint and not looks.quiet:
+                print(f"{stream.name}: {stream.hint}", file=sys.stderr)
             async for result in results:
                 _print(result, looks, lines=True)
                 sys.stdout.flush()
+                code = exit_code(result) if stream.judged else 0
+        return code
 
-    anyio.run(follow)
-    return 0
+    return anyio.run(follow)
 
 
 def _progress(looks: Looks) -> Callable[[int, int, str], None]:

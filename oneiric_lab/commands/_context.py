@@ -85,6 +85,7 @@ class Interaction:
         loads: Starts load runs, each a job; None where a door has no jobs.
         current: The lab that is meant when nobody names a workspace: a kernel's own `lab`.
         takes_over: Whether a verb may keep the terminal until it ends; a kernel has none.
+        machine: Whether a program reads what is printed.
         names: What completion knows of a workspace, None where it does not open.
         memo: The names that were asked for last, with what they were made from.
         page: Returns which versions the page has that shows a kernel; None where none told.
@@ -100,6 +101,7 @@ class Interaction:
     loads: Callable[[], Loads] | None = None
     current: Callable[[], Lab[Any] | None] = lambda: None
     takes_over: bool = True
+    machine: bool = False
     names: Callable[[Context], Names | None] = known_names
     memo: tuple[object, object, Names] | None = None
     page: Callable[[], Mapping[str, str] | None] = lambda: None
@@ -119,10 +121,14 @@ class Stream:
     Attributes:
         name: What brings them.
         open: Starts them, in the loop that reads.
+        hint: What a shell says before the first one; empty for nothing.
+        judged: Whether the last one's exit code is the shell's.
     """
 
     name: str
     open: Callable[[], Watch[Any] | AsyncGenerator[Result, None]]
+    hint: str = "waiting for changes, Ctrl-C ends it"
+    judged: bool = False
 
 
 @dataclass

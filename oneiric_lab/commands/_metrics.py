@@ -71,10 +71,16 @@ class Catalogue(Result):
 @click.option("--catalogue", is_flag=True, help="Every metric that there is, and what it says.")
 @click.pass_context
 def command(ctx: click.Context, *, text: bool, catalogue: bool) -> Result:
-    """Show the numbers of this workspace in this process."""
+    """Show the numbers of the workspace: those of its host where one runs here."""
     if catalogue:
         from oneiric_lab.runtime import CATALOGUE  # noqa: PLC0415 - for this option only
 
         return Catalogue(CATALOGUE)
-    found = parts(ctx).lab().metrics()
+    from oneiric_lab.lab import asked_metrics, found_host  # noqa: PLC0415 - see above
+
+    context = parts(ctx)
+    current = context.interaction.current()
+    hosted = current is not None and current.is_hosted
+    told = None if hosted else found_host(context.folder())
+    found = asked_metrics(told) if told is not None and told.url else context.lab().metrics()
     return Exposed(found) if text else found

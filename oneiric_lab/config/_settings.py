@@ -251,10 +251,31 @@ class RuntimePaths(_Table):
 
 
 class RuntimeSupervisor(_Table):
-    """The loop that acts on desired states."""
+    """The process that `oneiric-lab run` is, and its loop that acts on desired states."""
 
     enabled: bool = True
+    """Whether it acts on what is wanted of components."""
     poll_interval: Annotated[float, Field(ge=0.1)] = 2.0
+    """Seconds between two looks at files where the system tells of no change."""
+    kind: Literal["default", "serverless", "edge"] = "default"
+    """How it runs: `serverless` has no loops of its own, `edge` begins and stays up offline."""
+    activate: Annotated[list[str], Merge.unique] = ["service:*"]
+    """Globs of components that are brought into force when it begins."""
+    http_enabled: bool = True
+    http_host: str | None = None
+    """Where it listens: 127.0.0.1 by default, 0.0.0.0 where the variable PORT is set."""
+    http_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """By default the variable PORT, else 8080; 0 is any that is free."""
+    http_token: Secret[str] | None = None
+    """Who sends it may begin runs and syncs; without it nobody may."""
+    http_trigger: bool | None = None
+    """Whether orders are taken: by default where there is a token; true demands one."""
+    request_timeout: _Seconds = 60
+    """For one order by HTTP; 0 means none."""
+    drain_timeout: Annotated[float, Field(ge=0, le=8)] = 8
+    """For what is in flight when it is told to stop; it is gone after ten seconds in all."""
+    count_resolves: bool = False
+    """Whether answers of the registry are counted; each then costs twice as much."""
 
 
 class Schema(_Table):

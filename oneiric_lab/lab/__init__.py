@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ._actions import Invoked as Invoked
     from ._allow import allow as allow
     from ._allow import is_allowed as is_allowed
+    from ._asked import asked_health as asked_health
+    from ._asked import asked_metrics as asked_metrics
     from ._code import code_modules as code_modules
     from ._driving import drive as drive
     from ._event_results import DeadEvents as DeadEvents
@@ -26,11 +28,16 @@ if TYPE_CHECKING:
     from ._following import Moved as Moved
     from ._following import Reloaded as Reloaded
     from ._following import followed as followed
+    from ._host import WorkspaceHost as WorkspaceHost
+    from ._host import found_host as found_host
+    from ._host import store_folder as store_folder
     from ._lab import Lab as Lab
     from ._load import LoadJob as LoadJob
     from ._load import Loads as Loads
     from ._locking import LOCK as LOCK
     from ._locking import Frozen as Frozen
+    from ._logging import follow_logs as follow_logs
+    from ._logging import kept_logs as kept_logs
     from ._plan import Applied as Applied
     from ._plan import Plan as Plan
     from ._quarantine import Probed as Probed
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
     from ._sample import sample_source as sample_source
     from ._sample import tutorials as tutorials
     from ._scenarios import find_scenario as find_scenario
+    from ._screen import Screen as Screen
     from ._signed import Bundled as Bundled
     from ._signed import Proposed as Proposed
     from ._signed import Signed as Signed
@@ -105,21 +113,25 @@ else:
             "Probed": "._quarantine",
             "Proposed": "._signed",
             "Reloaded": "._following",
-            "Retried": "._event_results",
             "Remembered": "._trusted",
             "RemoteStatus": "._synced",
+            "Retried": "._event_results",
+            "Screen": "._screen",
+            "Signed": "._signed",
             "SourceStanding": "._synced",
             "SourceSynced": "._synced",
-            "SyncReport": "._synced",
-            "Signed": "._signed",
             "Standing": "._standing",
             "Status": "._results",
+            "SyncReport": "._synced",
             "Triggered": "._flows",
             "Ui": "._ui",
             "ValueDiff": "._results",
             "Wished": "._standing",
             "Workflows": "._flows",
+            "WorkspaceHost": "._host",
             "allow": "._allow",
+            "asked_health": "._asked",
+            "asked_metrics": "._asked",
             "assemble_files": "._signing",
             "beside": "._signing",
             "bundle_file": "._signing",
@@ -128,15 +140,19 @@ else:
             "cosign_file": "._signing",
             "drive": "._driving",
             "find_scenario": "._scenarios",
+            "follow_logs": "._logging",
             "followed": "._following",
             "forget_trusted": "._trusted",
+            "found_host": "._host",
             "is_allowed": "._allow",
+            "kept_logs": "._logging",
             "offer_widgets": "._ui",
             "propose_file": "._signing",
             "repropose_files": "._reproposing",
             "sample_source": "._sample",
             "sent": "._events",
             "sign_file": "._signing",
+            "store_folder": "._host",
             "trust_notices": "._trusted",
             "trust_report": "._trusted",
             "trusted_state": "._trusted",
@@ -178,6 +194,7 @@ __all__ = [
     "Remembered",
     "RemoteStatus",
     "Retried",
+    "Screen",
     "Signed",
     "SourceStanding",
     "SourceSynced",
@@ -189,7 +206,10 @@ __all__ = [
     "ValueDiff",
     "Wished",
     "Workflows",
+    "WorkspaceHost",
     "allow",
+    "asked_health",
+    "asked_metrics",
     "assemble_files",
     "beside",
     "bundle_file",
@@ -198,15 +218,19 @@ __all__ = [
     "cosign_file",
     "drive",
     "find_scenario",
+    "follow_logs",
     "followed",
     "forget_trusted",
+    "found_host",
     "is_allowed",
+    "kept_logs",
     "offer_widgets",
     "propose_file",
     "repropose_files",
     "sample_source",
     "sent",
     "sign_file",
+    "store_folder",
     "trust_notices",
     "trust_report",
     "trusted_state",

@@ -175,6 +175,20 @@ class EventRoom:
         """Return the numbers for telemetry, as `runtime.Events.snapshot` does."""
         return self._here().snapshot()
 
+    async def drained(self, seconds: float) -> bool:
+        """Wait until no handler has an event in hand or in its queue; return whether it came so.
+
+        Args:
+            seconds: For which it waits.
+        """
+        return await self._here().drain(seconds)
+
+    def hurry(self, seconds: float) -> None:
+        """Have the end of `running` wait no longer than that for what is under way."""
+        events = self._here()
+        limit = min(events.options.drain_timeout, seconds)
+        events.options = events.options.model_copy(update={"drain_timeout": limit})
+
     # --- dead letters -------------------------------------------------------------------
 
     def dead(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from ._releasing import Releasing
 
 if TYPE_CHECKING:
-    from oneiric_lab.runtime import Metrics, Telemetry
+    from oneiric_lab.runtime import Health, Logs, Metrics, Telemetry
+
+    from ._host import WorkspaceHost
+    from ._hostable import Hostable
 
 T = TypeVar("T")
 
@@ -33,3 +36,53 @@ class Hosting(Releasing[T]):
     def metrics(self) -> Metrics:
         """Return all numbers of this process; `.text` is what Prometheus reads."""
         return self.telemetry.scrape()
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether this process is the workspace's host."""
+        return self._hosted is not None
+
+    def health(self) -> Health:
+        """Return how this workspace is in this process; exit code 1 where something is bad."""
+        if self._hosted is not None:
+            return self._hosted.health()
+        from ._health import health_of  # noqa: PLC0415 - see above
+
+        return health_of(cast("Hostable", self))
+
+    def host(
+        self,
+        *,
+        kind: str | None = None,
+        address: str | None = None,
+        port: int | None = None,
+        http: bool | None = None,
+    ) -> WorkspaceHost:
+        """Return the host of this workspace: `await lab.host().serve()` holds it up.
+
+        Args:
+            kind: `default`, `serverless` or `edge`; None is `runtime_supervisor.kind`.
+            address: Where it listens; None is what the settings and the variable PORT say.
+            port: See *address*; 0 is any that is free.
+            http: Whether it listens at all; None is what the settings say.
+
+        Raises:
+            UsageError: There is no such kind, or orders are wanted without a token.
+        """
+        from ._host import WorkspaceHost  # noqa: PLC0415 - most processes host nothing
+
+        return WorkspaceHost(
+            cast("Hostable", self), kind=kind, address=address, port=port, http=http
+        )
+
+    def logs(self, *, level: str = "debug", match: str = "", limit: int = 50) -> Logs:
+        """Return the last log records of the host: of this process's, or of the last that ran.
+
+        Args:
+            level: Least level: `debug`, `info`, `warning`, `error` or `critical`.
+            match: A text that a record must hold.
+            limit: How many.
+        """
+        from ._logging import logs_of  # noqa: PLC0415 - see above
+
+        return logs_of(cast("Hostable", self), level=level, match=match, limit=limit)

@@ -69,7 +69,9 @@ class Operating(Changing[T]):
             self._watching = Watching()
         return self._watching
 
-    def watch(self, *, interval: float = 0.5, stop: anyio.Event | None = None) -> Watch[Followed]:
+    def watch(
+        self, *, interval: float = 0.5, stop: anyio.Event | None = None, acts: bool = True
+    ) -> Watch[Followed]:
         """Keep this process true to what is said, and tell of each change.
 
         Files of configuration, secrets, descriptors and manifests of this machine are followed:
@@ -82,13 +84,15 @@ class Operating(Changing[T]):
         Args:
             interval: Seconds between two looks where the system tells of no change.
             stop: Ends it when set.
+            acts: Whether it acts on what is wanted of components, and says what is so.
 
         Returns:
             A `runtime.Watch` of `Reloaded`, `Moved`, `Fallen` and `SyncReport`; each has `ok`.
         """
         from ._watching import Watched, watch_of  # noqa: PLC0415 - who watches has a loop
 
-        return watch_of(cast("Watched", self), self._run(), interval=interval, stop=stop)
+        mine = cast("Watched", self)
+        return watch_of(mine, self._run(), interval=interval, stop=stop, acts=acts)
 
     def plan_swap(self, target: str, provider: str, *, layer: str = "session") -> Plan:
         """Return what choosing *provider* for a component would do; nothing is applied.

@@ -7,6 +7,7 @@ the selection back where it fails. Who watches acts on what others say, too.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
 import socket
@@ -28,6 +29,7 @@ from oneiric_lab.errors import (
     NoCandidateError,
     StoreError,
     UsageError,
+    logger,
 )
 from oneiric_lab.lifecycle import Lifecycle, Limits, SwapReport, in_order
 from oneiric_lab.registry import TABLES
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
     from ._plan import Applied, Plan
     from ._standing import Wished
+
+_GRAVE = frozenset({"failed", "refused", "stalled", "unhealthy", "cleanup-failed"})
 
 EVERY = 0.5
 """Seconds between two looks at what is wanted: others see it acted on within a second."""
@@ -127,9 +131,10 @@ class Running:
             lab.registry,
             settings=lambda candidate: settings_of(lab.settings, candidate),
             limits=limits_of(lab.settings),
-            tell=self.journal.add,
+            tell=self._done,
             trace=lab.settings.lifecycle.trace_leases,
         )
+        self._log = logger("oneiric_lab.lifecycle")
         self._id, self._started = uuid.uuid4().hex, time.time()
         self._look_at = -math.inf
         self._now = time.monotonic
@@ -138,6 +143,17 @@ class Running:
         # The number of the last wish that was acted on, and what was tried in vain.
         self._acted: dict[str, int] = {}
         self._refused: dict[str, tuple[Candidate, dict[str, Any]]] = {}
+
+    def _done(
+        self, target: str, what: str, incarnation: int = 0, provider: str = "", detail: str = ""
+    ) -> None:
+        """Remember what was done to a component, and log it where somebody listens."""
+        self.journal.add(target, what, incarnation, provider, detail)
+        level = logging.WARNING if what in _GRAVE else logging.INFO
+        if self._log.isEnabledFor(level):
+            facts = {"target": target, "provider": provider, "incarnation": incarnation}
+            more = {"detail": detail} if detail else {}
+            self._log.log(level, "component %s", what, extra={**facts, **more})
 
     def configured(self) -> None:
         """Take the limits of the settings in force."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.lifecycle import Buckets
 from oneiric_lab.registry import states
-from oneiric_lab.runtime import Summary, Telemetry, read_process
+from oneiric_lab.runtime import BOUNDS_NS, Summary, Telemetry, read_process
 from oneiric_lab.store import COMMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.registry import Generation, Registry
-    from oneiric_lab.runtime import Scrape
+    from oneiric_lab.runtime import FlowCounters, Scrape
 
     from ._syncing import Syncing
 
 _MINUTE: Final = 60.0
+_OTHERS: Final = "(others)"
+"""Topics beyond those that are counted each."""
 
 
 class Registered:
@@ -134,6 +136,43 @@ def read_store(scrape: Scrape) -> None:
     scrape.put("oneiric_lab_store_commit_duration_seconds", spent)
     scrape.put("oneiric_lab_store_batch_size", Summary(COMMITS.flushes, float(COMMITS.rows)))
     scrape.table("oneiric_lab_store_errors_total", COMMITS.failed)
+
+
+def read_flows(counters: FlowCounters, names: Iterable[str], scrape: Scrape) -> None:
+    """Say what became of runs.
+
+    Args:
+        counters: Of the engine.
+        names: Of the workflows that there are.
+        scrape: Who asks.
+    """
+    found, known = counters.as_dict(), tuple(names)
+    table = scrape.table
+    table("oneiric_lab_run_completed_total", found["runs"], workflow=known)
+    table("oneiric_lab_run_active", found["active"], workflow=known)
+    scrape.put("oneiric_lab_run_oldest_age_seconds", found["oldest_ms"] / 1e3)
+    table("oneiric_lab_step_retries_total", found["retries"], workflow=known)
+    table("oneiric_lab_step_replays_total", found["replays"], workflow=known)
+    bounds = tuple(bound / 1e9 for bound in BOUNDS_NS)
+    steps: dict[str, Buckets] = {}
+    for name, counts in found["step_buckets"].items():
+        steps[name] = Buckets(bounds)
+        steps[name].counts, steps[name].total = counts, found["step_ns"].get(name, 0) / 1e9
+    table("oneiric_lab_step_duration_seconds", steps, Buckets(bounds), workflow=known)
+
+
+def read_events(found: Mapping[str, Any], scrape: Scrape) -> None:
+    """Say what became of events; *found* is what `Events.snapshot` returns."""
+    deliveries = found["deliveries"]
+    topics = {topic or _OTHERS for topic in (*deliveries, *found["queue_depth"])}
+    rows = {
+        (topic or _OTHERS, outcome): number
+        for topic, outcomes in deliveries.items()
+        for outcome, number in outcomes.items()
+    }
+    depth = {topic or _OTHERS: number for topic, number in found["queue_depth"].items()}
+    scrape.table("oneiric_lab_event_deliveries_total", rows, topic=topics)
+    scrape.table("oneiric_lab_event_queue_depth", depth, topic=topics)
 
 
 def telemetry_of(

@@ -56,7 +56,12 @@ class Watched(Protocol):
 
 
 def watch_of(
-    lab: Watched, run: Running, *, interval: float, stop: anyio.Event | None
+    lab: Watched,
+    run: Running,
+    *,
+    interval: float,
+    stop: anyio.Event | None,
+    acts: bool = True,
 ) -> Watch[Followed]:
     """Return what follows everything that a lab is made from."""
     pending: set[Path] = set()
@@ -107,7 +112,7 @@ def watch_of(
                 tell(report)
                 run.nudge()
 
-    return Watch(files, components, sources)
+    return Watch(files, components, sources) if acts else Watch(files, sources)
 
 
 def reloaded(lab: Watched, changed: frozenset[Path]) -> Reloaded:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._actions import ActionRoom
     from ._events import EventRoom
     from ._flows import Workflows
+    from ._host import WorkspaceHost
     from ._load import Loads
     from ._running import Opened, Running
     from ._syncing import Syncing
@@ -35,6 +36,7 @@ class Workspace(Generic[T]):
     __slots__ = (
         "_actions",
         "_events",
+        "_hosted",
         "_loads",
         "_owner",
         "_running",
@@ -71,6 +73,7 @@ class Workspace(Generic[T]):
         self._telemetry: Telemetry | None = None
         self._workflows: Workflows | None = None
         self._watching: Watching | None = None
+        self._hosted: WorkspaceHost | None = None
         self._publish(snapshot)
         if snapshot.settings.remote.enabled:
             self.problems = (*problems, *self._remote.restore())

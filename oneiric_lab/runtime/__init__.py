@@ -18,6 +18,11 @@ from typing import TYPE_CHECKING
 from oneiric_lab._lazy import exporter
 
 if TYPE_CHECKING:
+    from ._alone import Told as Told
+    from ._alone import alone as alone
+    from ._alone import running_host as running_host
+    from ._alone import tell_host as tell_host
+    from ._counters import BOUNDS_NS as BOUNDS_NS
     from ._counters import FlowCounters as FlowCounters
     from ._dag import Dag as Dag
     from ._dag import Node as Node
@@ -48,21 +53,45 @@ if TYPE_CHECKING:
     from ._flow_run import NodeRun as NodeRun
     from ._flow_run import TaskRun as TaskRun
     from ._flow_run import new_run_id as new_run_id
+    from ._health import Health as Health
+    from ._health import HealthCheck as HealthCheck
+    from ._health import Standing as Standing
+    from ._host import STATES as STATES
+    from ._host import Ended as Ended
+    from ._host import Host as Host
+    from ._host import Part as Part
+    from ._host import looping as looping
+    from ._http import LOOPBACK as LOOPBACK
+    from ._http import Answers as Answers
+    from ._http import Door as Door
+    from ._http import is_loopback as is_loopback
     from ._listener import EventOptions as EventOptions
     from ._listener import Listener as Listener
     from ._listener import listener_of as listener_of
     from ._listener import options_of as options_of
+    from ._logs import LEVELS as LEVELS
+    from ._logs import Logs as Logs
+    from ._logs import Ring as Ring
+    from ._logs import choose_logs as choose_logs
+    from ._logs import logged as logged
+    from ._logs import read_log_lines as read_log_lines
     from ._memory import MemoryEngine as MemoryEngine
     from ._metrics import CATALOGUE as CATALOGUE
     from ._metrics import REASONS as REASONS
+    from ._metrics import ROOMS as ROOMS
     from ._metrics import Metric as Metric
+    from ._notify import Notify as Notify
     from ._payload import MAX_BYTES as MAX_BYTES
     from ._payload import json_value as json_value
     from ._reach import Calling as Calling
     from ._reach import Reach as Reach
     from ._reach import call as call
+    from ._redact import Redactor as Redactor
     from ._retry import RetryPolicy as RetryPolicy
     from ._retry import retry_of as retry_of
+    from ._sinks import RollingFile as RollingFile
+    from ._sinks import handlers_of as handlers_of
+    from ._sinks import json_lines as json_lines
     from ._spans import Span as Span
     from ._spans import is_tracing as is_tracing
     from ._spans import span as span
@@ -78,12 +107,16 @@ else:
     __getattr__, __dir__ = exporter(
         __name__,
         {
+            "Answers": "._http",
+            "BOUNDS_NS": "._counters",
             "CATALOGUE": "._metrics",
             "CONTENT_TYPE": "._exposition",
             "Calling": "._reach",
             "Code": "._flow_call",
             "Dag": "._dag",
             "Delivery": "._events",
+            "Door": "._http",
+            "Ended": "._host",
             "Engine": "._engine",
             "Event": "._event",
             "EventOptions": "._listener",
@@ -95,56 +128,89 @@ else:
             "FlowPlan": "._flow_plan",
             "FlowRun": "._flow_run",
             "FlowRuns": "._flow_run",
+            "Health": "._health",
+            "HealthCheck": "._health",
+            "Host": "._host",
+            "LEVELS": "._logs",
+            "LOOPBACK": "._http",
             "Listener": "._listener",
+            "Logs": "._logs",
             "MAX_BYTES": "._payload",
             "MemoryEngine": "._memory",
             "Metric": "._metrics",
             "Metrics": "._exposition",
             "Node": "._dag",
             "NodeRun": "._flow_run",
+            "Notify": "._notify",
             "Order": "._engine",
+            "Part": "._host",
             "REASONS": "._metrics",
+            "ROOMS": "._metrics",
             "Reach": "._reach",
+            "Redactor": "._redact",
             "Retry": "._dag",
             "RetryPolicy": "._retry",
+            "Ring": "._logs",
+            "RollingFile": "._sinks",
+            "STATES": "._host",
             "Sample": "._exposition",
             "Scrape": "._exposition",
             "Span": "._spans",
+            "Standing": "._health",
             "Summary": "._exposition",
             "TaskContext": "._flow_call",
             "TaskRun": "._flow_run",
             "Tasks": "._flow_call",
             "Telemetry": "._telemetry",
+            "Told": "._alone",
             "Watch": "._watch",
             "Watching": "._watching",
             "accepts": "._filters",
+            "alone": "._alone",
             "call": "._reach",
             "call_task": "._flow_call",
+            "choose_logs": "._logs",
             "dag_of": "._dag",
             "exposition": "._exposition",
             "follow_files": "._watching",
+            "handlers_of": "._sinks",
+            "is_loopback": "._http",
             "is_tracing": "._spans",
+            "json_lines": "._sinks",
             "json_value": "._payload",
             "listener_of": "._listener",
+            "logged": "._logs",
+            "looping": "._host",
             "new_run_id": "._flow_run",
             "options_of": "._listener",
+            "read_log_lines": "._logs",
             "read_process": "._telemetry",
             "retry_of": "._retry",
+            "running_host": "._alone",
             "span": "._spans",
+            "tell_host": "._alone",
             "trace_context": "._spans",
             "trace_spans": "._spans",
         },
     )
 
 __all__ = [
+    "BOUNDS_NS",
     "CATALOGUE",
     "CONTENT_TYPE",
+    "LEVELS",
+    "LOOPBACK",
     "MAX_BYTES",
     "REASONS",
+    "ROOMS",
+    "STATES",
+    "Answers",
     "Calling",
     "Code",
     "Dag",
     "Delivery",
+    "Door",
+    "Ended",
     "Engine",
     "Event",
     "EventOptions",
@@ -156,40 +222,61 @@ __all__ = [
     "FlowPlan",
     "FlowRun",
     "FlowRuns",
+    "Health",
+    "HealthCheck",
+    "Host",
     "Listener",
+    "Logs",
     "MemoryEngine",
     "Metric",
     "Metrics",
     "Node",
     "NodeRun",
+    "Notify",
     "Order",
+    "Part",
     "Reach",
+    "Redactor",
     "Retry",
     "RetryPolicy",
+    "Ring",
+    "RollingFile",
     "Sample",
     "Scrape",
     "Span",
+    "Standing",
     "Summary",
     "TaskContext",
     "TaskRun",
     "Tasks",
     "Telemetry",
+    "Told",
     "Watch",
     "Watching",
     "accepts",
+    "alone",
     "call",
     "call_task",
+    "choose_logs",
     "dag_of",
     "exposition",
     "follow_files",
+    "handlers_of",
+    "is_loopback",
     "is_tracing",
+    "json_lines",
     "json_value",
     "listener_of",
+    "logged",
+    "looping",
     "new_run_id",
     "options_of",
+    "read_log_lines",
     "read_process",
     "retry_of",
+    "running_host",
     "span",
+    "tell_host",
     "trace_context",
     "trace_spans",
 ]

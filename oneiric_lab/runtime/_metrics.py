@@ -16,6 +16,12 @@ from oneiric_lab.registry import DOMAINS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ROOMS: Final = (
+    *("registry", "lifecycle", "remote", "store", "workflows", "events", "runtime"),
+    "process",
+)
+"""Who has numbers."""
+
 Kind = Literal["counter", "gauge", "histogram", "summary"]
 
 REASONS: Final = (
@@ -211,13 +217,77 @@ _ALL: Final = (
         "Transactions of the store that failed",
         {"kind": ("store", "store-damaged", "store-newer")},
     ),
+    # --- workflows
+    Metric(
+        "oneiric_lab_run_completed_total",
+        "counter",
+        "workflows",
+        "Runs of workflows that ended in this process",
+        {"workflow": None, "outcome": ("done", "failed", "cancelled")},
+    ),
+    Metric(
+        "oneiric_lab_run_active",
+        "gauge",
+        "workflows",
+        "Runs that go on in this process",
+        {"workflow": None},
+    ),
+    Metric(
+        "oneiric_lab_run_oldest_age_seconds",
+        "gauge",
+        "workflows",
+        "For how long the oldest run has gone on in this process",
+    ),
+    Metric(
+        "oneiric_lab_step_duration_seconds",
+        "histogram",
+        "workflows",
+        "Time of the nodes of runs, failed ones included",
+        {"workflow": None},
+    ),
+    Metric(
+        "oneiric_lab_step_retries_total",
+        "counter",
+        "workflows",
+        "Attempts of nodes beyond their first",
+        {"workflow": None},
+    ),
+    Metric(
+        "oneiric_lab_step_replays_total",
+        "counter",
+        "workflows",
+        "Nodes that were not run again since they stood recorded",
+        {"workflow": None},
+    ),
+    # --- events
+    Metric(
+        "oneiric_lab_event_deliveries_total",
+        "counter",
+        "events",
+        "Events by what became of them at handlers",
+        {"topic": None, "outcome": ("handled", "retried", "dead", "dropped", "unhandled")},
+    ),
+    Metric(
+        "oneiric_lab_event_queue_depth",
+        "gauge",
+        "events",
+        "Events that wait for a handler",
+        {"topic": None},
+    ),
     # --- runtime
     Metric(
         "oneiric_lab_watch_reloads_total",
         "counter",
         "runtime",
         "Changes of files that were loaded, or refused for their faults",
-        {"outcome": ("applied", "refused")},
+        {"outcome": ("applied", "unchanged", "refused")},
+    ),
+    Metric(
+        "oneiric_lab_watch_mode",
+        "gauge",
+        "runtime",
+        "1 for the way in which files are followed",
+        {"mode": ("events", "poll")},
     ),
     Metric(
         "oneiric_lab_host_state",
@@ -257,7 +327,7 @@ _ALL: Final = (
         "counter",
         "runtime",
         "Rooms whose metrics could not be read",
-        {"room": ("registry", "lifecycle", "remote", "store", "runtime", "process")},
+        {"room": ROOMS},
     ),
     Metric(
         "oneiric_lab_build_info",

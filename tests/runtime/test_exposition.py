@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.lifecycle import Buckets
-from oneiric_lab.runtime import CATALOGUE, Metric, Sample, Scrape, Summary, Telemetry, exposition
+from oneiric_lab.runtime import (
+    CATALOGUE,
+    ROOMS,
+    Metric,
+    Sample,
+    Scrape,
+    Summary,
+    Telemetry,
+    exposition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,14 +128,14 @@ class TestScrape:
         assert found["oneiric_lab_watch_reloads_total", "applied"] == 2
         assert found["oneiric_lab_watch_reloads_total", "refused"] == 0
         assert found["oneiric_lab_sync_attempts_total", "us", "circuit_open"] == 0
-        assert len(found) == 2 + 2 * 6
+        assert len(found) == 3 + 2 * 6
 
     @pytest.mark.parametrize(
         ("name", "labels", "told"),
         [
             ("oneiric_lab_nothing", (), "has no metric"),
             ("oneiric_lab_registry_generation", ("a",), "has the labels none"),
-            ("oneiric_lab_watch_reloads_total", ("maybe",), "outcome is one of applied, refused"),
+            ("oneiric_lab_watch_reloads_total", ("maybe",), "outcome is one of applied, unchanged"),
         ],
     )
     def test_only_what_the_catalogue_knows_is_taken(
@@ -189,7 +198,7 @@ class TestMetrics:
         assert str(found).splitlines()[0] == "metrics of process 7: 5"
         assert "1 in 0.25" in str(found)
         assert "2 in 7" in str(found)
-        assert "7 more are 0" in str(found)
+        assert f"{2 + len(ROOMS)} more are 0" in str(found)
         shapes = {m["name"]: m for m in found.as_dict()["metrics"]}  # type: ignore[attr-defined]  # a list
         assert shapes["oneiric_lab_sync_duration_seconds"]["buckets"] == {"1.0": 1, "+Inf": 1}
         assert shapes["oneiric_lab_store_batch_size"]["sum"] == 7.0
