@@ -273,7 +273,28 @@ def make_statement(
     Raises:
         DocumentRefusedError: The manifest is not canonical, or times or versions contradict.
     """
-    head = read_head(manifest)
+    return statement_about(
+        read_head(manifest),
+        manifest,
+        epoch=epoch,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        not_before=not_before,
+        previous=previous,
+    )
+
+
+def statement_about(
+    head: Head,
+    manifest: bytes,
+    *,
+    epoch: int,
+    issued_at: datetime,
+    expires_at: datetime | None,
+    not_before: datetime | None = None,
+    previous: Previous | None = None,
+) -> Statement:
+    """Return the same where *head* was read of these very bytes already."""
     validity = Validity(
         aware(issued_at).replace(microsecond=0),
         aware(not_before or issued_at).replace(microsecond=0),
