@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Literal
 from oneiric_lab.errors import Fault, OneiricError, ThresholdError, UntrustedError
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
-from ._ceremony import check_proposal, cosign, judged, lists, newest, propose
+from ._ceremony import cosign_at, propose_at
+from ._desk import Desk
 from ._limits import Limits
 from ._policy import Policy
 from ._proposal import Response
 from ._state import State
-from ._statement import Previous, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ._revocation import Revocations
     from ._root import Root
     from ._signers import Signer
+    from ._statement import Previous
 
 AnswerState = Literal["counted", "known", "refused"]
 
@@ -180,6 +181,13 @@ def assemble(
         UntrustedError: The release would never be verified, or *envelope* is of another one.
         StaleError: The proposal, or its root, has expired: every response is too late.
     """
+    desk = Desk(manifest, now, policy, state, revocations, limits)
+    return _assemble_at(desk, proposal, responses, envelope)
+
+
+def _assemble_at(
+    desk: Desk, proposal: Proposal, responses: Mapping[str, bytes], envelope: Envelope | None
+) -> Assembly:
     if envelope is not None and envelope.signed != proposal.envelope.signed:
         raise UntrustedError(
             Fault(
@@ -188,25 +196,17 @@ def assemble(
                 fix="put this one together under another name, or remove the former envelope",
             )
         )
-    check_proposal(
-        proposal,
-        manifest,
-        now=now,
-        policy=policy,
-        state=state,
-        revocations=revocations,
-        limits=limits,
-    )
-    root = newest(proposal, policy, state)
-    desk = _Desk(proposal, root, manifest, lists(root, revocations, state), limits)
+    desk.judge(proposal, proposal.envelope)
+    root = desk.root(proposal)
+    pile = _Pile(proposal, root, frozenset(desk.head.targets), desk.lists(root))
     for signature in () if envelope is None else envelope.signatures:
-        desk.take(signature)
-    answers = tuple(desk.answer(name, data) for name, data in responses.items())
+        pile.take(signature)
+    answers = tuple(pile.answer(name, data) for name, data in responses.items())
     signed = replace(
-        proposal.envelope, signatures=tuple(desk.found[name] for name in sorted(desk.found))
+        proposal.envelope, signatures=tuple(pile.found[name] for name in sorted(pile.found))
     )
-    report = judged(proposal, signed, manifest, now, policy, state, revocations, limits)
-    row = (policy or Policy()).effective(root, proposal.statement.schema)
+    report = desk.judge(proposal, signed)
+    row = (desk.policy or Policy()).effective(root, proposal.statement.schema)
     failed = [
         check for check in map(report.check, ("threshold", "scope")) if check.state != "passed"
     ]
@@ -214,7 +214,7 @@ def assemble(
         proposal,
         answers,
         replace(signed, signatures=tuple(sorted(signed.signatures, key=lambda one: one.keyid))),
-        tuple(sorted(desk.found)),
+        tuple(sorted(pile.found)),
         1 if row is None else row.threshold,
         failed[0].message if failed else "",
     )
@@ -255,18 +255,9 @@ def sign_release(
         ThresholdError: The root asks for more than one signer; nothing was signed.
         OneiricError: Whatever `propose` and `cosign` refuse.
     """
-    proposal = propose(
-        manifest,
-        root=root,
-        now=now,
-        days=days,
-        expires=expires,
-        not_before=not_before,
-        previous=previous,
-        policy=policy,
-        state=state,
-        revocations=revocations,
-        limits=limits,
+    desk = Desk(manifest, now, policy, state, revocations, limits)
+    proposal = propose_at(
+        desk, root, days=days, expires=expires, not_before=not_before, previous=previous
     )
     row = (policy or Policy()).effective(root, proposal.statement.schema)
     if row is not None and row.threshold > 1:
@@ -278,25 +269,22 @@ def sign_release(
                 "manifest assemble",
             )
         )
-    around = {"now": now, "policy": policy, "state": state, "revocations": revocations}
-    signed = cosign(proposal, manifest, signer, limits=limits, **around)  # type: ignore[arg-type] # names and values of both
-    answers = {signed.signer: signed.response.encode()}
-    return assemble(proposal, manifest, answers, limits=limits, **around)  # type: ignore[arg-type] # see above
+    signed = cosign_at(desk, proposal, signer)
+    return _assemble_at(desk, proposal, {signed.signer: signed.response.encode()}, None)
 
 
-class _Desk:
+class _Pile:
     """The signatures that count so far, by signer."""
 
     def __init__(
         self,
         proposal: Proposal,
         root: Root,
-        manifest: bytes,
+        targets: frozenset[str],
         taken_back: tuple[Revocations, ...],
-        limits: Limits,
     ) -> None:
         self.proposal, self.root, self.lists = proposal, root, taken_back
-        self.targets = frozenset(read_head(manifest, limits=limits).targets)
+        self.targets = targets
         self.found: dict[str, Signature] = {}
 
     def take(self, signature: Signature) -> tuple[str | None, AnswerState, str]:

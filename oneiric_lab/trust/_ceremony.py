@@ -24,29 +24,20 @@ Example:
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from oneiric_lab.errors import (
-    Fault,
-    RevokedKeyError,
-    StaleError,
-    UnknownKeyError,
-    UntrustedError,
-)
+from oneiric_lab.errors import Fault, RevokedKeyError, UnknownKeyError, UntrustedError
 from oneiric_lab.views import Note, Result, View
 
-from ._bundle import make_bundle
-from ._checks import BY_CODE
-from ._dsse import Envelope, Signature
+from ._desk import Desk
+from ._dsse import Signature
 from ._limits import Limits
 from ._policy import Policy
 from ._proposal import Proposal, Response
 from ._state import State
-from ._statement import Previous, make_statement, read_head, sign_statement
-from ._verify import verify
+from ._statement import Previous, sign_statement, statement_about
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,22 +53,6 @@ _LIMITS = Limits()
 _NOTHING = State()
 _DAYS = 90.0  # where the root sets no limit; a quarter, as long as most certificates last
 _SHOWN = 5
-# What only comes later: signatures, and the day from which a release holds.
-_LATER = frozenset({"threshold", "scope", "not-before"})
-_LISTS = frozenset({"revocations", "revocations-order", "revocations-age"})
-_ANEW = "have it proposed anew: manifest propose"
-_FIXES = {
-    "manifest-digest": "compare the words with the proposer; if the manifest has changed since, "
-    "have it proposed anew",
-    "expiry": _ANEW,
-    "epoch": f"the root has changed since; {_ANEW}",
-    "lifetime": f"{_ANEW} --days N",
-    "rollback": "give the manifest a higher version; a former release returns by "
-    "manifest repropose",
-    "claims": _ANEW,
-    "root-anchor": "ask the proposer which root is meant, by another way than this one",
-    "root-chain": "ask the proposer which root is meant, by another way than this one",
-}
 
 
 def propose(
@@ -114,14 +89,31 @@ def propose(
         UntrustedError: It would never be verified; every reason is told.
         StaleError: Nothing is wrong but the age of the root.
     """
-    head = read_head(manifest, limits=limits)
+    desk = Desk(manifest, now, policy, state, revocations, limits)
+    return propose_at(
+        desk, root, days=days, expires=expires, not_before=not_before, previous=previous
+    )
+
+
+def propose_at(
+    desk: Desk,
+    root: Root,
+    *,
+    days: float | None,
+    expires: bool,
+    not_before: datetime | None,
+    previous: Previous | None,
+) -> Proposal:
+    """Return the same for the manifest on a desk."""
+    head, now = desk.head, desk.now
     if previous is None:
-        previous = _followed(state, root, head.channel, head.version)
+        previous = _followed(desk.state, root, head.channel, head.version)
     row = Policy().effective(root, head.schema)
     longest = None if row is None else row.lifetime_days
     lifetime = timedelta(days=days or longest or _DAYS)
-    statement = make_statement(
-        manifest,
+    statement = statement_about(
+        head,
+        desk.manifest,
         epoch=root.epoch,
         issued_at=now,
         expires_at=now + lifetime if expires else None,
@@ -129,15 +121,7 @@ def propose(
         previous=previous,
     )
     proposal = Proposal(sign_statement(statement), root)
-    check_proposal(
-        proposal,
-        manifest,
-        now=now,
-        policy=policy,
-        state=state,
-        revocations=revocations,
-        limits=limits,
-    )
+    desk.judge(proposal, proposal.envelope)
     return proposal
 
 
@@ -177,7 +161,8 @@ def check_proposal(
         UntrustedError: It would never be verified; every reason is told.
         StaleError: The proposal, or its root, has expired.
     """
-    return judged(proposal, proposal.envelope, manifest, now, policy, state, revocations, limits)
+    desk = Desk(manifest, now, policy, state, revocations, limits)
+    return desk.judge(proposal, proposal.envelope)
 
 
 def cosign(
@@ -210,16 +195,13 @@ def cosign(
             signer's scope.
         StaleError: The proposal, or its root, has expired.
     """
-    check_proposal(
-        proposal,
-        manifest,
-        now=now,
-        policy=policy,
-        state=state,
-        revocations=revocations,
-        limits=limits,
-    )
-    root, keyid = newest(proposal, policy, state), signer.public_key.keyid
+    return cosign_at(Desk(manifest, now, policy, state, revocations, limits), proposal, signer)
+
+
+def cosign_at(desk: Desk, proposal: Proposal, signer: Signer) -> Cosigned:
+    """Return the same for the manifest on a desk."""
+    desk.judge(proposal, proposal.envelope)
+    root, keyid = desk.root(proposal), signer.public_key.keyid
     known = root.keys("release").get(keyid)
     if known is None:
         raise UnknownKeyError(
@@ -230,7 +212,7 @@ def cosign(
                 "that has this one",
             )
         )
-    if any(keyid in one.revoked for one in lists(root, revocations, state)):
+    if any(keyid in one.revoked for one in desk.lists(root)):
         raise RevokedKeyError(
             Fault(
                 "revoked",
@@ -238,7 +220,7 @@ def cosign(
                 fix="sign with another key that the root has under your name",
             )
         )
-    targets = frozenset(read_head(manifest, limits=limits).targets)
+    targets = frozenset(desk.head.targets)
     outside = root.roles["release"].covers(known[0], targets) or set()
     if targets and outside == targets:
         raise UntrustedError(
@@ -293,57 +275,6 @@ class Cosigned(Result):
             blocks.append(Note(f"send {self.file} to whoever puts the release together"))
         title = f"signed by {self.signer}: {self.proposal.title}"
         return View("cosigned", title, tuple(blocks), tone="ok")
-
-
-def judged(
-    proposal: Proposal,
-    envelope: Envelope,
-    manifest: bytes,
-    now: datetime,
-    policy: Policy | None,
-    state: State,
-    revocations: Revocations | None,
-    limits: Limits,
-) -> Report:
-    """Return the report on what would be published; raise for what nobody can bring later."""
-    trusted = policy or Policy()
-    if trusted.root is None and trusted.pin is None and state.root is None:
-        trusted = trusted.with_root(proposal.root)
-    bundle = make_bundle(envelope, roots=[proposal.root], revocations=revocations)
-    report = verify(bundle, manifest, policy=trusted, state=state, now=now, limits=limits)
-    later = _LATER if revocations is not None else _LATER | _LISTS
-    failed = [check for check in report.failures if check.code not in later]
-    if failed:
-        stale = all(BY_CODE[check.code].age for check in failed)
-        said = {"manifest-digest": _differs(proposal, manifest)}
-        raise (StaleError if stale else UntrustedError)(
-            [
-                Fault(c.code, said.get(c.code, c.message), fix=_FIXES.get(c.code, c.fix))
-                for c in failed
-            ]
-        )
-    return report
-
-
-def _differs(proposal: Proposal, manifest: bytes) -> str:
-    """Return how the manifest here differs from the one that was proposed; nobody signed it."""
-    said, digest = proposal.statement, hashlib.sha256(manifest).hexdigest()
-    return (
-        f"the manifest here is sha256:{digest[:16]}…, {len(manifest):,} bytes; "
-        f"proposed is sha256:{said.sha256[:16]}…, {said.size:,} bytes"
-    )
-
-
-def newest(proposal: Proposal, policy: Policy | None, state: State) -> Root:
-    """Return the root whose signers count here; `verify` has found that they are of one chain."""
-    known = [proposal.root, state.root, None if policy is None else policy.root]
-    return max((root for root in known if root is not None), key=lambda root: root.version)
-
-
-def lists(root: Root, revocations: Revocations | None, state: State) -> tuple[Revocations, ...]:
-    """Return the revocation lists that speak of the keys of *root*."""
-    known = (revocations, state.revocations)
-    return tuple(one for one in known if one is not None and one.epoch == root.epoch)
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Who signed: distinct signers with distinct keys, each within its scope; and what else is asked."""
+"""Who signed: distinct signers with distinct keys, each within its scope; what else is due."""
 
 from __future__ import annotations
 

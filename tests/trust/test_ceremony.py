@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric_lab import canonical
@@ -37,6 +37,7 @@ from oneiric_lab.trust import (
     cosign,
     make_bundle,
     propose,
+    read_head,
     sign_release,
     verify,
     words,
@@ -671,6 +672,7 @@ class TestThreshold:
     """What holds for whatever lies in the folder of the one who assembles."""
 
     @given(st.data())
+    @settings(deadline=None)
     def test_never_complete_with_fewer_distinct_signers(self, data: st.DataObject) -> None:
         """
         However responses are repeated, forged and mixed over days, k signers are k people.
@@ -795,3 +797,23 @@ class TestSignRelease:
 
         with pytest.raises(ThresholdError, match="manifest propose"):
             sign_release(manifest, house.signers["alice"], root=house.root, now=house.now)
+
+
+def test_a_manifest_goes_through_the_gate_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Who signs alone proposes, signs and assembles; what was read of the manifest serves them all.
+    """
+    house = ReleaseHouse(threshold=1)
+    manifest = house.manifest({"adapter:cache": "redis"}, version=1)
+    read: list[bytes] = []
+
+    def counted(data: bytes, **limits: Any) -> Any:
+        read.append(data)
+        return read_head(data, **limits)
+
+    monkeypatch.setattr("oneiric_lab.trust._desk.read_head", counted)
+    monkeypatch.setattr("oneiric_lab.trust._verify.read_head", counted)
+    done = sign_release(manifest, house.signers["alice"], root=house.root, now=house.now)
+
+    assert done.complete
+    assert read == [manifest]
