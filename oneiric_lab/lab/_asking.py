@@ -131,7 +131,7 @@ class Asking(Workspace[T]):
             left: A configuration: `now`, `profile:prod`, profiles together (`profile:prod+eu`),
                 the workspace at another revision (`git:HEAD~3`) or a lock file
                 (`file:oneiric.lock.json`). Or a manifest: a path that ends in `.oneiric.json`,
-                `.toml`, `.yaml` or `.json`, or one that was read.
+                `.toml`, `.yaml` or `.json`, one that was read, or the bundle beside it.
             right: The other one. Beside a manifest, `now` is what the workspace has of it.
 
         Raises:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # What no revision holds stays as it is now.
 _UNVERSIONED = ("oneiric.local.toml", ".env", "secrets")
 _GIT_SECONDS = 60
+_BUNDLE = ".oneiric-bundle.json"
 
 
 def side(now: Snapshot, name: str, held: ExitStack) -> Snapshot:
@@ -99,12 +100,23 @@ def manifest_diff(
                 )
             )
     read = [
-        side if isinstance(side, Manifest) else None if side == "now" else open_side(side)
+        side
+        if isinstance(side, Manifest)
+        else None
+        if side == "now"
+        else open_side(_manifest_of(side))
         for side in sides
     ]
     known = next(manifest for manifest in read if manifest is not None)
     a, b = (held(registry, known) if side is None else side for side in read)
     return diff(a, b, registry=registry, allowed=allowed)
+
+
+def _manifest_of(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return the manifest of a release that is named by its bundle; nothing is verified."""
+    path = Path(name)
+    stem = path.name.removesuffix(_BUNDLE)
+    return name if stem == path.name else path.with_name(stem + ".oneiric.json")
 
 
 def _check_out(root: Path, revision: str, target: Path) -> None:

@@ -218,11 +218,11 @@ def _both(field: FieldChange) -> tuple[CellLike, CellLike]:
         return Cell("another order", "muted"), Cell("another order", "muted")
     if field.old is ABSENT or field.new is ABSENT:
         return _said(field.old, "lost"), _said(field.new)
-    old, new = _pair(field.old, field.new, _NARROW)
+    old, new = pair(field.old, field.new, _NARROW)
     return Cell(old, "lost"), new
 
 
-def _pair(old: Any, new: Any, limit: int) -> tuple[str, str]:
+def pair(old: Any, new: Any, limit: int) -> tuple[str, str]:
     """Return two values that differ so that one sees where: what is cut off is alike."""
     a, b = shown(old, _LONGEST), shown(new, _LONGEST)
     if a == b:  # a text and a number, or two that differ far behind
@@ -239,7 +239,7 @@ def _said(value: Any, tone: Tone = "plain") -> Cell:
     return Cell("-", "muted") if value is ABSENT else Cell(shown(value, _NARROW), tone)
 
 
-def _title(change: EntryChange) -> str:
+def titled(change: EntryChange) -> str:
     """Return what the line of an entry says behind its sign."""
     old, new = change.old, change.new
     if change.kind == "moved" and old is not None:
@@ -258,7 +258,7 @@ def _side_by_side(diff: Compared) -> Iterator[Block]:
         return
     for change in diff.entries:
         values = tuple(_rows(change))
-        caption = f"{_SIGNS[change.kind][0]} {_title(change)}"
+        caption = f"{_SIGNS[change.kind][0]} {titled(change)}"
         more = max(len(values) - _ROWS, 0)
         yield Table((change.kind, "before", "after"), values[:_ROWS], caption, more)
 
@@ -267,7 +267,7 @@ def _line(change: EntryChange) -> tuple[CellLike, ...]:
     sign, tone = _SIGNS[change.kind]
     names = list(dict.fromkeys(str(field.path[0]) for field in change.fields))
     what = change.kind if not names else f"{change.kind}: {', '.join(names)}"
-    return Cell(f"{sign} {_title(change)}", tone), what
+    return Cell(f"{sign} {titled(change)}", tone), what
 
 
 def _rows(change: EntryChange) -> Iterator[tuple[str, CellLike, CellLike]]:
@@ -296,7 +296,7 @@ def _unified(diff: Compared) -> Code:
 
 def unified_lines(change: EntryChange) -> Iterator[str]:
     """Yield the lines of one entry, as `diff -u` would mark them."""
-    yield f"@@ {change.kind}: {_title(change)} @@"
+    yield f"@@ {change.kind}: {titled(change)} @@"
     if not change.fields:
         sign = "+" if change.old is None else "-"
         for name, value in change.entry.items():
@@ -314,7 +314,7 @@ def unified_lines(change: EntryChange) -> Iterator[str]:
         elif field.new is ABSENT:
             yield _assigned("-", name, " =", field.old)
         else:
-            old, new = _pair(field.old, field.new, max(_WIDEST - len(name), _LEAST))
+            old, new = pair(field.old, field.new, max(_WIDEST - len(name), _LEAST))
             yield from (f"- {name} = {old}", f"+ {name} = {new}")
 
 

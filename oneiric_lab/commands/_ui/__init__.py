@@ -17,6 +17,7 @@ VERBS: dict[str, str] = {
     "explorer": "All candidates as a grid, each with its explanation and a what-if.",
     "explanation": "Why a component is provided by whom, with a what-if.",
     "configuration": "Effective values as a tree: why each is so, and what a change would do.",
+    "diff": "What differs between two manifests, the gravest first.",
     "load": "The live chart of a load run.",
 }
 """Widget to its one line of help."""

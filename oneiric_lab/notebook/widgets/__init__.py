@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ._configuration import Configuration
+    from ._diff import Diff
     from ._explanation import Explanation
     from ._explorer import Explorer
     from ._load import LoadChart
@@ -91,10 +92,29 @@ def configuration(lab: Any, *, profiles: Sequence[str] | None = None) -> Configu
     return make(lab, profiles=profiles)
 
 
+def diff(lab: Any, left: Any, right: Any = None) -> Diff:
+    """Show what differs between two manifests or releases, the gravest first.
+
+    Args:
+        lab: Where they are compared: it also tells what changes for its workspace.
+        left: As `lab.diff` takes a manifest; or what it returned, alone.
+        right: The other one.
+
+    Raises:
+        UsageError: A side is no manifest.
+        ManifestError: A manifest has faults.
+        MissingExtraError: Without anywidget.
+    """
+    from ._diff import diff as make  # noqa: PLC0415 - brings anywidget
+
+    return make(lab, left, right)
+
+
 OFFERS: Mapping[str, Offer] = {
     "explorer": Offer(VERBS["explorer"], explorer),
     "explanation": Offer(VERBS["explanation"], explanation),
     "configuration": Offer(VERBS["configuration"], configuration),
+    "diff": Offer(VERBS["diff"], diff),
     "load": Offer(VERBS["load"], load),
 }
 """Name to what `lab.ui` offers."""

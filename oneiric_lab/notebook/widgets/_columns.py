@@ -18,7 +18,7 @@ from oneiric_lab.registry._listing import NUMBERS, sort_key
 from oneiric_lab.views import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Sized
 
 COLUMNS: Final = (
     "component",
@@ -86,7 +86,7 @@ class Packer:
                 have = sorted([*have, *fresh], key=sort_key(name))
             self.values[name] = have
             code = {value: at for at, value in enumerate(have)}
-            width, kind = next((w, k) for w, k, most in _WIDTHS if len(have) <= most)
+            width = _width(have)
             head: dict[str, object] = {
                 "name": name,
                 "kind": _KINDS.get(name, "number" if name in NUMBERS else "text"),
@@ -98,11 +98,41 @@ class Packer:
             else:
                 head["add"] = [[code[v], shown(v)] for v in sorted(fresh, key=code.__getitem__)]
             heads.append(head)
-            if not width:
-                continue
-            codes = array(kind, map(code.__getitem__, column))
-            if sys.byteorder == "big":
-                codes.byteswap()
-            body += codes.tobytes()
-            body += bytes(-len(body) % 4)
+            body += _codes(code, column, width)
         return heads, bytes(body)
+
+
+def coded(
+    columns: Mapping[str, Sequence[Any]], *, tags: Sequence[str] = ()
+) -> tuple[list[dict[str, object]], bytes]:
+    """Return columns of texts, in the order in which they are first said, and the codes.
+
+    Args:
+        columns: Name to a value for each row; as they are shown.
+        tags: Those whose values are several.
+    """
+    heads: list[dict[str, object]] = []
+    body = bytearray()
+    for name, column in columns.items():
+        code = {value: at for at, value in enumerate(dict.fromkeys(column))}
+        width = _width(code)
+        kind = "tags" if name in tags else "text"
+        head = {"name": name, "kind": kind, "width": width, "at": len(body)}
+        heads.append({**head, "values": list(code)})
+        body += _codes(code, column, width)
+    return heads, bytes(body)
+
+
+def _width(have: Sized) -> int:
+    return next(width for width, _, most in _WIDTHS if len(have) <= most)
+
+
+def _codes(code: Mapping[Any, int], column: Sequence[Any], width: int) -> bytes:
+    if not width:
+        return b""
+    kind = next(kind for one, kind, _ in _WIDTHS if one == width)
+    codes = array(kind, map(code.__getitem__, column))
+    if sys.byteorder == "big":
+        codes.byteswap()
+    found = codes.tobytes()
+    return found + bytes(-len(found) % 4)

@@ -1,9 +1,9 @@
 """One ES module and one style sheet for each widget, joined from files.
 
 anywidget gives a module to the browser as text without an address, so it can import nothing
-beside it: what a module imports is put before it, once, without comments and indents, which
-need not travel. What JupyterLab's extension shares with the widgets stands in the extension's
-folder, whose server gives out no file of another one; a wheel has it here as well.
+beside it: what a module imports is put before it, once, without comments, indents and
+blanks, which need not travel. What JupyterLab's extension shares with the widgets stands in the
+extension's folder, whose server gives out no file of another one; a wheel has it here as well.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ LIMIT: Final = 24 * 1024
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const |function |class )", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(?:/\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_STRING = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
+# Not + and -: what stands between two of them counts.
+_SPACED = re.compile(r" ?([{}()\[\],;:?=<>*&|]) ?")
 _INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
 
 
@@ -36,7 +39,23 @@ def module(name: str) -> str:
 def part(name: str) -> str:
     """Return the file of a module as it travels: in one with others, without what need not."""
     text = _EXPORT.sub("", _IMPORT.sub("", _text(f"{name}.mjs")))
-    return _INDENT.sub("", _COMMENT.sub("", text))
+    return "".join(
+        map(_squeezed, _INDENT.sub("", _COMMENT.sub("", text)).splitlines(keepends=True))
+    )
+
+
+def _squeezed(line: str) -> str:
+    """Return *line* without blanks around signs; one with a template or a slash stays.
+
+    Example:
+        >>> _squeezed('if (a > 1) return { b: "c : d" };')
+        'if(a>1)return{b:"c : d"};'
+    """
+    pieces = _STRING.split(line)
+    if any("`" in code or "/" in code for code in pieces[::2]):
+        return line
+    pieces[::2] = [_SPACED.sub(r"\1", code) for code in pieces[::2]]
+    return "".join(pieces)
 
 
 @cache

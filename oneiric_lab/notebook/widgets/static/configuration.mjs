@@ -1,6 +1,6 @@
 import { GLYPHS, codeLine, el } from "./kit.mjs";
 import { py } from "./python.mjs";
-import { Rows } from "./rows.mjs";
+import { Rows, lead, search } from "./rows.mjs";
 import { viewNode } from "./view.mjs";
 
 /* Effective values as a tree, and how they change; what travels is told in _configuration.py, beside this folder. */
@@ -42,19 +42,6 @@ class Configuration {
     const pick = (label, act, ...options) => el("select", { "aria-label": label, onchange: (event) => act(event.target.value, event.target) }, ...options);
     const button = (text, act, more = {}) => el("button", { type: "button", onclick: act, ...more }, text);
     this.status = el("span", { role: "status", class: "ol-quiet" });
-    this.filter = el("input", {
-      type: "search", placeholder: "filter  ( / )", "aria-label": "filter by words",
-      oninput: () => { this.text = this.filter.value.toLowerCase(); this.settle(); },
-      onkeydown: (event) => {
-        event.stopPropagation();
-        if (event.key === "Escape" && this.filter.value) {
-          this.filter.value = this.text = "";
-          this.settle();
-        } else if (["ArrowDown", "Enter", "Escape"].includes(event.key)) this.rows.node.focus();
-        else return;
-        event.preventDefault();
-      },
-    });
     this.layers = pick("layer", (value) => { this.layer = value; this.settle(); });
     this.shows = pick("show", (value) => { this.only = value; this.settle(); }, ...Object.entries(SHOWS).map(([value, text]) => el("option", { value }, text)));
     this.profiles = pick("profiles", (value) => this.ask({ do: "profiles", profiles: value === "" ? null : value.split("+") }));
@@ -65,10 +52,11 @@ class Configuration {
     this.faults = el("ul", { class: "ol-faults", "aria-label": "faults" });
     this.rows = new Rows({
       role: "treegrid", label: "effective values", heads: ["value", "is", "layer", "said at"],
-      cells: (item) => this.cells(item), facts: (item) => this.facts(item),
-      open: (item, key) => (item.group === undefined ? this.edit(item.at, key) : key && this.side(item, 0)),
-      side: (item, step) => this.side(item, step), key: (key, item) => this.key(key, item),
+      cells: (item) => this.cells(item), kind: (item) => this.kind(item),
+      open: (item, key) => (item.group === undefined ? this.edit(item.at, key) : key && this.rows.side(item, 0)),
+      toggle: ({ group, id, open }) => { this.open.set(group ?? id, !open); this.settle(); }, key: (key, item) => this.key(key, item),
     });
+    this.filter = search(this.rows, (text) => { this.text = text.toLowerCase(); this.settle(); });
     this.empty = el("p", { class: "ol-empty", hidden: true });
     this.path = el("input", { name: "path", "aria-label": "path", spellcheck: "false", placeholder: "path" });
     this.value = el("input", { name: "value", "aria-label": "value", spellcheck: "false", autocomplete: "off" });
@@ -235,22 +223,18 @@ class Configuration {
     this.empty.textContent = sheet.path.length ? "No value fits all of this." : "Nothing says a value here: oneiric.toml is where a project says them.";
   }
 
-  facts(item) {
-    const open = item.group !== undefined || item.name !== undefined ? String(item.open) : null;
-    const edited = item.name !== undefined && this.edits.has(this.sheet.path[item.at]);
-    return { name: item.group !== undefined ? "ol-group" : item.layer ? "ol-said" : edited ? "ol-edited" : "", "aria-level": item.depth, "aria-expanded": open };
+  kind({ group, layer, name, at }) {
+    return group !== undefined ? "ol-group" : layer ? "ol-said" : name !== undefined && this.edits.has(this.sheet.path[at]) ? "ol-edited" : "";
   }
 
   cells(item) {
     const { sheet } = this;
-    const indent = el("span", { style: `padding-left:${(item.depth - 1) * 16}px` });
-    const twist = () => el("span", { class: "ol-twist", "aria-hidden": "true" }, item.open ? "▾ " : "▸ ");
-    if (item.group !== undefined) return [[indent, twist(), this.steps(item.group).at(-1)], "", "", ""];
-    if (item.waits) return [[indent, "…"], "", "", ""];
+    if (item.group !== undefined) return [[...lead(item), this.steps(item.group).at(-1)], "", "", ""];
+    if (item.waits) return [[...lead(item), "…"], "", "", ""];
     if (item.layer) {
       const { layer, value, state, where, file, line } = item.layer;
       const lost = state === "shadowed" || state === "unset";
-      return [[indent, el("span", { class: "ol-quiet" }, state)], el(lost ? "s" : "span", { class: lost ? "ol-quiet" : "", title: value }, value), layer, place(where, file, line)];
+      return [[...lead(item), el("span", { class: "ol-quiet" }, state)], el(lost ? "s" : "span", { class: lost ? "ol-quiet" : "", title: value }, value), layer, place(where, file, line)];
     }
     const { at } = item;
     const [path, value] = [sheet.path[at], sheet.value[at]];
@@ -262,24 +246,7 @@ class Configuration {
     const line = sheet.line[at];
     const where = shown ? place(`${shown}:${line}`, file, line) : sheet.names[sheet.name[at]];
     const count = sheet.many[at] > 1 ? [" ", el("small", { class: "ol-quiet", title: `${sheet.many[at]} layers say it` }, `+${sheet.many[at] - 1}`)] : [];
-    return [[indent, twist(), ...(tone ? [el("span", { class: `ol-${tone}` }, GLYPHS[tone])] : []), item.name], now, [sheet.layers[sheet.layer[at]], ...count], where];
-  }
-
-  side(item, step) {
-    const leaf = item.name !== undefined;
-    if (item.group !== undefined || leaf) {
-      if (step === 0 || (step > 0) !== item.open) return this.toggle(leaf ? item.id : item.group, !item.open, leaf);
-      if (step > 0) return this.rows.go(this.rows.at + 1);
-    }
-    if (step > 0) return;
-    let at = this.rows.at;
-    while (at > 0 && this.rows.list[at].depth >= item.depth) at -= 1;
-    this.rows.go(at);
-  }
-
-  toggle(name, open) {
-    this.open.set(name, open);
-    this.settle();
+    return [[...lead(item), ...(tone ? [el("span", { class: `ol-${tone}` }, GLYPHS[tone])] : []), item.name], now, [sheet.layers[sheet.layer[at]], ...count], where];
   }
 
   key(key, item) {

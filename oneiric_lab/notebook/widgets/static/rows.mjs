@@ -7,8 +7,8 @@ const SPARE = 6; // rows above and below what is seen
 let made = 0;
 
 export class Rows {
-  /** `cells(item)` gives what stands in a row, `facts(item)` its class and attributes;
-      `open(item)` answers Enter and a click, `side(item, step)` the arrows left and right,
+  /** `cells(item)` gives what stands in a row, `kind(item)` its class; `open(item)` answers Enter
+      and a click, `toggle(item)` opens and closes one that has an `open` of its own, and
       `key(key, item)` any other key: it returns whether there is a use for it. */
   constructor({ role, label, heads, ...calls }) {
     Object.assign(this, calls, { list: [], at: 0, pool: [], id: `ol-rows-${++made}` });
@@ -73,12 +73,11 @@ export class Rows {
       if (line.hidden) continue;
       if (line.ol !== list[at]) {
         line.ol = list[at];
-        const { name = "", ...facts } = this.facts(line.ol);
-        line.className = name;
-        for (const fact of ["aria-level", "aria-expanded"]) {
-          if (facts[fact] == null) line.removeAttribute(fact);
-          else line.setAttribute(fact, facts[fact]);
-        }
+        const { depth, open } = line.ol;
+        line.className = this.kind(line.ol);
+        line.setAttribute("aria-level", depth);
+        if (open === undefined) line.removeAttribute("aria-expanded");
+        else line.setAttribute("aria-expanded", open);
         line.replaceChildren(...this.cells(line.ol).map((cell) => el("div", { role: "gridcell" }, ...[cell].flat())));
       }
       line.style.transform = `translateY(${at * ROW}px)`;
@@ -99,6 +98,15 @@ export class Rows {
     else this.open(line.ol);
   }
 
+  /** Open, close, or go: into what is open, or up to what holds it. */
+  side(item, step) {
+    if (item.open !== undefined && (step === 0 || (step > 0) !== item.open)) return this.toggle(item);
+    let { at } = this;
+    if (step > 0) at += 1;
+    else while (at > 0 && this.list[at].depth >= item.depth) at -= 1;
+    this.go(at);
+  }
+
   press(event) {
     const { key } = event;
     if (event.target !== this.node || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -112,3 +120,24 @@ export class Rows {
     event.stopPropagation(); // the notebook has uses of its own for these
   }
 }
+
+/** What stands before the cells of a row of a tree. */
+export const lead = ({ depth, open }) => [
+  el("span", { style: `padding-left:${(depth - 1) * 16}px` }),
+  ...(open === undefined ? [] : [el("span", { class: "ol-twist", "aria-hidden": "true" }, open ? "▾ " : "▸ ")]),
+];
+
+/** A field for words that filter; its keys lead to the rows. */
+export const search = (rows, act) => {
+  const field = el("input", {
+    type: "search", placeholder: "filter  ( / )", "aria-label": "filter by words", oninput: () => act(field.value),
+    onkeydown: (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape" && field.value) act((field.value = ""));
+      else if (["ArrowDown", "Enter", "Escape"].includes(event.key)) rows.node.focus();
+      else return;
+      event.preventDefault();
+    },
+  });
+  return field;
+};
