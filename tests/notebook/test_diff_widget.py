@@ -40,7 +40,7 @@ def manifest(version: int, *entries: dict[str, Any]) -> Manifest:
     return read_manifest(document(version, *entries))
 
 
-def document(version: int, *entries: dict[str, Any]) -> bytes:
+def document(version: int, *entries: Any) -> bytes:
     """Return the bytes of a manifest with these entries."""
     head = {"schema": 3, "project": "shop", "channel": "stable", "version": version}
     return encode({**head, "entries": list(entries)})
