@@ -30,7 +30,7 @@ from oneiric_lab.errors import (
 )
 from oneiric_lab.files import Objects
 from oneiric_lab.manifest import enter, entered
-from oneiric_lab.remote import Attempt, Breaker, Kept, SafeFetcher, bring, parsed, shown
+from oneiric_lab.remote import ATTEMPTS, Attempt, Breaker, Kept, SafeFetcher, bring, parsed, shown
 from oneiric_lab.runtime import span
 from oneiric_lab.store import make_folder
 
@@ -82,6 +82,7 @@ class Syncing:
         self._entering = threading.Lock()
         self._held: dict[str, _Held] = {}
         # What another process brought and does not enter here: it is not tried twice.
+        self._unkept: dict[str, tuple[Attempt, ...]] = {}
         self._vain: dict[str, tuple[str, str, str]] = {}
         self._breaker: Breaker | None = None
         self.tally = SyncTally()
@@ -115,7 +116,7 @@ class Syncing:
         kept, now = self.kept(), self.now()
         rows = []
         for name, url in self.sources.urls().items():
-            found = kept.get(name, Kept())
+            found = kept.get(name, Kept()).with_attempts(self._unkept.get(name, ()))
             good = found.good if found.good is not None and found.good.url == url else None
             rows.append(SourceStanding(name, shown(url), good, found.attempts, now))
         return RemoteStatus(tuple(rows), self.enabled)
@@ -332,12 +333,16 @@ class Syncing:
 
     def _note(self, name: str, attempt: Attempt) -> tuple[Fault, ...]:
         """Remember an attempt that failed; return why that is not possible."""
+        waiting = (*self._unkept.get(name, ()), attempt)[-ATTEMPTS:]
         try:
             make_folder(self._lab.store.path.parent)
             self._lab.store.remember_source(
-                name, lambda data: Kept.parse(data).with_attempt(attempt).encode()
+                name, lambda data: Kept.parse(data).with_attempts(waiting).encode()
             )
+            self._unkept.pop(name, None)
         except (OneiricError, OSError) as error:
+            # This process tells it all the same, and writes it down once that is possible.
+            self._unkept[name] = waiting
             what = error.faults[0].message if isinstance(error, OneiricError) else str(error)
             return (Fault("remote-note", f"the attempt is not remembered: {what}"),)
         return ()

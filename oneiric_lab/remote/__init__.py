@@ -27,12 +27,13 @@ from ._address import origin_of, shown
 from ._breaker import Breaker
 from ._bring import Brought, Source, artifacts, bring, parsed
 from ._fetcher import SafeFetcher
-from ._kept import Attempt, Good, Kept
+from ._kept import ATTEMPTS, Attempt, Good, Kept
 from ._passing import PassingError, retry_after
 from ._request import Buffer, Credentials, Fetched, Fetcher, Request, Rules, Sink
 from ._schemes import Schemes
 
 __all__ = [
+    "ATTEMPTS",
     "Attempt",
     "Breaker",
     "Brought",

@@ -111,16 +111,16 @@ class SafeFetcher:
         )
         async for attempt in tries:
             with attempt, self.breaker.guard(host):
-                found = await self._once(request, sink)
+                found = await self._once(request, sink, end - self._clock())
                 return Fetched(found.url, found.unchanged, found.etag, found.size, attempt.num)
         raise AssertionError("a retry that neither returns nor raises")  # pragma: no cover
 
-    async def _once(self, request: Request, sink: Sink) -> Fetched:
+    async def _once(self, request: Request, sink: Sink, left: float) -> Fetched:
         from ._http import HttpClient  # noqa: PLC0415 - 100 ms, for those who go out
 
         if self._client is None:
             self._client = HttpClient(self.rules)
-        return await self._client.attempt(request, sink, self._now())
+        return await self._client.attempt(request, sink, self._now(), left)
 
 
 def _quiet() -> None:

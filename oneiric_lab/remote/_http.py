@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ._exchange import Body, Hop
     from ._request import Request, Rules, Sink
 
+_PART = 0.9
 CONNECTIONS = 10
 """Most connections of a client."""
 
@@ -47,7 +49,6 @@ class HttpClient:
             trust_env=False,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            timeout=httpx.Timeout(rules.read_timeout, connect=rules.connect_timeout, pool=None),
         )
         self._client.headers.clear()
 
@@ -55,8 +56,17 @@ class HttpClient:
         """Close all connections."""
         await self._client.aclose()
 
-    async def attempt(self, request: Request, sink: Sink, now: datetime) -> Fetched:
+    async def attempt(
+        self, request: Request, sink: Sink, now: datetime, left: float = math.inf
+    ) -> Fetched:
         """Try *request* once.
+
+        Args:
+            request: What is asked for.
+            sink: Where it goes.
+            now: This moment.
+            left: Seconds until the deadline. No wait of its own lasts that long: a handshake
+                that is cancelled from outside leaves its connection open.
 
         Raises:
             FetchError: It cannot be fetched.
@@ -66,7 +76,15 @@ class HttpClient:
         hop = next(steps)
         while True:
             with _told(hop):
-                sent = self._client.build_request("GET", hop.address.url, headers=dict(hop.headers))
+                longest = max(left * _PART, 0.001)
+                waits = httpx.Timeout(
+                    min(self._rules.read_timeout, longest),
+                    connect=min(self._rules.connect_timeout, longest),
+                    pool=None,
+                )
+                sent = self._client.build_request(
+                    "GET", hop.address.url, headers=dict(hop.headers), timeout=waits
+                )
                 response = await self._client.send(sent, stream=True)
                 try:
                     self._client.cookies.clear()

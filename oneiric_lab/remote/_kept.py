@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oneiric_lab.canonical import utc_text, utc_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 ATTEMPTS: Final = 20
@@ -103,7 +103,11 @@ class Kept:
 
     def with_attempt(self, attempt: Attempt) -> Kept:
         """Return it after *attempt*."""
-        return replace(self, attempts=(*self.attempts, attempt)[-ATTEMPTS:])
+        return self.with_attempts((attempt,))
+
+    def with_attempts(self, attempts: Iterable[Attempt]) -> Kept:
+        """Return it after *attempts*, the oldest first."""
+        return replace(self, attempts=(*self.attempts, *attempts)[-ATTEMPTS:])
 
     @property
     def objects(self) -> frozenset[str]:
