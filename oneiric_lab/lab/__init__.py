@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ._event_results import Retried as Retried
     from ._events import EventRoom as EventRoom
     from ._events import sent as sent
-    from ._flows import Flows as Flows
+    from ._flow_results import Flows as Flows
+    from ._flow_results import Triggered as Triggered
     from ._flows import LoneTasks as LoneTasks
-    from ._flows import Triggered as Triggered
     from ._flows import Workflows as Workflows
     from ._following import Fallen as Fallen
     from ._following import Moved as Moved
@@ -96,8 +96,8 @@ else:
             "Emitted": "._event_results",
             "Entered": "._releases",
             "EventRoom": "._events",
-            "Flows": "._flows",
             "Fallen": "._following",
+            "Flows": "._flow_results",
             "Frozen": "._locking",
             "Ground": "._signing",
             "History": "._results",
@@ -123,7 +123,7 @@ else:
             "Standing": "._standing",
             "Status": "._results",
             "SyncReport": "._synced",
-            "Triggered": "._flows",
+            "Triggered": "._flow_results",
             "Ui": "._ui",
             "ValueDiff": "._results",
             "Wished": "._standing",

@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+import anyio
+from anyio import to_thread
 
 from oneiric_lab.errors import Fault, NoCandidateError, UsageError, WorkflowError, did_you_mean
 from oneiric_lab.runtime import (
     FlowDiff,
-    FlowHooks,
     FlowPlan,
     FlowRuns,
-    MemoryEngine,
     Order,
+    Records,
     TaskRun,
     call_task,
+    dag_of,
+    fork_order,
+    has_ended,
     json_value,
     new_run_id,
+    other_payload,
+    unknown_run,
 )
-from oneiric_lab.views import Cell, Note, Result, Table, View
 
 from ._flow_dags import dag_by
-from ._flow_tasks import LabTasks
+from ._flow_engine import Engines
+from ._flow_results import Flows, Triggered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from oneiric_lab.config import Settings, Snapshot
     from oneiric_lab.jobs import Context, Job, Owner
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.registry import Candidate, Registry
-    from oneiric_lab.runtime import Dag, Engine, FlowRun
+    from oneiric_lab.runtime import Dag, Engine, FlowRun, RecordedRuns
     from oneiric_lab.store import Store
-    from oneiric_lab.views import Block
 
 
 R = TypeVar("R")
+
+KEEP: Final = object()
+"""The payload that a run had."""
 
 
 class Opened(Protocol):
@@ -64,98 +73,6 @@ class Opened(Protocol):
     def _jobs(self) -> Owner: ...
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Triggered(Result):
-    """A run that was asked for.
-
-    Attributes:
-        run_id: Its name.
-        workflow: Key of the workflow.
-        is_new: False where a run of the same key was there already.
-        durable: Whether it outlives its process.
-    """
-
-    run_id: str
-    workflow: str
-    is_new: bool
-    durable: bool
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the JSON shape."""
-        return {
-            "run": self.run_id,
-            "workflow": self.workflow,
-            "new": self.is_new,
-            "durable": self.durable,
-        }
-
-    def view(self) -> View:
-        """Return the name of the run."""
-        what = "asked for" if self.is_new else "was asked for already"
-        return View("workflow-asked", f"{self.workflow}: {what}: {self.run_id}")
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Flows(Result):
-    """The workflows of a workspace.
-
-    Attributes:
-        rows: Key, provider, and the nodes or None, or the error that keeps them from being read.
-        is_task: Whether these are tasks instead.
-    """
-
-    rows: tuple[tuple[str, Candidate, Dag | WorkflowError | None], ...]
-    is_task: bool = False
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the JSON shape."""
-        rows = [
-            {
-                "key": key,
-                "provider": candidate.provider,
-                "version": candidate.version,
-                "summary": candidate.summary,
-                **({} if self.is_task else {"nodes": len(dag.nodes) if _is_dag(dag) else None}),  # type: ignore[union-attr]  # told by `_is_dag`
-            }
-            for key, candidate, dag in self.rows
-        ]
-        return {"tasks" if self.is_task else "workflows": rows}
-
-    def view(self) -> View:
-        """Return one row for each."""
-        noun = "task" if self.is_task else "workflow"
-        many = len(self.rows)
-        title = f"{many} {noun}{'s' * (many != 1)}"
-        if not self.rows:
-            fix = f"a candidate of the domain {noun} is one: explain, list --domain {noun}"
-            return View(f"{noun}s", title, (Note(fix, "info"),))
-        if self.is_task:
-            rows = tuple((k, str(c), c.summary or None) for k, c, _ in self.rows)
-            return View("tasks", title, (Table(("task", "provider", "summary"), rows),))
-        more: list[Block] = [
-            Note("\n".join(fault.lines()), "bad")
-            for _, _, dag in self.rows
-            if isinstance(dag, WorkflowError)
-            for fault in dag.faults
-        ]
-        cells = tuple((k, str(c), _nodes(dag), c.summary or None) for k, c, dag in self.rows)
-        return View(
-            "workflows", title, (Table(("workflow", "provider", "nodes", "summary"), cells), *more)
-        )
-
-
-def _is_dag(dag: object) -> bool:
-    return dag is not None and not isinstance(dag, WorkflowError)
-
-
-def _nodes(dag: Dag | WorkflowError | None) -> Cell:
-    if dag is None:
-        return Cell("code, no nodes", "muted")
-    if isinstance(dag, WorkflowError):
-        return Cell("cannot be read", "bad")
-    return Cell(str(len(dag.nodes)), value=len(dag.nodes))
-
-
 class Workflows:
     """Workflows of a lab: `await lab.workflows.run("nightly")`.
 
@@ -165,20 +82,21 @@ class Workflows:
     Attributes:
         hooks: Functions that are called at the moments of runs in this process.
         tasks: Its tasks.
+        engines: What runs them.
     """
 
-    __slots__ = ("_engine", "_home", "_lab", "_memory", "hooks", "tasks")
+    __slots__ = ("_lab", "engines", "hooks", "tasks")
 
     def __init__(self, lab: Opened) -> None:
         self._lab = lab
-        self.hooks = FlowHooks()
-        self.tasks = LabTasks(lab)
-        self._memory: MemoryEngine | None = None
-        self._engine: Engine | None = None
-        self._home: asyncio.AbstractEventLoop | None = None
+        self.engines = Engines(lab)
+        self.hooks, self.tasks = self.engines.hooks, self.engines.tasks
 
     def __repr__(self) -> str:
-        return "<Workflows: list, plan, run, trigger, runs, show, diff, cancel, engine>"
+        return (
+            "<Workflows: list, plan, run, trigger, enqueue, runs, show, diff, cancel, resume, "
+            "fork, engine>"
+        )
 
     # --- questions ----------------------------------------------------------------------
 
@@ -218,20 +136,29 @@ class Workflows:
     @property
     def durable(self) -> bool:
         """Whether runs outlive the process that asked for them."""
-        return False
+        held = self.engines.held
+        return self.engines.durable if held is None else held.durable
 
     def runs(
         self, *, workflow: str | None = None, states: tuple[str, ...] = (), limit: int = 50
     ) -> FlowRuns:
-        """Return the runs that are known here, the newest first.
+        """Return the runs that are known, the newest first.
 
         Args:
             workflow: Only those of this one.
             states: Only those in one of these states.
             limit: Most rows.
         """
-        found = self._runner().list(workflow=workflow, states=states, limit=limit)
-        return FlowRuns(found, "" if found else "workflow run KEY makes one")
+        asked: dict[str, Any] = {"workflow": workflow, "states": states, "limit": limit}
+        found = self.engines.memory().list(**asked)
+        held = self.engines.held
+        if held is not None and held.durable:
+            found += held.list(**asked)
+        elif held is None and self.engines.durable:
+            with self.engines.reading() as read:
+                found += () if read is None else read[1].list(**asked)
+        rows = sorted(found, key=lambda run: run.started or 0, reverse=True)[:limit]
+        return FlowRuns(tuple(rows), "" if rows else "workflow run KEY makes one")
 
     def show(self, run_id: str) -> FlowRun:
         """Return a run with all of its nodes.
@@ -239,7 +166,13 @@ class Workflows:
         Raises:
             WorkflowError: There is no such run.
         """
-        return self._runner().show(run_id)
+        memory, held = self.engines.memory(), self.engines.held
+        if memory.knows(run_id) or not self.durable:
+            return memory.show(run_id)
+        if held is not None:
+            return held.show(run_id)
+        with self.engines.reading() as read:
+            return memory.show(run_id) if read is None else read[1].show(run_id)
 
     def diff(self, left: str, right: str) -> FlowDiff:
         """Return in what two runs differ: what they were given, who did it, what came of it.
@@ -251,48 +184,68 @@ class Workflows:
 
     # --- running ------------------------------------------------------------------------
 
-    def run(self, name: str, payload: Any = None, *, dedup_key: str | None = None) -> Job[FlowRun]:
+    def run(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        dedup_key: str | None = None,
+        durable: bool | None = None,
+    ) -> Job[FlowRun]:
         """Run a workflow, and return the job at once.
 
         Its tasks run on the loop that the components of this lab belong to; where none has any
-        yet, on that of the jobs.
+        yet, on that of the jobs. A durable run whose process ends, or whose job is cancelled, is
+        interrupted and can be resumed; `cancel` ends it. Where another process is the host of
+        the workspace, that one runs it.
 
         Args:
             name: Key of the workflow.
             payload: JSON; each task finds it in `context.input`.
             dedup_key: A second run with this key is the first one.
+            durable: Whether it outlives its process; None is that it does where it can.
 
         Returns:
-            A job that can be awaited and cancelled; its result is the `FlowRun`, also of a
-            run that failed.
+            A job that can be awaited; its result is the `FlowRun`, also of a run that failed.
 
         Raises:
             NoCandidateError: There is no such workflow, or nobody provides one of its tasks.
             WorkflowError: Its nodes cannot be read, or the payload is not what it may be.
         """
-        order, run_id = self._order(name, payload), new_run_id(name, dedup_key)
+        do = self._ordered(name, payload, dedup_key, durable)
 
         async def work(ctx: Context) -> FlowRun:
-            return await self._at_home(partial(self._run, order, run_id))
+            return await self.engines.at_home(do)
 
-        return self._lab._jobs().submit(work, name=run_id)  # noqa: SLF001 - one house
+        return self._lab._jobs().submit(work, name=name)  # noqa: SLF001 - one house
 
     async def arun(
-        self, name: str, payload: Any = None, *, dedup_key: str | None = None
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        dedup_key: str | None = None,
+        durable: bool | None = None,
     ) -> FlowRun:
         """Run a workflow on the loop of the caller, and wait for its end.
 
-        To cancel the caller is to cancel the run. Args and errors are those of `run`.
+        Args and errors are those of `run`.
         """
-        return await self._run(self._order(name, payload), new_run_id(name, dedup_key))
+        return await self._ordered(name, payload, dedup_key, durable)()
 
-    def run_here(self, name: str, payload: Any = None, *, dedup_key: str | None = None) -> FlowRun:
+    def run_here(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        dedup_key: str | None = None,
+        durable: bool | None = None,
+    ) -> FlowRun:
         """Run a workflow in this thread, which has no loop, and close its components at the end.
 
         Args and errors are those of `run`.
         """
-        order, run_id = self._order(name, payload), new_run_id(name, dedup_key)
-        return self.alone(partial(self._run, order, run_id))
+        return self.alone(self._ordered(name, payload, dedup_key, durable))
 
     async def trigger(
         self, name: str, payload: Any = None, dedup_key: str | None = None
@@ -313,45 +266,105 @@ class Workflows:
             UsageError: No engine was entered in this process.
         """
         order, run_id = self._order(name, payload), new_run_id(name, dedup_key)
-        engine = self._entered()
-        is_new = await self._at_engine(lambda: engine.start(order, run_id))
+        engine = self.engines.held
+        if engine is None:
+            raise UsageError(
+                Fault(
+                    "engine-closed",
+                    "no engine of this workspace runs in this process",
+                    fix="async with lab.workflows.engine(): ...",
+                )
+            )
+        is_new = await self.engines.at_home(lambda: engine.start(order, run_id))
         return Triggered(run_id, name, is_new, engine.durable)
 
-    @asynccontextmanager
-    async def engine(self) -> AsyncIterator[Engine]:
+    def enqueue(self, name: str, payload: Any = None, *, dedup_key: str | None = None) -> Triggered:
+        """Ask for a durable run that the host begins as soon as it may, now or when it starts.
+
+        Args and errors are those of `trigger`; no engine need be here.
+
+        Raises:
+            MissingExtraError: Without the extra `durable`.
+        """
+        order, run_id = self._order(name, payload), new_run_id(name, dedup_key)
+        return self._enqueued(order, run_id)
+
+    def engine(self, *, durable: bool | None = None) -> AbstractAsyncContextManager[Engine]:
         """Hold the engine of this workspace for the time of the block: what a host does.
 
         Its tasks run on the loop that enters it. While it is held, `run` and `trigger` of this
         lab go through it, from any thread; `engine.counters.as_dict()` has plain numbers for a
-        scrape. At the end nothing is taken on any more, and what goes on here is cancelled and
-        cleaned up.
+        scrape. It takes what was enqueued, and goes on with runs whose process is gone. At the
+        end nothing is taken on any more, and what goes on here is cancelled and cleaned up: a
+        durable run is left to the next host.
+
+        Args:
+            durable: Whether runs outlive the process; None is that they do where they can.
 
         Raises:
             UsageError: It is held already.
+            WorkflowError: Another process is the host, or this one is of another workspace.
         """
-        if self._engine is not None:
-            raise UsageError(
-                Fault(
-                    "engine-held",
-                    "the engine of this workspace is held in this process already",
-                    fix="trigger and run go through it",
-                )
-            )
-        async with self._made() as engine:
-            self._engine, self._home = engine, asyncio.get_running_loop()
-            try:
-                yield engine
-            finally:
-                self._engine = self._home = None
+        return self.engines.hosting(durable=durable)
 
     async def cancel(self, run_id: str) -> FlowRun:
         """End a run: no node of it begins any more, and those that run are cancelled.
 
+        Where another process runs it, that one ends it within a second.
+
         Raises:
             WorkflowError: There is no such run, or it has ended.
         """
-        engine = self._runner()
-        return await self._at_engine(lambda: engine.cancel(run_id))
+        memory, held = self.engines.memory(), self.engines.held
+        if memory.knows(run_id) or not self.durable:
+            return await memory.cancel(run_id)
+        if held is not None:
+            return await self.engines.at_home(lambda: held.cancel(run_id))
+        return await to_thread.run_sync(self._cancel_elsewhere, run_id)
+
+    async def resume(self, run_id: str, *, accept_changes: bool = False) -> FlowRun:
+        """Have a run go on that was interrupted or cancelled; what is recorded is not run again.
+
+        Where no host runs, this process runs it and waits for its end.
+
+        Args:
+            run_id: Which.
+            accept_changes: Whether it may go on though the code of its tasks changed.
+
+        Raises:
+            WorkflowError: There is no such run, it has ended, or it goes on already.
+            CodeChangedError: Other code would do what is left of it; nothing was run.
+        """
+
+        async def go_on(engine: Any) -> FlowRun:
+            await engine.resume(run_id, accept=accept_changes)
+            found: FlowRun = await engine.wait(run_id)
+            return found
+
+        return await self._by_whoever_runs(
+            go_on, partial(self._resume_elsewhere, run_id, accept_changes)
+        )
+
+    async def fork(self, run_id: str, nodes: Sequence[str] = (), *, payload: Any = KEEP) -> FlowRun:
+        """Run a workflow anew from *nodes* on, in a run of its own; what is before is taken over.
+
+        Its nodes are those of the run that it is forked from, its code is that of today.
+
+        Args:
+            run_id: The run that is forked.
+            nodes: From where; none are those that are not done.
+            payload: Another one than it had.
+
+        Raises:
+            WorkflowError: There is no such run or node, or nothing is left to run.
+            NoCandidateError: Nobody provides one of its tasks.
+        """
+        run = await to_thread.run_sync(self.show, run_id)
+        code = {task: self.tasks.code(task) for task in dag_of(run.dag).tasks}
+        order = fork_order(run, nodes, code)
+        if payload is not KEEP:
+            order = replace(order, payload=self._given(payload))
+        return await self._run(order, new_run_id(run.workflow), run.durable)
 
     # --- inside -------------------------------------------------------------------------
 
@@ -369,6 +382,9 @@ class Workflows:
             )
         return candidate, dag
 
+    def _given(self, payload: Any) -> Any:
+        return json_value(payload, "the payload", limit=self._lab.settings.workflows.max_bytes)
+
     def _order(self, name: str, payload: Any) -> Order:
         """Return a run of *name* that can be run.
 
@@ -376,55 +392,89 @@ class Workflows:
             NoCandidateError: As `run` says.
             WorkflowError: As `run` says.
         """
-        limit = self._lab.settings.workflows.max_bytes
-        given = json_value(payload, "the payload", limit=limit)
-        plan = self.plan(name)
+        given, plan = self._given(payload), self.plan(name)
         if plan.faults:
             raise NoCandidateError(plan.faults)
         return Order(name, plan.dag, given, plan.code)
 
-    def _made(self) -> Engine:
-        return self._in_memory()
+    def _ordered(
+        self, name: str, payload: Any, dedup_key: str | None, durable: bool | None
+    ) -> Callable[[], Coroutine[Any, Any, FlowRun]]:
+        order, run_id = self._order(name, payload), new_run_id(name, dedup_key)
+        return partial(self._run, order, run_id, self.durable if durable is None else durable)
 
-    def _in_memory(self) -> MemoryEngine:
-        if self._memory is None:
-            said = self._lab.settings.workflows
-            self._memory = MemoryEngine(
-                self.tasks, hooks=self.hooks, nodes=said.nodes_at_a_time, limit=said.max_bytes
-            )
-        return self._memory
+    async def _run(self, order: Order, run_id: str, durable: bool) -> FlowRun:
+        held = self.engines.held
+        if not durable and (held is None or held.durable):
+            return await self.engines.memory().run(order, run_id)
 
-    def _runner(self) -> Engine:
-        return self._engine or self._in_memory()
-
-    def _entered(self) -> Engine:
-        if self._engine is None:
-            raise UsageError(
-                Fault(
-                    "engine-closed",
-                    "no engine of this workspace runs in this process",
-                    fix="async with lab.workflows.engine(): ...",
-                )
-            )
-        return self._engine
-
-    async def _run(self, order: Order, run_id: str) -> FlowRun:
-        engine = self._engine
-        if engine is None:
-            return await self._in_memory().run(order, run_id)
-
-        async def through() -> FlowRun:
+        async def through(engine: Engine) -> FlowRun:
             await engine.start(order, run_id)
             return await engine.wait(run_id)
 
-        return await self._at_engine(through)
+        if held is not None:
+            return await self.engines.at_home(lambda: through(held))
+        return await self._by_whoever_runs(
+            through, lambda records, runs: self._enqueued(order, run_id).run_id
+        )
 
-    async def _at_engine(self, do: Callable[[], Coroutine[Any, Any, R]]) -> R:
-        return await _at(self._home, do)
+    async def _by_whoever_runs(
+        self,
+        here: Callable[[Any], Coroutine[Any, Any, FlowRun]],
+        elsewhere: Callable[[Records, RecordedRuns], str],
+    ) -> FlowRun:
+        """Run it in this process, or have the host of the workspace run it, and wait."""
+        try:
+            async with self.engines.borrowed() as engine:
+                return await here(engine)
+        except WorkflowError as error:
+            if error.code != "engine-busy":
+                raise
 
-    async def _at_home(self, do: Callable[[], Coroutine[Any, Any, R]]) -> R:
-        """Do it on the loop that the components belong to, where there is one."""
-        return await _at(self._lab.lifecycle.known_loop(), do)
+        def ask() -> str:
+            with self.engines.reading() as read:
+                assert read is not None, "it has a host"  # noqa: S101 - our own invariant
+                return elsewhere(*read)
+
+        run_id = await to_thread.run_sync(ask)
+        while True:
+            found = await to_thread.run_sync(self.show, run_id)
+            if found.is_ended or found.state == "interrupted":
+                return found
+            await anyio.sleep(0.25)
+
+    def _enqueued(self, order: Order, run_id: str) -> Triggered:
+        database = self.engines.database
+        database.make()
+        records = Records(database, self.engines.application)
+        try:
+            known = records.row(run_id)
+            if known is None:
+                records.enqueue(run_id, order.as_dict(), self.engines.application)
+            elif known.order is None or known.order.get("payload") != order.payload:
+                raise other_payload(run_id)
+        finally:
+            records.close()
+        return Triggered(run_id, order.workflow, known is None, True)
+
+    def _cancel_elsewhere(self, run_id: str) -> FlowRun:
+        with self.engines.reading() as read:
+            if read is None:
+                raise unknown_run(run_id, ())
+            records, runs = read
+            found = runs.show(run_id)
+            if found.is_ended:
+                raise has_ended(run_id, found.state)
+            records.cancel(run_id)
+            return runs.show(run_id)
+
+    def _resume_elsewhere(
+        self, run_id: str, accept: bool, records: Records, runs: RecordedRuns
+    ) -> str:
+        accept = accept or self._lab.settings.workflows.code_changed == "accept"
+        runs.resumable(run_id, self.tasks, accept=accept)
+        records.resume(run_id, self.engines.application)
+        return run_id
 
     def alone(self, do: Callable[[], Coroutine[Any, Any, R]]) -> R:
         """Do it and wait in this thread, which has no loop.
@@ -441,14 +491,6 @@ class Workflows:
                 return await do()
 
         return asyncio.run(live())
-
-
-async def _at(
-    loop: asyncio.AbstractEventLoop | None, do: Callable[[], Coroutine[Any, Any, R]]
-) -> R:
-    if loop is None or loop is asyncio.get_running_loop():
-        return await do()
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(do(), loop))
 
 
 class LoneTasks:
@@ -485,7 +527,7 @@ class LoneTasks:
         do = self._asked(key, payload)
 
         async def work(ctx: Context) -> TaskRun:
-            return await self._flows._at_home(do)  # noqa: SLF001 - one house
+            return await self._flows.engines.at_home(do)
 
         return self._lab._jobs().submit(work, name=f"task {key}")  # noqa: SLF001 - one house
 

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from ._dag import Node as Node
     from ._dag import Retry as Retry
     from ._dag import dag_of as dag_of
+    from ._durable import Alive as Alive
+    from ._durable import Database as Database
+    from ._durable import Records as Records
+    from ._durable_engine import DurableEngine as DurableEngine
+    from ._durable_engine import busy as busy
+    from ._durable_engine import host_alive as host_alive
+    from ._durable_view import RecordedRuns as RecordedRuns
+    from ._durable_view import fork_order as fork_order
     from ._engine import Engine as Engine
     from ._engine import Order as Order
     from ._event import Event as Event
@@ -76,6 +84,9 @@ if TYPE_CHECKING:
     from ._logs import logged as logged
     from ._logs import read_log_lines as read_log_lines
     from ._memory import MemoryEngine as MemoryEngine
+    from ._memory import has_ended as has_ended
+    from ._memory import other_payload as other_payload
+    from ._memory import unknown_run as unknown_run
     from ._metrics import CATALOGUE as CATALOGUE
     from ._metrics import REASONS as REASONS
     from ._metrics import ROOMS as ROOMS
@@ -107,6 +118,7 @@ else:
     __getattr__, __dir__ = exporter(
         __name__,
         {
+            "Alive": "._durable",
             "Answers": "._http",
             "BOUNDS_NS": "._counters",
             "CATALOGUE": "._metrics",
@@ -114,8 +126,10 @@ else:
             "Calling": "._reach",
             "Code": "._flow_call",
             "Dag": "._dag",
+            "Database": "._durable",
             "Delivery": "._events",
             "Door": "._http",
+            "DurableEngine": "._durable_engine",
             "Ended": "._host",
             "Engine": "._engine",
             "Event": "._event",
@@ -147,6 +161,8 @@ else:
             "REASONS": "._metrics",
             "ROOMS": "._metrics",
             "Reach": "._reach",
+            "RecordedRuns": "._durable_view",
+            "Records": "._durable",
             "Redactor": "._redact",
             "Retry": "._dag",
             "RetryPolicy": "._retry",
@@ -167,13 +183,17 @@ else:
             "Watching": "._watching",
             "accepts": "._filters",
             "alone": "._alone",
+            "busy": "._durable_engine",
             "call": "._reach",
             "call_task": "._flow_call",
             "choose_logs": "._logs",
             "dag_of": "._dag",
             "exposition": "._exposition",
             "follow_files": "._watching",
+            "fork_order": "._durable_view",
             "handlers_of": "._sinks",
+            "has_ended": "._memory",
+            "host_alive": "._durable_engine",
             "is_loopback": "._http",
             "is_tracing": "._spans",
             "json_lines": "._sinks",
@@ -183,6 +203,7 @@ else:
             "looping": "._host",
             "new_run_id": "._flow_run",
             "options_of": "._listener",
+            "other_payload": "._memory",
             "read_log_lines": "._logs",
             "read_process": "._telemetry",
             "retry_of": "._retry",
@@ -191,6 +212,7 @@ else:
             "tell_host": "._alone",
             "trace_context": "._spans",
             "trace_spans": "._spans",
+            "unknown_run": "._memory",
         },
     )
 
@@ -204,12 +226,15 @@ __all__ = [
     "REASONS",
     "ROOMS",
     "STATES",
+    "Alive",
     "Answers",
     "Calling",
     "Code",
     "Dag",
+    "Database",
     "Delivery",
     "Door",
+    "DurableEngine",
     "Ended",
     "Engine",
     "Event",
@@ -236,6 +261,8 @@ __all__ = [
     "Order",
     "Part",
     "Reach",
+    "RecordedRuns",
+    "Records",
     "Redactor",
     "Retry",
     "RetryPolicy",
@@ -255,13 +282,17 @@ __all__ = [
     "Watching",
     "accepts",
     "alone",
+    "busy",
     "call",
     "call_task",
     "choose_logs",
     "dag_of",
     "exposition",
     "follow_files",
+    "fork_order",
     "handlers_of",
+    "has_ended",
+    "host_alive",
     "is_loopback",
     "is_tracing",
     "json_lines",
@@ -271,6 +302,7 @@ __all__ = [
     "looping",
     "new_run_id",
     "options_of",
+    "other_payload",
     "read_log_lines",
     "read_process",
     "retry_of",
@@ -279,4 +311,5 @@ __all__ = [
     "tell_host",
     "trace_context",
     "trace_spans",
+    "unknown_run",
 ]

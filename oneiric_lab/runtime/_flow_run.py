@@ -239,7 +239,7 @@ class FlowRun(Result):
                     Cell(node.state, TONES[node.state]),
                     node.attempts or None,
                     node.provider or None,
-                    brief(node.result) if node.error is None else str(node.error["message"]),
+                    _came(node),
                 )
                 for node in self.nodes
             )
@@ -253,12 +253,18 @@ class FlowRun(Result):
         return View("workflow-run", title, tuple(blocks), summary=title, tone=TONES[self.state])
 
 
+def _came(node: NodeRun) -> str | None:
+    if node.error is not None:
+        return str(node.error["message"])
+    return brief(node.result) if node.state in {"done", "kept"} else None
+
+
 def brief(value: Any) -> str:
     """Return a value as JSON in one short line."""
     import json  # noqa: PLC0415 - only a display pays
 
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - one row's room
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - one row's room
 
 
 def moment(seconds: float | None) -> str | None:

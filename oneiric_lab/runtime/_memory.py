@@ -152,6 +152,10 @@ class MemoryEngine:
         _cancel(run)
         return await self.wait(run_id)
 
+    def knows(self, run_id: str) -> bool:
+        """Tell whether it has a run of this name."""
+        return run_id in self._runs
+
     def show(self, run_id: str) -> FlowRun:
         """Return a run; see `Engine`."""
         run = self._run(run_id)

@@ -10,7 +10,7 @@ import pytest
 
 from oneiric_lab.cli import main
 from oneiric_lab.commands import Interaction, run
-from oneiric_lab.errors import NoCandidateError, UsageError
+from oneiric_lab.errors import NoCandidateError, UsageError, WorkflowError
 from oneiric_lab.lab import allow
 from oneiric_lab.testing import Workspace
 
@@ -157,3 +157,58 @@ class TestWorkflow:
             monkeypatch.setenv("COMP_LINE", f"oneiric-lab -C {tmp_path} {words}")
             main([])
             assert capsys.readouterr().out.split() == [found]
+
+
+class TestRecordedRuns:
+    def test_a_run_is_there_for_the_next_command(self, ask: Ask) -> None:
+        """
+        Listed, shown, forked from a node, and compared.
+        """
+        first = ask("workflow", "run", "ship", "--payload", "1")
+        fork = ask("workflow", "fork", first.id, "--from", "send", "--payload", "2")
+        rows = ask("workflow", "runs", "ship", "--state", "done").rows
+
+        assert [row.id for row in rows] == [fork.id, first.id]
+        assert ask("workflow", "show", fork.id).nodes[0].state == "kept"
+        changed = ask("workflow", "diff", first.id, fork.id)
+        assert [row[1] for row in changed.rows] == ["payload"]
+
+    def test_what_was_enqueued_waits_and_is_cancelled(self, ask: Ask) -> None:
+        """
+        Without a host nothing begins it; resume runs it here.
+        """
+        asked = ask("workflow", "enqueue", "ship", "--dedup-key", "k")
+        again = ask("workflow", "enqueue", "ship", "--dedup-key", "k")
+        waiting = ask("workflow", "runs").rows
+        ended = ask("workflow", "cancel", asked.run_id)
+
+        assert (asked.is_new, again.is_new) == (True, False)
+        assert [row.state for row in waiting] == ["waiting"]
+        assert ended.exit_code == 130
+        with pytest.raises(WorkflowError, match="has ended: cancelled"):
+            ask("workflow", "cancel", asked.run_id)
+        with pytest.raises(WorkflowError, match="another payload"):
+            ask("workflow", "enqueue", "ship", "--dedup-key", "k", "--payload", "9")
+        assert ask("workflow", "resume", asked.run_id).ok
+        with pytest.raises(WorkflowError, match="has ended: done"):
+            ask("workflow", "resume", asked.run_id)
+
+    def test_in_memory_nothing_is_kept(self, ask: Ask) -> None:
+        """
+        And the run says so.
+        """
+        found = ask("workflow", "run", "ship", "--in-memory")
+
+        assert "it is gone when its process ends" in str(found)
+
+    def test_wrong_names(self, ask: Ask) -> None:
+        """
+        Of a run, and of a node.
+        """
+        with pytest.raises(WorkflowError, match="no run is called"):
+            ask("workflow", "show", "ship-0")
+        found = ask("workflow", "run", "ship")
+        with pytest.raises(WorkflowError, match="did you mean `send`"):
+            ask("workflow", "fork", found.id, "--from", "sned")
+        with pytest.raises(WorkflowError, match="all nodes of the run"):
+            ask("workflow", "fork", found.id)

@@ -19,6 +19,9 @@ PROJECT = """\
 [plugins]
 auto_load = false
 
+[runtime_paths]
+workflow_checkpoints_enabled = false
+
 [[workflows.dags.ship.nodes]]
 id = "pick"
 task = "note"
@@ -55,7 +58,7 @@ class TestDags:
         It is explained like any other, with its place.
         """
         assert "config" in str(lab.explain("workflow:ship"))
-        assert str(lab.registry.resolve("workflow", "ship").origin).startswith("oneiric.toml:5:")
+        assert str(lab.registry.resolve("workflow", "ship").origin).startswith("oneiric.toml:8:")
         assert lab.workflows.list().as_dict() == {
             "workflows": [
                 {"key": "ship", "provider": "config", "version": "0", "summary": "", "nodes": 2}
@@ -72,7 +75,7 @@ class TestDags:
             workspace.open()
 
         assert "no step is called pikc" in str(caught.value)
-        assert "oneiric.toml:11:15" in str(caught.value)
+        assert "oneiric.toml:14:15" in str(caught.value)
         assert "did you mean `pick`" in str(caught.value)
 
     def test_a_name_that_is_none(self, workspace: Workspace) -> None:
@@ -279,10 +282,9 @@ class TestEngine:
 
         with lab:
             job = lab.workflows.run("ship")
-            run_id = job.name
-            while not lab.workflows.runs(states=("running",)).rows:
+            while not (rows := lab.workflows.runs(states=("running",)).rows):
                 pass
-            found = asyncio.run(lab.workflows.cancel(run_id))
+            found = asyncio.run(lab.workflows.cancel(rows[0].id))
 
             assert found.state == "cancelled"
             assert job.result(10).state == "cancelled"

@@ -472,7 +472,7 @@ class TestHooks:
             "node_start b",
             "node_error b OSError: no",
             "node_skip c b failed",
-            "run_error",
+            "run_error  failed: b",
         ]
 
     def test_one_that_raises_changes_nothing(self, caplog: pytest.LogCaptureFixture) -> None:

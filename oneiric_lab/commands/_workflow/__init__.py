@@ -15,6 +15,13 @@ VERBS: dict[str, str] = {
     "list": "List the workflows of the workspace.",
     "plan": "Show the nodes of a workflow, and who would do them.",
     "run": "Run a workflow, and wait for its end.",
+    "enqueue": "Ask the host for a run.",
+    "runs": "List runs.",
+    "show": "Show a run with its nodes.",
+    "resume": "Go on with a run that was interrupted or cancelled.",
+    "cancel": "End a run.",
+    "fork": "Run it anew from a node on, in a run of its own.",
+    "diff": "Show in what two runs differ.",
 }
 """Verb to its one line of help."""
 

@@ -1,0 +1,433 @@
+"""The durable engine: each node is recorded once, and an interrupted run goes on.
+
+A node is called at least once: a process may end after a task did its work and before that is
+recorded. What is recorded is never run again, and nothing is recorded twice: who lost a run to
+another process cannot record for it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from contextlib import AsyncExitStack, ExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import anyio
+from anyio import to_thread
+
+from oneiric_lab.errors import Fault, FileAccessError, UsageError, WorkflowError, logger
+from oneiric_lab.files import lock
+
+from ._counters import FlowCounters
+from ._durable import Alive, Database, Host, Records
+from ._durable_view import RecordedRuns
+from ._engine import Order
+from ._flow import AT_A_TIME, Flow
+from ._flow_call import Caller
+from ._flow_hooks import FlowHooks
+from ._flow_run import NodeRun
+from ._memory import has_ended, other_payload
+from ._payload import MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from ._dag import Node
+    from ._durable import Recorder, Row
+    from ._flow_call import Tasks
+    from ._flow_run import FlowRun
+
+LOOK: Final = 5.0
+"""Seconds between two looks for runs whose process is gone."""
+
+LOG_BYTES: Final = 4 * 1024 * 1024
+"""Of the log of SQLite, from which on the host copies it back into the file."""
+
+
+class FlowFailedError(Exception):
+    """What a run raises that failed, so that its end is recorded so."""
+
+
+class DurableEngine:
+    """Runs orders so that they outlive the process.
+
+    Args:
+        tasks: Who provides tasks.
+        database: Where runs are recorded.
+        application: Whose runs; several applications may share a database.
+        hooks: Called at the moments of runs.
+        nodes: Nodes of one run that run at a time.
+        limit: Most bytes of a result.
+        at_a_time: Runs from the queue that go on at a time.
+        accept: Whether interrupted runs go on by themselves though their code changed.
+        is_host: Whether it takes orders from the queue and interrupted runs; one that does not
+            runs only what it is given here.
+        every: Seconds between two looks into the queue.
+    """
+
+    durable = True
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        database: Database,
+        application: str,
+        *,
+        hooks: FlowHooks | None = None,
+        nodes: int = AT_A_TIME,
+        limit: int = MAX_BYTES,
+        at_a_time: int = 16,
+        accept: bool = False,
+        is_host: bool = True,
+        every: float = 0.2,
+    ) -> None:
+        self.counters = FlowCounters()
+        self.hooks = hooks or FlowHooks()
+        self.executor = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.held: dict[str, str] = {}
+        self._tasks, self._nodes, self._limit = tasks, nodes, limit
+        self._database, self._application, self._accept = database, application, accept
+        self._is_host = is_host
+        self._queue = application if is_host else f"{application}.{self.executor}"
+        self._host = _host(self, at_a_time, every)
+        self._runs: Records | None = None
+        self._alive: Alive | None = None
+        self._view: RecordedRuns | None = None
+        self._active: dict[str, tuple[anyio.CancelScope, asyncio.Event]] = {}
+        self._cancelled: set[str] = set()
+        self._exit = AsyncExitStack()
+        self._is_open = False
+
+    def __repr__(self) -> str:
+        where = "Postgres" if self._database.path is None else self._database.path.name
+        return f"<DurableEngine: {where}>"
+
+    # --- its life -----------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Begin; see `Engine`.
+
+        Raises:
+            WorkflowError: Another process is the host, this one has an engine already, or the
+                runs cannot be used.
+            MissingExtraError: Without the extra `durable`.
+        """
+        async with AsyncExitStack() as stack:
+            if self._database.path is not None:
+                held = stack.enter_context(ExitStack())
+                await to_thread.run_sync(_take, held, self._database.path)
+            await to_thread.run_sync(self._database.make)
+            self._runs = await to_thread.run_sync(Records, self._database, self._application)
+            stack.callback(self._runs.close)
+            if self._database.path is None:
+                self._alive = await to_thread.run_sync(Alive, self._database, self._application)
+                stack.callback(self._alive.close)
+                await to_thread.run_sync(self._alive.hold, self.executor)
+            self._view = RecordedRuns(self._runs, self._is_alive, self.held)
+            # In the loop's own thread: DBOS then runs nodes on this loop.
+            self._host.launch()
+            stack.push_async_callback(self._end)
+            await to_thread.run_sync(self._host.listen)
+            if self._is_host:
+                await to_thread.run_sync(self._take_up)
+            keeper = asyncio.get_running_loop().create_task(self._keep(), name="oneiric runs")
+            stack.push_async_callback(_stop, keeper)
+            self._exit = stack.pop_all()
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End; what goes on is left to the next host."""
+        self._is_open = False
+        with anyio.CancelScope(shield=True):
+            await self._exit.aclose()
+
+    async def _end(self) -> None:
+        for scope, _ in list(self._active.values()):
+            scope.cancel()
+        for _, over in list(self._active.values()):
+            await over.wait()
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        if not self._is_host:
+            with suppress(Exception):  # an empty queue that stays does no harm
+                await to_thread.run_sync(self._runs.forget_queue, self._queue)
+        await to_thread.run_sync(self._host.end)
+        self._host.give_back(asyncio.get_running_loop())
+        with suppress(Exception):  # the next host does it as well
+            await to_thread.run_sync(lambda: self._database.checkpoint(whole=True))
+
+    async def _keep(self) -> None:
+        """Look after the log of SQLite, and after runs of processes that are gone."""
+        while True:
+            await anyio.sleep(LOOK)
+            try:
+                await to_thread.run_sync(self._look)
+            except Exception as error:  # noqa: BLE001 - a server that is away comes back
+                logger(__name__).warning("runs cannot be looked after: %s", error)
+
+    def _look(self) -> None:
+        path = self._database.path
+        if path is not None:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size > LOG_BYTES:
+                self._database.checkpoint()
+        if self._alive is not None:
+            self._alive.hold(self.executor)
+            if self._is_host:
+                self._take_up()
+
+    def _take_up(self) -> None:
+        """Have runs of processes that are gone begun again, where their code is what it was."""
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        rows = self._runs.rows(status=["PENDING", "ENQUEUED"], with_order=True)
+        gone: dict[str, list[Row]] = {}
+        for row in rows:
+            executor = row.executor
+            if row.status == "ENQUEUED":
+                # Of the private queue of a process that ran one thing.
+                executor = (row.queue or "").removeprefix(f"{self._application}.")
+                if executor == row.queue:
+                    continue
+            if executor != self.executor:
+                gone.setdefault(executor, []).append(row)
+        for executor, left in gone.items():
+            with ExitStack() as held:
+                if self._alive is not None:
+                    leave = self._alive.take_from(executor)
+                    if leave is None:
+                        continue
+                    held.callback(leave)
+                    # What another host took a moment ago is not of this executor any more.
+                    names = [row.id for row in left]
+                    now = self._runs.rows(workflow_ids=names, with_order=True)
+                    left[:] = [row for row in now if _of(row, executor)]
+                for row in left:
+                    self._go_on(row)
+
+    def _go_on(self, row: Row) -> None:
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        assert self._view is not None, "it was entered"  # noqa: S101 - our own invariant
+        try:
+            faults = [] if self._accept else self._view.changes(row, self._tasks)
+        except WorkflowError as error:
+            faults = list(error.faults)
+        if faults:
+            if row.id not in self.held:
+                logger(__name__).warning("a run is held: %s", faults[0].message)
+            self.held[row.id] = f"{faults[0].message}; {faults[0].fix}"
+            return
+        self.held.pop(row.id, None)
+        self._runs.resume(row.id, self._queue)
+
+    def _is_alive(self, executor: str) -> bool:
+        if executor == self.executor:
+            return True
+        return self._alive is not None and self._alive.is_alive(executor)
+
+    # --- orders -------------------------------------------------------------------------
+
+    async def start(self, order: Order, run_id: str) -> bool:
+        """Begin a run; see `Engine`."""
+        runs, _ = self._opened()
+        known = await to_thread.run_sync(runs.row, run_id)
+        if known is not None:
+            if known.order is None or known.order.get("payload") != order.payload:
+                raise other_payload(run_id)
+            return False
+        await self._host.start(run_id, order.as_dict())
+        return True
+
+    async def wait(self, run_id: str) -> FlowRun:
+        """Wait for the end of a run; see `Engine`. One that is held is not waited for."""
+        _, view = self._opened()
+        wait = 0.005
+        while True:
+            active = self._active.get(run_id)
+            if active is not None:
+                await active[1].wait()
+                wait = 0.005
+            found = await to_thread.run_sync(view.show, run_id)
+            if found.is_ended or run_id in self.held:
+                return found
+            await anyio.sleep(wait)
+            wait = min(wait * 2, 0.25)
+
+    async def cancel(self, run_id: str) -> FlowRun:
+        """End a run; see `Engine`."""
+        runs, view = self._opened()
+        found = await to_thread.run_sync(view.show, run_id)
+        if found.is_ended:
+            raise has_ended(run_id, found.state)
+        await to_thread.run_sync(runs.cancel, run_id)
+        self.held.pop(run_id, None)
+        active = self._active.get(run_id)
+        if active is not None:
+            self._cancelled.add(run_id)
+            active[0].cancel()
+            await active[1].wait()
+        return await to_thread.run_sync(view.show, run_id)
+
+    async def resume(self, run_id: str, *, accept: bool = False) -> None:
+        """Have a run go on that was interrupted, cancelled, or is held.
+
+        Args:
+            run_id: Which.
+            accept: Whether it may go on though its code changed.
+
+        Raises:
+            WorkflowError: There is no such run, it has ended, or it goes on already.
+            CodeChangedError: Other code would do what is left of it.
+        """
+        runs, view = self._opened()
+
+        def again() -> None:
+            view.resumable(run_id, self._tasks, accept=accept or self._accept)
+            self.held.pop(run_id, None)
+            runs.resume(run_id, self._queue)
+
+        await to_thread.run_sync(again)
+
+    def show(self, run_id: str) -> FlowRun:
+        """Return a run; see `Engine`."""
+        return self._opened()[1].show(run_id)
+
+    def list(
+        self, *, workflow: str | None = None, states: Iterable[str] = (), limit: int = 50
+    ) -> tuple[FlowRun, ...]:
+        """Return runs; see `Engine`."""
+        return self._opened()[1].list(workflow=workflow, states=states, limit=limit)
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _opened(self) -> tuple[Records, RecordedRuns]:
+        if not self._is_open or self._runs is None or self._view is None:
+            raise UsageError(
+                Fault("engine-closed", "this engine takes no orders", fix="async with engine: ...")
+            )
+        return self._runs, self._view
+
+    async def drive(self, run_id: str, said: dict[str, Any], record: Recorder) -> dict[str, Any]:
+        """Run an order here; called by DBOS, also for what another process began."""
+        order = Order.of(said)
+        caller = Caller(self._tasks, run_id, order.workflow, order.payload, self._limit)
+
+        async def step(node: Node, found: Mapping[str, Any]) -> tuple[NodeRun, bool]:
+            is_new = False
+
+            async def do() -> dict[str, Any]:
+                nonlocal is_new
+                is_new = True
+                return (await caller.call(node, found)).as_dict()
+
+            return NodeRun.of(await record(node.id, do)), is_new
+
+        flow = Flow(
+            order.dag,
+            run_id,
+            order.workflow,
+            step,
+            kept=order.kept,
+            hooks=self.hooks,
+            counters=self.counters,
+            limit=self._nodes,
+        )
+        scope, over = anyio.CancelScope(), asyncio.Event()
+        self._active[run_id] = scope, over
+        self.counters.began(run_id, order.workflow)
+        outcome: str | None = None
+        try:
+            with scope:
+                outcome = "done" if await flow.drive() else "failed"
+            if outcome is None and run_id in self._cancelled:
+                outcome = "cancelled"
+            return self._settled(run_id, outcome, flow)
+        except BaseException as error:
+            if self._host.tells_cancelled(error):
+                outcome = "cancelled"
+            raise
+        finally:
+            self._cancelled.discard(run_id)
+            self.counters.ended(run_id, outcome)
+            del self._active[run_id]
+            over.set()
+
+    def _settled(self, run_id: str, outcome: str | None, flow: Flow) -> dict[str, Any]:
+        """Return or raise what DBOS records of the end of a run."""
+        if outcome is None:
+            # Nothing: it is begun again by the next host.
+            raise asyncio.CancelledError
+        if outcome == "cancelled":
+            raise self._host.cancelled(run_id)
+        if outcome == "failed":
+            raise FlowFailedError("failed: " + ", ".join(node.id for node in flow.failed))
+        return {"state": outcome}
+
+
+def _host(engine: DurableEngine, at_a_time: int, every: float) -> Host:
+    return Host(
+        engine._database,  # noqa: SLF001 - a part of it
+        engine._application,  # noqa: SLF001 - see above
+        engine.executor,
+        engine._queue,  # noqa: SLF001 - see above
+        engine.drive,
+        at_a_time=at_a_time,
+        every=every,
+    )
+
+
+def _of(row: Row, executor: str) -> bool:
+    """Tell whether a run is still left behind by an executor."""
+    if row.status == "PENDING":
+        return row.executor == executor
+    return row.status == "ENQUEUED" and (row.queue or "").endswith(f".{executor}")
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that the host of a database holds."""
+    return path.with_name(f"{path.name}.host")
+
+
+def _take(held: ExitStack, path: Path) -> None:
+    try:
+        held.enter_context(lock(lock_of(path), timeout=1.0))
+    except FileAccessError as error:
+        if error.code != "file-locked":
+            raise
+        raise busy(path) from error
+
+
+def busy(path: Path) -> WorkflowError:
+    """Return the error of a workspace whose runs another process drives."""
+    with suppress(OSError):
+        holder = lock_of(path).read_text().strip()
+    return WorkflowError(
+        Fault(
+            "engine-busy",
+            f"process {holder or '?'} is the host of this workspace's runs",
+            fix="workflow enqueue KEY has it run them",
+        )
+    )
+
+
+def host_alive(path: Path) -> Callable[[str], bool]:
+    """Return what tells whether an executor is the host of a database, and alive."""
+    try:
+        with lock(lock_of(path), timeout=0):
+            return lambda executor: False
+    except FileAccessError:
+        holder = lock_of(path).read_text().strip()
+        return lambda executor: executor.split("-")[-2:-1] == [holder]
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

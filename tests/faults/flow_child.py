@@ -1,0 +1,104 @@
+"""A process that runs a durable workflow and may be killed; the tests fork it, see `Child`.
+
+What it does is said in `child.json` of its folder; every call of a task is a line of `calls`,
+what it says is in `out`, and how it failed in `err`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import time
+import traceback
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oneiric_lab.runtime import Code, Database, DurableEngine, Order, dag_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+import dbos  # noqa: F401 - the server that forks children has it loaded
+
+# What every child would do again: a schema, and the loop's own modules.
+dag_of({"nodes": [{"id": "a", "task": "work"}]})
+importlib.import_module("anyio._backends._asyncio")
+importlib.import_module("sqlalchemy.dialects.sqlite")
+importlib.import_module("sqlite3")
+
+
+class Tasks:
+    """One task, which writes down its call, and may end its process before or behind that."""
+
+    def __init__(self, folder: Path, said: dict[str, Any]) -> None:
+        self.folder, self.said = folder, said
+
+    @asynccontextmanager
+    async def lease(self, key: str) -> AsyncIterator[Any]:
+        """Give the task."""
+        yield self.work
+
+    async def work(self, payload: Any, context: Any) -> Any:
+        """Write the call down; fail or be killed where it is said."""
+        name = context.node
+        if self.said.get("before") == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with (self.folder / "calls").open("a") as calls:
+            calls.write(f"{name} {context.idempotency_key} {os.getpid()}\n")
+        if self.said.get("behind") == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name in self.said.get("fails", ()):
+            raise OSError(name)
+        if self.said.get("waits") == name:
+            (self.folder / "waiting").touch()
+            await asyncio.sleep(60)
+        return [name, *sorted(context.results)]
+
+    def code(self, key: str) -> Code:
+        """Return whose code it is."""
+        return Code("child 1", self.said.get("code", ""))
+
+    def keys(self) -> list[str]:
+        """Return the only one."""
+        return ["work"]
+
+
+async def main(folder: Path, said: dict[str, Any]) -> None:
+    """Run what is said, and write down what became of it."""
+    url = said.get("url")
+    database = Database(url) if url else Database.file(folder / "workflows.db")
+    engine = DurableEngine(
+        Tasks(folder, said),
+        database,
+        said.get("application", "oneiric-test"),
+        accept=said.get("accept", False),
+        every=0.05,
+    )
+    async with engine:
+        for run_id in said["runs"]:
+            order = Order("w", dag_of(said["dag"]), None, {"work": Code("child 1")})
+            await engine.start(order, run_id)
+        (folder / f"up-{os.getpid()}").touch()
+        for run_id in said.get("wait", said["runs"]):
+            found = await engine.wait(run_id)
+            with (folder / "out").open("a") as out:
+                out.write(json.dumps(found.as_dict()) + "\n")
+
+
+def live(name: str) -> None:
+    """Be a child whose folder is *name*."""
+    folder = Path(name)
+    said = json.loads((folder / "child.json").read_text())
+    for old in ("out", "err"):
+        (folder / old).unlink(missing_ok=True)
+    while said.get("gate") and not (folder / "go").exists():
+        time.sleep(0.005)
+    try:
+        asyncio.run(main(folder, said))
+    except BaseException as error:  # noqa: BLE001 - the test reads it
+        (folder / "err").write_text("".join(traceback.format_exception(error)))
+        os._exit(1)
+    os._exit(0)

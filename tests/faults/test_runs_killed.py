@@ -1,0 +1,449 @@
+"""Runs whose process is killed: each node is recorded once, and a next process ends the run."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest.importorskip("dbos", reason="needs pip install 'oneiric-lab[durable]'")
+
+sys.path.insert(0, str(Path(__file__).parent))
+FORK = multiprocessing.get_context("forkserver")
+FORK.set_forkserver_preload(["flow_child"])
+flow_child = importlib.import_module("flow_child")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded() -> Iterator[None]:
+    """Start the process that children are forked from, with what they need loaded.
+
+    It takes no path of ours but by the environment (up to Python 3.12, what it is told is lost).
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        multiprocessing.forkserver.ensure_running()
+        yield
+
+
+DAG = {
+    "nodes": [
+        {"id": "a", "task": "work"},
+        {"id": "b", "task": "work", "depends_on": ["a"]},
+        {"id": "c", "task": "work", "depends_on": ["a"]},
+        {"id": "d", "task": "work", "depends_on": ["b", "c"]},
+    ]
+}
+RUN = "w-1"
+
+
+class Child:
+    """A process that runs what `child.json` of its folder says, forked from one that is loaded.
+
+    Args:
+        folder: Its folder.
+        said: What it is to do, see `flow_child`.
+    """
+
+    def __init__(self, folder: Path, **said: Any) -> None:
+        self.folder = folder
+        (folder / "child.json").write_text(json.dumps({"dag": DAG, "runs": [RUN], **said}))
+        self._process = FORK.Process(target=flow_child.live, args=(str(folder),))
+        self._process.start()
+        self.pid = self._process.pid or 0
+
+    def end(self) -> int:
+        """Wait for its end, and return its exit code: less than nothing is a signal."""
+        self._process.join(60)
+        code = self._process.exitcode
+        assert code is not None, "it hangs"
+        return code
+
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self._process.kill()
+        self.end()
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """What it said of its runs."""
+        assert self.end() == 0, self.error
+        return [json.loads(line) for line in (self.folder / "out").read_text().splitlines()]
+
+    @property
+    def error(self) -> str:
+        """How it failed."""
+        self.end()
+        path = self.folder / "err"
+        return path.read_text() if path.exists() else ""
+
+
+def ended(folder: Path, **said: Any) -> dict[str, Any]:
+    """Have a next process end the run, and return what it says of it."""
+    return Child(folder, **{"runs": [], "wait": [RUN], **said}).runs[-1]
+
+
+def calls(folder: Path) -> Counter[str]:
+    """Return how often each node was called."""
+    path = folder / "calls"
+    lines = path.read_text().splitlines() if path.exists() else []
+    keys = {line.split()[1] for line in lines}
+    assert keys <= {f"{RUN}/{name}" for name in "abcd"}, "a key is the same at every attempt"
+    return Counter(line.split()[0] for line in lines)
+
+
+def recorded(folder: Path) -> Counter[str]:
+    """Return how often each node is recorded; the file is whole."""
+    with sqlite3.connect(folder / "workflows.db") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        rows = db.execute("SELECT function_name, serialization FROM operation_outputs").fetchall()
+    assert {kind for _, kind in rows} <= {"portable_json"}, "nothing is a pickle"
+    return Counter(name for name, _ in rows)
+
+
+class TestKilledAtANode:
+    @pytest.mark.parametrize("node", ["a", "b", "c", "d"])
+    @pytest.mark.parametrize("when", ["before", "behind"])
+    def test_what_is_recorded_does_not_run_again(
+        self, tmp_path: Path, node: str, when: str
+    ) -> None:
+        """
+        Killed before a task did its work or right behind it, the next process runs what is left.
+        """
+        assert Child(tmp_path, **{when: node}).end() == -signal.SIGKILL
+        before = recorded(tmp_path)
+        found = ended(tmp_path)
+
+        assert found["state"] == "done"
+        assert recorded(tmp_path) == dict.fromkeys("abcd", 1)
+        many = calls(tmp_path)
+        for name in "abcd":
+            # Once, or again where its process ended before it was recorded.
+            most = 1 if name in before else 2
+            assert 1 <= many[name] <= most, (name, many)
+        assert many[node] == (2 if when == "behind" else 1)
+
+    def test_a_run_that_failed_stays_failed(self, tmp_path: Path) -> None:
+        """
+        Its other branches are recorded, and the next host leaves it alone.
+        """
+        found = ended(tmp_path, runs=[RUN], fails=["b"])
+        again = ended(tmp_path)
+
+        assert found == again
+        assert {n["id"]: n["state"] for n in found["nodes"]} == {
+            "a": "done",
+            "b": "failed",
+            "c": "done",
+            "d": "skipped",
+        }
+        assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1}
+
+
+class TestUpstream:
+    def test_u1_finished_nodes_do_not_run_again(self, tmp_path: Path) -> None:
+        """
+        Killed in the third node of three: upstream ran `t1 t2 t3 t1 t2 t3`, and never ended it.
+        """
+        chain = {
+            "nodes": [
+                {"id": "a", "task": "work"},
+                {"id": "b", "task": "work", "depends_on": ["a"]},
+                {"id": "c", "task": "work", "depends_on": ["b"]},
+            ]
+        }
+        Child(tmp_path, dag=chain, before="c").end()
+        found = ended(tmp_path)
+
+        assert found["state"] == "done"
+        names = [line.split()[0] for line in (tmp_path / "calls").read_text().splitlines()]
+        assert names == ["a", "b", "c"]
+
+    def test_u2_two_runs_of_one_workflow_are_two(self, tmp_path: Path) -> None:
+        """
+        Interrupted both, each goes on with what it had: upstream kept one for both.
+        """
+        Child(tmp_path, runs=["w-1", "w-2"], before="d").end()
+        found = Child(tmp_path, runs=[], wait=["w-1", "w-2"]).runs
+
+        assert [run["state"] for run in found] == ["done", "done"]
+        assert recorded(tmp_path) == dict.fromkeys("abcd", 2)
+
+
+class TestCodeChanged:
+    def test_other_code_does_not_go_on_by_itself(self, tmp_path: Path) -> None:
+        """
+        The run is held and says so; where the configuration accepts it, it goes on.
+        """
+        Child(tmp_path, before="d").end()
+        held = ended(tmp_path, code="other")
+        found = ended(tmp_path, code="other", accept=True)
+
+        assert held["state"] == "interrupted"
+        assert "the code of task:work (child 1) changed since the run began" in held["why"]
+        assert "--accept-changes" in held["why"]
+        assert found["state"] == "done"
+        assert found["nodes"][-1]["code"] == "other"
+
+    def test_code_of_what_is_recorded_does_not_matter(self, tmp_path: Path) -> None:
+        """
+        Only what is left to run is asked for its code.
+        """
+        two = {
+            "nodes": [
+                {"id": "a", "task": "gone"},
+                {"id": "b", "task": "work", "depends_on": ["a"]},
+            ]
+        }
+        Child(tmp_path, dag=two, before="b").end()
+
+        assert ended(tmp_path)["state"] == "done"
+
+
+class TestTwoProcesses:
+    def test_a_second_host_is_refused(self, tmp_path: Path) -> None:
+        """
+        By the name of the first one, though that is stopped; once it is gone, one is let in.
+        """
+        first = Child(tmp_path, waits="d")
+        until((tmp_path / "waiting").exists)
+        second = Child(tmp_path, runs=[])
+        refused = second.error
+        os.kill(first.pid, signal.SIGSTOP)
+        third = Child(tmp_path, runs=[])
+        stopped = third.error
+        first.kill()
+
+        assert second.end() == third.end() == 1
+        assert f"process {first.pid} is the host" in refused
+        # Liveness is a lock, not a clock.
+        assert f"process {first.pid} is the host" in stopped
+        assert ended(tmp_path)["state"] == "done"
+
+
+def until(true: Any, seconds: float = 20) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+# --- every write ----------------------------------------------------------------------------
+
+SWEEP = 30.0
+"""Seconds that the sweep may take; it visits places evenly, and as many as fit."""
+KINDS = ("pwrite64", "fdatasync")
+
+
+def traced(folder: Path, *words: str) -> Child:
+    """Run a child under strace, of which only calls on the database are seen."""
+    (folder / "go").unlink(missing_ok=True)
+    paths = [str(folder / name) for name in ("workflows.db", "workflows.db-wal")]
+    found = Child(folder, gate=True)
+    seen = [arg for path in paths for arg in ("-P", path)]
+    with subprocess.Popen(
+        ["strace", "-f", "-p", str(found.pid), *seen, *words], stderr=subprocess.PIPE, text=True
+    ) as trace:
+        assert trace.stderr is not None
+        line = trace.stderr.readline()
+        assert "attached" in line, line
+        (folder / "go").touch()
+        found.end()
+        trace.communicate(timeout=20)
+    return found
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs apt-get install strace")
+def test_killed_at_every_write(tmp_path: Path) -> None:
+    """
+    Wherever a write or a sync of the database kills the process: the file is whole, each node
+    is recorded once, and the next process ends the run.
+    """
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    # The first child makes the database; writes of a run are what the sweep is about.
+    assert Child(whole, runs=[]).end() == 0
+    base = {path.name: path.read_bytes() for path in whole.glob("workflows.db*")}
+    assert traced(whole, "-e", "trace=" + ",".join(KINDS), "-o", str(whole / "trace")).end() == 0
+    lines = (whole / "trace").read_text().splitlines()
+    many = Counter(kind for line in lines for kind in KINDS if f" {kind}(" in line)
+    assert many["fdatasync"] > 4, many
+
+    places = [(kind, n) for kind in KINDS for n in range(1, many[kind] + 1)]
+    end, done = time.monotonic() + SWEEP, []
+    # By a step that is prime to any number of places: the first ones lie far apart.
+    for kind, n in sorted(places, key=lambda place: places.index(place) * 7919 % len(places)):
+        if time.monotonic() > end:
+            break
+        folder = tmp_path / f"{kind}-{n}"
+        folder.mkdir()
+        for name, data in base.items():
+            (folder / name).write_bytes(data)
+        inject = f"inject={kind}:signal=KILL:when={n}"
+        traced(folder, "-o", "/dev/null", "-e", f"trace={kind}", "-e", inject)
+        found = ended(folder, runs=[RUN])
+
+        assert found["state"] == "done", (kind, n)
+        assert recorded(folder) == dict.fromkeys("abcd", 1), (kind, n)
+        assert all(times <= 2 for times in calls(folder).values()), (kind, n, calls(folder))
+        shutil.rmtree(folder)
+        done.append((kind, n))
+    assert len(done) >= min(10, len(places)), done
+
+
+# --- Postgres -------------------------------------------------------------------------------
+
+
+def postgres_programs() -> Path | None:
+    """Return the folder of Debian's newest server, or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of our own on 127.0.0.1, without rights, in a temporary folder."""
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("needs apt-get install postgresql")
+    pytest.importorskip("psycopg")
+    folder = tmp_path_factory.mktemp("postgres")
+    data = folder / "data"
+    as_user: dict[str, Any] = {}
+    if os.getuid() == 0:
+        # It refuses to run as root.
+        import pwd
+
+        nobody = pwd.getpwnam("nobody")
+        folder.chmod(0o777)
+        for above in folder.parents:
+            if above == Path("/tmp"):
+                break
+            above.chmod(above.stat().st_mode | 0o711)
+        as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    environ = {**os.environ, "HOME": str(folder), "TZ": "UTC", "LC_ALL": "C"}
+    port = free_port()
+    words = [
+        str(programs / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "oneiric",
+        "-A",
+        "trust",
+        "-N",
+        "-E",
+        "UTF8",
+    ]
+    subprocess.run(words, check=True, capture_output=True, env=environ, cwd=folder, **as_user)
+    server = subprocess.Popen(
+        [
+            *(str(programs / "postgres"), "-D", str(data), "-p", str(port)),
+            *("-h", "127.0.0.1", "-k", str(folder), "-c", "fsync=off"),
+        ],
+        env=environ,
+        cwd=folder,
+        stderr=subprocess.DEVNULL,
+        **as_user,
+    )
+    url = f"postgresql://oneiric@127.0.0.1:{port}/runs"
+    try:
+        import psycopg
+
+        address = f"host=127.0.0.1 port={port} user=oneiric dbname=postgres"
+
+        def is_up() -> bool:
+            try:
+                psycopg.connect(address).close()
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        until(is_up, 60)
+        with psycopg.connect(address, autocommit=True) as db:
+            db.execute("CREATE DATABASE runs")
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(60)
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+class TestPostgres:
+    def test_a_second_machine_takes_over(self, tmp_path: Path, postgres: str) -> None:
+        """
+        Two hosts share the work; when one is killed, the other ends its runs within seconds.
+        """
+        first, second = tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        second.mkdir()
+        shared = {"url": postgres, "application": "oneiric-shared"}
+        one = Child(first, waits="d", **shared)
+        until((first / "waiting").exists)
+        other = Child(second, runs=[], wait=[RUN], **shared)
+        until(lambda: any(second.glob("up-*")))
+        time.sleep(0.2)
+        assert not (second / "out").exists(), "what is alive is not taken over"
+        one.kill()
+
+        assert other.runs[0]["state"] == "done"
+        assert calls(first) == dict.fromkeys("abcd", 1)
+        assert calls(second) == {"d": 1}
+
+    def test_a_restart_goes_on(self, tmp_path: Path, postgres: str) -> None:
+        """
+        As with the file: what is recorded does not run again.
+        """
+        shared = {"url": postgres, "application": "oneiric-restart", "runs": ["w-2"]}
+        first = Child(tmp_path, before="d", **shared)
+        assert first.end() == -signal.SIGKILL, first.error
+
+        assert ended(tmp_path, **{**shared, "runs": [], "wait": ["w-2"]})["state"] == "done"
+        assert len((tmp_path / "calls").read_text().splitlines()) == 4
+
+    def test_applications_do_not_see_each_other(self, tmp_path: Path, postgres: str) -> None:
+        """
+        Though they share a database.
+        """
+        Child(tmp_path, url=postgres, application="oneiric-one", before="a", runs=["w-one"]).end()
+        found = Child(tmp_path, url=postgres, application="oneiric-two", runs=[], wait=["w-one"])
+
+        assert "no run is called w-one" in found.error
+
+    def test_a_server_that_is_away_is_told_without_its_password(self, tmp_path: Path) -> None:
+        """
+        What is wrong, where, and what to do.
+        """
+        url = f"postgresql://oneiric:hunter2@127.0.0.1:{free_port()}/runs"
+        found = Child(tmp_path, url=url).error.rpartition("WorkflowError")[2]
+
+        assert "the runs of this workspace cannot be used" in found
+        assert "start the server" in found
+        assert "hunter2" not in found
