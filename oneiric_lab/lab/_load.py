@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from oneiric_lab.errors import Fault
     from oneiric_lab.jobs import Context, Owner
     from oneiric_lab.loadlab import Plan, Scenario, Scenarios
-    from oneiric_lab.loadlab._recorder import Snapshot
+    from oneiric_lab.loadlab._figures import Snapshot
     from oneiric_lab.views import Block
 
 KEPT: Final = 8

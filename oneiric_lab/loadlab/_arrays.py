@@ -32,18 +32,8 @@ import numpy as np
 from oneiric_lab.errors import Fault, UsageError
 
 from ._histogram import SLOTS, Histogram
-from ._recorder import (
-    METRICS,
-    PHASES,
-    STATUSES,
-    Example,
-    OpResult,
-    Pause,
-    PhaseResult,
-    Raw,
-    Recorded,
-    Second,
-)
+from ._parts import METRICS, PHASES, STATUSES, Example, OpResult, Pause, PhaseResult, Second
+from ._recorded import Raw, Recorded
 from ._sparse import STEPS, Sparse
 
 if TYPE_CHECKING:
@@ -51,7 +41,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ._recorder import Phase
+    from ._parts import Phase
 
     Arrays = dict[str, npt.NDArray[Any]]
 

@@ -17,8 +17,8 @@ from ._words import time_in_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ._figures import Live, Snapshot
     from ._plan import Plan
-    from ._recorder import Live, Snapshot
 
 MOST: Final = 2_400
 """Ticks that are kept: ten minutes at four a second; of longer runs neighbours are joined."""

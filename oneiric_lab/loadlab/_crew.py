@@ -17,9 +17,9 @@ from ._shapes import Closed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ._figures import Since, Snapshot
     from ._part import Part
     from ._plan import Plan
-    from ._recorder import Since, Snapshot
 
 MOST_WORKERS: Final = 256
 """Workers of one run."""
@@ -126,7 +126,7 @@ class Foreman(Generic[H]):
 
     def show(self) -> None:
         """Tell who looks, once every worker that still drives has said something."""
-        from ._recorder import in_a_row, snapshot_of  # noqa: PLC0415 - brings numpy
+        from ._figures import in_a_row, snapshot_of  # noqa: PLC0415 - brings numpy
 
         driving = self.at_work
         if self._live is None or not driving or not all(hand.seen for hand in driving):

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from distributed import Client, Future
 
+    from ._figures import Since, Snapshot
     from ._plan import Plan
-    from ._recorder import Since, Snapshot
 
 _PERIOD: Final = 0.25
 _AHEAD_NS: Final = 500_000_000

@@ -24,8 +24,9 @@ from ._shapes import Closed, constant, schedule, share
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ._figures import Since
     from ._plan import Plan
-    from ._recorder import OpRecorder, Recorder, Since
+    from ._recorder import OpRecorder, Recorder
     from ._scenario import Operation, Scenario
     from ._shapes import Shape
 

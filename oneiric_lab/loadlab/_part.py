@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ._drive import Driven
-    from ._recorder import Recorded, Since
+    from ._figures import Since
+    from ._recorded import Recorded
 
 _CALIBRATION = 0.1
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.views import Block
 
-    from ._recorder import OpResult
+    from ._parts import OpResult
     from ._told import Told
 
 _COLUMNS: Final = 150

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from oneiric_lab.views._frames import DataFrame
 
     from ._drive import Driven
+    from ._figures import Snapshot
     from ._objectives import Judged
     from ._part import Part
+    from ._parts import PhaseResult
     from ._plan import Plan
-    from ._recorder import PhaseResult, Recorded, Snapshot
+    from ._recorded import Recorded
     from ._verdict import LimitedBy
 
 _SHOWN = 5
@@ -303,7 +305,7 @@ async def run(
         Exception: Whatever the scenario's `setup` raised.
     """
     need_numpy()
-    from ._recorder import snapshot_of  # noqa: PLC0415 - brings numpy
+    from ._figures import snapshot_of  # noqa: PLC0415 - brings numpy
 
     about = About.now()
     told = None if live is None else lambda since: live(snapshot_of([since]))
@@ -313,7 +315,7 @@ async def run(
 
 def judged(plan: Plan, parts: Sequence[Part], about: About) -> Run:
     """Return the run that *parts* make, each the share of one worker."""
-    from ._recorder import merge  # noqa: PLC0415 - brings numpy
+    from ._merge import merge  # noqa: PLC0415 - brings numpy
 
     driven = total([part.driven for part in parts])
     recorded = merge(part.recorded for part in parts) if len(parts) > 1 else parts[0].recorded

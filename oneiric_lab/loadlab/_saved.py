@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ._recorder import Recorded
+    from ._recorded import Recorded
 
 SCHEMA: Final = 1
 JSON: Final = "run.json"
@@ -215,7 +215,7 @@ def read_parts(path: Path) -> Parts:
     """
     need_numpy()
     from ._arrays import FILE_LIMIT, DamagedError, unpack  # noqa: PLC0415 - brings numpy
-    from ._recorder import Example, Pause  # noqa: PLC0415 - see above
+    from ._parts import Example, Pause  # noqa: PLC0415 - see above
 
     file = read_file(path)
     name = str(path / DATA)

@@ -11,7 +11,7 @@ from ._shapes import need_numpy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._recorder import Recorded
+    from ._recorded import Recorded
 
 TABLES: Final = ("operations", "series", "errors", "raw")
 """One row for each operation and phase; operation and second; error and operation; and, where
@@ -50,7 +50,7 @@ def table(recorded: Recorded, name: str) -> dict[str, Sequence[Any]]:
 def _raw(recorded: Recorded) -> dict[str, Sequence[Any]]:
     import numpy as np  # noqa: PLC0415 - of the extra `load`
 
-    from ._recorder import PHASES, STATUSES  # noqa: PLC0415 - brings numpy
+    from ._parts import PHASES, STATUSES  # noqa: PLC0415 - brings numpy
 
     if recorded.raw is None:
         ended = sum(op.whole.ended for op in recorded.ops.values())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ._drive import Driven
     from ._objectives import Judged
     from ._plan import Plan
-    from ._recorder import Recorded
+    from ._recorded import Recorded
 
 
 class Told(Protocol):

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ._drive import Driven
+    from ._parts import PhaseResult
     from ._plan import Plan
-    from ._recorder import PhaseResult, Recorded
+    from ._recorded import Recorded
 
 LimitedBy = Literal["none", "generator_cpu", "generator_timer", "in_flight_cap", "target"]
 """What kept the run from more: nothing, the generator's own CPU or timers, the cap on what

@@ -29,7 +29,7 @@ from oneiric_lab.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._recorder import Recorded
+    from ._recorded import Recorded
 
 BATCH: Final = 5
 """Values in a row that are taken as one."""

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
+    from ._figures import Snapshot
     from ._plan import Plan
-    from ._recorder import Snapshot
 
 _POLL = 0.05
 _AHEAD_NS = 50_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from oneiric_lab.loadlab import Course, Plan, Scenario, closed, op
 from oneiric_lab.loadlab._course import MOST, joined
-from oneiric_lab.loadlab._recorder import Live, Snapshot
+from oneiric_lab.loadlab._figures import Live, Snapshot
 
 if TYPE_CHECKING:
     from random import Random

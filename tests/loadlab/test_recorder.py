@@ -15,18 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
+from oneiric_lab.loadlab._figures import BANDS
 from oneiric_lab.loadlab._histogram import Histogram
-from oneiric_lab.loadlab._recorder import (
-    BANDS,
-    FIFTH,
-    KINDS,
-    OTHER,
-    SECOND,
-    STATUSES,
-    Recorder,
-    Status,
-    merge,
-)
+from oneiric_lab.loadlab._merge import merge
+from oneiric_lab.loadlab._parts import FIFTH, SECOND, STATUSES, Status
+from oneiric_lab.loadlab._recorder import Recorder
+from oneiric_lab.loadlab._tally import KINDS, OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,7 +23,8 @@ from oneiric_lab.loadlab import (
     think,
 )
 from oneiric_lab.loadlab._drive import Driven, total
-from oneiric_lab.loadlab._recorder import Recorder, merge
+from oneiric_lab.loadlab._merge import merge
+from oneiric_lab.loadlab._recorder import Recorder
 from oneiric_lab.loadlab._verdict import limit_of, limit_of_all
 from oneiric_lab.testing import LoopbackServer
 

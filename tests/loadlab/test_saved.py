@@ -41,13 +41,14 @@ from oneiric_lab.loadlab._about import ID, revision_of
 from oneiric_lab.loadlab._drive import Driven
 from oneiric_lab.loadlab._machine import Used
 from oneiric_lab.loadlab._objectives import Judged, Window, parse_objective
-from oneiric_lab.loadlab._recorder import SECOND, STATUSES, Recorder
+from oneiric_lab.loadlab._parts import SECOND, STATUSES
+from oneiric_lab.loadlab._recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from oneiric_lab.loadlab._recorder import Recorded
+    from oneiric_lab.loadlab._recorded import Recorded
 
 T0 = 7_000_000_000_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import tracemalloc
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,8 +14,13 @@ from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
 from oneiric_lab.loadlab._histogram import HIGHEST, SLOTS, Histogram
-from oneiric_lab.loadlab._recorder import SECOND, Recorded, Recorder, merge
+from oneiric_lab.loadlab._merge import merge
+from oneiric_lab.loadlab._parts import SECOND
+from oneiric_lab.loadlab._recorder import Recorder
 from oneiric_lab.loadlab._sparse import KEPT, STEPS, Sparse, step_of
+
+if TYPE_CHECKING:
+    from oneiric_lab.loadlab._recorded import Recorded
 
 MILLION = 1_000_000
 

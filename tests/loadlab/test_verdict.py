@@ -8,8 +8,9 @@ import pytest
 
 from oneiric_lab.loadlab import parse_objective
 from oneiric_lab.loadlab._drive import Driven
+from oneiric_lab.loadlab._parts import SECOND
 from oneiric_lab.loadlab._plan import Plan
-from oneiric_lab.loadlab._recorder import SECOND, Recorder
+from oneiric_lab.loadlab._recorder import Recorder
 from oneiric_lab.loadlab._scenarios import scenario_named
 from oneiric_lab.loadlab._shapes import constant
 from oneiric_lab.loadlab._verdict import Figures

@@ -19,13 +19,15 @@ from oneiric_lab.loadlab._about import About
 from oneiric_lab.loadlab._arrays import DamagedError, pack, unpack
 from oneiric_lab.loadlab._drive import Driven
 from oneiric_lab.loadlab._part import Part
-from oneiric_lab.loadlab._recorder import Recorded, Recorder
+from oneiric_lab.loadlab._recorder import Recorder
 from oneiric_lab.loadlab._run import judged
 from oneiric_lab.loadlab._warmup import BATCH, KEPT, steady_from, truncation, warmup_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from oneiric_lab.loadlab._recorded import Recorded
 
 
 class Nothing(Scenario):

@@ -27,14 +27,15 @@ from oneiric_lab.loadlab import (
     run_apart,
     scenario_named,
 )
-from oneiric_lab.loadlab._recorder import STATUSES, Recorder
+from oneiric_lab.loadlab._parts import STATUSES
+from oneiric_lab.loadlab._recorder import Recorder
 from oneiric_lab.loadlab._shapes import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from oneiric_lab.loadlab._recorder import Recorded
+    from oneiric_lab.loadlab._recorded import Recorded
 
 
 class Shared(Scenario):

@@ -14,7 +14,7 @@ from oneiric_lab.jobs import Owner
 from oneiric_lab.lab import Lab, LoadJob, Loads
 from oneiric_lab.lab._load import _Orders
 from oneiric_lab.loadlab import Course, Plan, Scenario, closed, op
-from oneiric_lab.loadlab._recorder import BANDS, Live, Snapshot
+from oneiric_lab.loadlab._figures import BANDS, Live, Snapshot
 from oneiric_lab.views import MIME
 
 if TYPE_CHECKING:

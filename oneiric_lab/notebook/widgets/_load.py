@@ -29,7 +29,7 @@ from ._base import Widget
 
 if TYPE_CHECKING:
     from oneiric_lab.loadlab import Course, Run
-    from oneiric_lab.loadlab._recorder import Live, Snapshot
+    from oneiric_lab.loadlab._figures import Live, Snapshot
     from oneiric_lab.views import Tone
 
 METRICS: Final = ("response", "service", "lag")
