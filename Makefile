@@ -16,10 +16,10 @@ BIN := $(DEV)/bin
 PIP := -m pip --disable-pip-version-check --no-input
 PLUGINS := $(wildcard extensions/examples/*/pyproject.toml)
 
-.PHONY: help lab demo test check lint types floors notebooks golden bench docs clean lock python
+.PHONY: help lab demo test check lint types floors notebooks golden bench docs matrix types-js clean lock python
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 python:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer was found" >&2; \
@@ -93,6 +93,12 @@ bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/p
 
 docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html
+
+matrix: | python  ## the extension in the oldest JupyterLab and Notebook (minutes; not in CI)
+	PYTHON=$(PYTHON) bash scripts/matrix.sh
+
+types-js:  ## check the types of the extension's modules (needs Node; not in CI)
+	npx --yes -p typescript@5.9 tsc -p extensions/jupyterlab-oneiric
 
 lock:  ## write the locks anew (needs uv)
 	bash scripts/lock.sh

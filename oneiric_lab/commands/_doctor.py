@@ -13,6 +13,7 @@ from oneiric_lab.errors import OneiricError, UsageError
 from oneiric_lab.lab import trust_notices
 from oneiric_lab.views import Cell, Code, Note, Result, Table, View
 
+from ._page import page_notes, server_python
 from ._root import parts
 
 _NEEDS = (
@@ -37,11 +38,13 @@ class Doctor(Result):
         rows: Part, version or None, use, and the command that brings it.
         completion: What makes the user's shell complete by Tab.
         workspace: What is to be said of the workspace: whether it is well, and the text.
+        page: The same of the page that shows the kernel, where one does.
     """
 
     rows: tuple[tuple[str, str | None, str, str | None], ...]
     completion: str
     workspace: tuple[tuple[bool, str], ...] = ()
+    page: tuple[tuple[bool, str], ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return one row for each part."""
@@ -49,6 +52,7 @@ class Doctor(Result):
             "parts": [{"part": p, "version": v, "for": w, "fix": f} for p, v, w, f in self.rows],
             "completion": self.completion,
             "workspace": [{"ok": ok, "text": text} for ok, text in self.workspace],
+            "page": [{"ok": ok, "text": text} for ok, text in self.page],
         }
 
     def view(self) -> View:
@@ -58,7 +62,9 @@ class Doctor(Result):
             for p, v, w, f in self.rows
         )
         table = Table(("part", "version", "for", "to have it"), rows)
-        notes = tuple(Note(text, "ok" if ok else "warn") for ok, text in self.workspace)
+        notes = tuple(
+            Note(text, "ok" if ok else "warn") for ok, text in (*self.page, *self.workspace)
+        )
         shell = Code(self.completion, "sh", "completion by Tab in your shell")
         return View("doctor", "this installation", (table, *notes, shell))
 
@@ -108,4 +114,6 @@ def command(ctx: click.Context) -> Doctor:
         rows.append((name, found, use, fix))
     shell = os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119 - a name, not a path
     completion = _COMPLETION.get(shell, _COMPLETION["bash"])
-    return Doctor(tuple(rows), completion, _workspace(ctx))
+    kernel = {name: version(name) for name in ("oneiric-lab", "anywidget", "ipywidgets")}
+    page = page_notes(parts(ctx).interaction.page(), kernel, server_python())
+    return Doctor(tuple(rows), completion, _workspace(ctx), page)

@@ -39,6 +39,7 @@ c.ServerApp.port_retries = 0
 c.ServerApp.allow_root = True
 c.ServerApp.root_dir = {folder!r}
 c.LabServerApp.extra_labextensions_path = [{extensions!r}]
+c.JupyterNotebookApp.expose_app_in_browser = True
 """
 # Asks for news are drawn over the page, and cells out of sight would have no outputs.
 _SETTINGS = {
@@ -330,7 +331,7 @@ def extension(browser: Any) -> Iterator[Any]:
         if file.is_file():
             route.fulfill(path=file, content_type=_KINDS[file.suffix])
         else:
-            route.fulfill(body="<!doctype html><title>t</title>", content_type="text/html")
+            route.fulfill(body=_BLANK, content_type="text/html")
 
     def open_(host: str = "localhost", *, scheme: str = "light", width: int = 900) -> Any:
         context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 700})
@@ -349,6 +350,7 @@ def extension(browser: Any) -> Iterator[Any]:
     assert errors == []
 
 
+_BLANK = "<!doctype html><html lang=en><title>t</title>"
 _KINDS = {".mjs": "text/javascript", ".css": "text/css"}
 
 

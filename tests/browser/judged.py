@@ -29,7 +29,7 @@ def grave(page: Any) -> list[str]:
     # A page of a test has no landmarks and no heading; a notebook has both.
     found = Axe().run(page, options={"rules": {"region": {"enabled": False}}})
     return [
-        f"{one['id']}: {node['html'][:160]}"
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
         for one in found.response["violations"]
         if one["impact"] in GRAVE
         for node in one["nodes"]

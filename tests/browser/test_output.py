@@ -9,6 +9,17 @@ from .conftest import notebook_of
 
 LAB = "%load_ext oneiric_lab\nfrom oneiric_lab import Lab\nlab = Lab.sample()"
 UI = "lab.ui.explanation('adapter:cache')"
+BROKEN = """\
+import ipywidgets, traitlets
+class Nowhere(ipywidgets.DOMWidget):
+    _model_name = traitlets.Unicode("X").tag(sync=True)
+    _model_module = traitlets.Unicode("no-such-package").tag(sync=True)
+    _model_module_version = traitlets.Unicode("1.0.0").tag(sync=True)
+live = {"version_major": 2, "version_minor": 0, "model_id": Nowhere().model_id}
+shown = lab.explain("adapter:cache")._repr_mimebundle_()
+display({**shown, "application/vnd.jupyter.widget-view+json": live}, raw=True)
+"""
+"""A widget whose package the page lacks, as when it was installed for the kernel alone."""
 
 
 def mode(notebook: Any, cell: int, word: str) -> Any:
@@ -25,13 +36,16 @@ class TestLiveOrSnapshot:
         Live after the run and after a reload; a snapshot as soon as the kernel restarts, when
         the page comes back without a kernel, and never an error.
         """
-        notebook = open_notebook(LAB, UI, "lab.explain('adapter:cache')", name="output.ipynb")
-        for cell in range(3):
+        cells = (LAB, UI, "lab.explain('adapter:cache')", BROKEN)
+        notebook = open_notebook(*cells, name="output.ipynb")
+        for cell in range(4):
             notebook.run(cell)
         mode(notebook, 1, "live").get_by_role("region").wait_for()
         plain = mode(notebook, 2, "snapshot")
         assert "decided by" in plain.inner_text()
         assert "run the cell again" not in plain.inner_text()
+
+        mode(notebook, 3, "snapshot").get_by_text("%oneiric doctor says why").wait_for()
 
         notebook.save()
         again = open_notebook(name="output.ipynb")

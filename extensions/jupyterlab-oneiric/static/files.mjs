@@ -37,7 +37,7 @@ export const makeFiles = async (shared) => {
     return [...(told === null ? [] : [normal(`${told}/${path}`)]), normal(`${own}/${path}`)];
   };
 
-  const opener = (app, rootOf = () => null) => async (panel, path, line) => {
+  const opener = (app, rootOf = (_) => null) => async (panel, path, line) => {
     const { contents } = app.serviceManager;
     for (const place of places(panel, path, rootOf(panel))) {
       if (!place || !(await contents.get(place, { content: false }).then(() => true, () => false))) continue;

@@ -10,7 +10,10 @@ const GONE = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 export class Link {
   /** @param context The session of a notebook. @param speaks Whether its cells speak of us. */
   constructor(context, speaks, versions) {
-    Object.assign(this, { context, versions, state: "none", panel: null, comm: null });
+    this.context = context;
+    this.versions = versions;
+    this.state = "none";
+    this.panel = this.comm = null;
     this.hears = new Set();
     this.asked = new Map();
     this.number = 0;

@@ -24,7 +24,11 @@ export const found = (rows, text) => {
 export class PanelView {
   /** @param tools What a press does: `run(code)`, `reconnect()`, `openFile(path, line)`. */
   constructor(root, tools) {
-    Object.assign(this, { root, tools, link: null, at: 0, before: new Map() });
+    this.root = root;
+    this.tools = tools;
+    this.link = null;
+    this.at = 0;
+    this.before = new Map();
     this.head = el("div", { class: "ol-head" });
     this.filter = el("input", { type: "search", "aria-label": "filter components", placeholder: "filter", oninput: () => this.list(), onkeydown: (event) => {
       if (event.key === "ArrowDown") this.box.focus();

@@ -2,7 +2,7 @@
    the modules that JupyterLab shares, `get` asks for one of ours. What a bundler would write here
    is a megabyte of its own runtime; the protocol is these two functions. */
 (() => {
-  const here = document.currentScript.src;
+  const here = /** @type {HTMLScriptElement} */ (document.currentScript).src;
   const OURS = { "./extension": "./plugin.mjs", "./style": "./style.mjs" };
   let scope;
 
@@ -22,7 +22,7 @@
       scope = given;
     },
     get: async (name) => {
-      const { default: make } = await import(new URL(OURS[name], here));
+      const { default: make } = await import(new URL(OURS[name], here).href);
       const made = await make(shared);
       return () => ({ __esModule: true, default: made });
     },

@@ -13,6 +13,7 @@ const GONE = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 /** Milliseconds between tries: the manager of widgets may come to a page after its outputs. */
 const PATIENCE = [50, 300, 600, 1200, 2400];
 const A_TRY = 1500;
+const BROKEN = ".jupyter-widgets-error-widget";
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -98,6 +99,10 @@ export const makeRenderer = async (shared, tools) => {
       this.node.replaceChildren(node, ...note);
     }
 
+    hint(words) {
+      this.node.querySelector(".ol-hint")?.replaceChildren(words);
+    }
+
     dropLive() {
       this.inner?.dispose();
       this.inner = null;
@@ -133,9 +138,12 @@ export const makeRenderer = async (shared, tools) => {
       const inner = this.panel.content.rendermime.createRenderer(WIDGET);
       await Promise.race([inner.renderModel(new MimeModel({ data, trusted: true })), sleep(A_TRY)]);
       const [view] = inner.widgets ?? [];
-      if (!view || this.isOver(turn)) {
+      // Where a page lacks the widget's package, its manager draws the error in place of the view.
+      const broken = view && (inner.node.querySelector(BROKEN) || view.node.matches(BROKEN));
+      if (!view || broken || this.isOver(turn)) {
         inner.dispose();
-        return !view && inner.node.textContent.includes("not found");
+        if (broken && !this.isOver(turn)) this.hint("this page cannot draw the live view: %oneiric doctor says why");
+        return Boolean(broken) || inner.node.textContent.includes("not found");
       }
       const host = el("div");
       this.inner = inner;

@@ -38,7 +38,12 @@ const section = (title, ...children) => el("section", {}, el("h2", {}, title), .
 export class ReleaseView {
   /** @param read Returns the bytes of a path, null where there is no such file. @param pins Digests of roots. */
   constructor(root, path, { read, pins, now = Date.now }) {
-    Object.assign(this, { root, path, read, pins, now, turn: 0 });
+    this.root = root;
+    this.path = path;
+    this.read = read;
+    this.pins = pins;
+    this.now = now;
+    this.turn = 0;
     this.files = pairOf(path);
     root.classList.add("ol-widget", "ol-page");
     root.setAttribute("role", "region");
@@ -166,6 +171,11 @@ export const addViewer = async (shared, app, pins, changed) => {
   };
 
   class Factory extends ABCWidgetFactory {
+    /** @param {object} options */
+    constructor(options) {
+      super(options);
+    }
+
     createNewWidget(context) {
       const content = new Widget();
       const drive = contents.driveName(context.path);

@@ -29,11 +29,11 @@ export const fits = (glob, text) => {
 };
 
 /** A verdict for each signature of an envelope; only `good` counts, and of each key once. */
-const judge = async (envelope, keys, revoked = () => null) => {
+const judge = async (envelope, keys, revoked = (_) => null) => {
   const [signed, seen, out] = [signedBytes(envelope), new Set(), []];
   for (const { keyid, sig } of envelope.signatures) {
     const known = keys.get(keyid);
-    const say = (state, why = "") => out.push({ keyid, signer: known?.signer ?? null, state, why });
+    const say = (state, why = "") => void out.push({ keyid, signer: known?.signer ?? null, state, why });
     if (!known) say("unknown", "the root names no such key for this");
     else if (seen.has(keyid)) say("duplicate", "the key has signed already, and counts once");
     else if (known.key.algorithm === "unsupported") say("unsupported", "its algorithm cannot be checked here");
@@ -79,7 +79,12 @@ const extend = async (first, envelopes) => {
 
 class Inspection {
   constructor(now, pins) {
-    Object.assign(this, { now, pins, checks: [], signatures: [] });
+    this.now = now;
+    this.pins = pins;
+    this.checks = [];
+    this.signatures = [];
+    this.trusted = false;
+    this.anchor = null;
   }
 
   note(code, state, message) {
@@ -238,7 +243,7 @@ export const inspect = async ({ bundle, manifest, pins = [], now = Date.now() })
   const found = await made.run(bundle, manifest);
   const [tone, said] = verdict(made);
   return { tone, verdict: said, checks: made.checks, signatures: made.signatures, root: found.root?.sha256 ?? null, anchor: made.anchor?.sha256 ?? null,
-    trusted: made.trusted ?? false, statement: found.statement, head: found.head ?? headOf(manifest), checked: true };
+    trusted: made.trusted, statement: found.statement, head: found.head ?? headOf(manifest), checked: true };
 };
 
 /** A manifest as it can be read, whatever it is worth; null where it cannot. */

@@ -45,7 +45,8 @@ export const decode = (bytes, most, depth) => {
 /** The members of one object; each is taken once, and `done` refuses the rest. */
 export class Members {
   constructor(tree, what, at = "") {
-    Object.assign(this, { what, at });
+    this.what = what;
+    this.at = at;
     if (tree === null || typeof tree !== "object" || Array.isArray(tree)) this.fail("expected an object");
     this.left = new Map(Object.entries(tree));
   }
