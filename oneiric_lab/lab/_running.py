@@ -236,8 +236,9 @@ class Running:
     ) -> dict[str, Candidate]:
         """Return who is to be in force for each component that runs here as another one.
 
-        Another one is also the same candidate made from other settings. What a program pinned
-        stays chosen, and so does what nobody would provide.
+        Another one is also the same candidate made from other settings, or on another
+        instance of what its factory is given. What a program pinned stays chosen, and so does
+        what nobody would provide.
 
         Args:
             generation: Whom the configuration chooses.
@@ -256,6 +257,10 @@ class Running:
                 chosen = slot.active.candidate
             if chosen is not None and not slot.is_so(chosen, settings=settings):
                 out[slot.target] = chosen
+        for target in list(out):
+            for user in self.life.slot_of(target).users():
+                if user.active is not None:
+                    out.setdefault(user.target, user.active.candidate)
         return out
 
     def order(self, generation: Generation, said: Settings) -> tuple[str, ...]:
@@ -442,7 +447,8 @@ class Running:
                 traced.set(outcome=" ".join({report.outcome: None for report in found}))
             for report in found:
                 self._refused.pop(report.target, None)
-                if not report.ok:
+                # One that came to be built on these meanwhile is tried again with them.
+                if not report.ok and report.target in trials:
                     self._refused[report.target] = trials[report.target]
                 reports.append(report)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio import CancelScope
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from oneiric_lab.registry import Candidate
 
     End = Callable[[], Any]
+
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class BuildError(Exception):
@@ -48,12 +54,12 @@ class Built:
 def arguments(
     candidate: Candidate, factory: Callable[..., Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what *factory* is called with: its settings, validated by the candidate's model.
+    """Return the settings that *factory* is called with, validated by the candidate's model.
 
     Raises:
         ValidationError: The settings are not what the model takes.
     """
-    if not _takes_settings(factory):
+    if "settings" not in _parameters(factory):
         return {}
     model = load_named(candidate, candidate.settings_model, "settings model")
     if model is not None:
@@ -61,18 +67,38 @@ def arguments(
     return {"settings": dict(given)} if given else {}
 
 
+def parameters_of(candidate: Candidate) -> dict[str, str]:
+    """Return which required components its factory is given: parameter to `domain:key`.
+
+    A parameter that is called as the key of a required component receives its instance;
+    where two of them share a key, it is called `domain_key`. What the factory has no
+    parameter for is brought into force before it all the same.
+    """
+    takes = _parameters(load_factory(candidate))
+    out: dict[str, str] = {}
+    keys = [target.partition(":")[2] for target in candidate.requires]
+    for target, key in zip(candidate.requires, keys, strict=True):
+        name = key if keys.count(key) == 1 else target
+        name = re.sub(r"\W", "_", name)
+        if name in takes and name != "settings":
+            out[name] = target
+    return out
+
+
 @lru_cache(maxsize=512)
-def _takes_settings(factory: Callable[..., Any]) -> bool:
+def _parameters(factory: Callable[..., Any]) -> frozenset[str]:
     # Asking for a signature takes longer than all the rest of a swap.
     try:
-        parameters = inspect.signature(factory).parameters
+        parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):
-        return False
-    return "settings" in parameters
+        return frozenset()
+    return frozenset(p.name for p in parameters if p.kind in _NAMED)
 
 
-async def build(candidate: Candidate, given: Mapping[str, Any]) -> Built:
-    """Return the instance of *candidate*.
+async def build(
+    candidate: Candidate, given: Mapping[str, Any], needs: Mapping[str, Any] = NOTHING
+) -> Built:
+    """Return the instance of *candidate*, made with the settings *given* and what it *needs*.
 
     A factory may be a function, a class, a coroutine function, a generator or an async
     generator (what stands behind its `yield` is the cleanup). One that blocks and is declared
@@ -84,7 +110,7 @@ async def build(candidate: Candidate, given: Mapping[str, Any]) -> Built:
     """
     factory = load_factory(candidate)
     extra = arguments(candidate, factory, given)
-    built = await _made(candidate, factory, extra)
+    built = await _made(candidate, factory, {**extra, **needs} if needs else extra)
     built.settings = extra.get("settings")
     return built
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope
 
-from ._slot import Slot, StepError
+from ._slot import REBUILD, Slot, StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 
     from oneiric_lab.registry import Candidate
 
@@ -45,7 +45,8 @@ async def swap_all(
     settings: Callable[[Candidate], Mapping[str, Any]] | None = None,
     commit: Commit = nothing,
 ) -> tuple[SwapReport, ...]:
-    """Swap all of *wishes* or none; see `Lifecycle.swap_to`."""
+    """Swap all of *wishes* or none, and who was built on them; see `Lifecycle.swap_to`."""
+    wishes = with_users(life, wishes)
     slots: dict[str, Slot] = {target: life.slot_of(target) for target in sorted(wishes)}
     made: dict[str, Incarnation] = {}
     moved = False
@@ -62,12 +63,15 @@ async def swap_all(
                 # Again: another one may be chosen since.
                 chosen = _chosen(slots, wishes, given)
                 order = in_order(chosen)
-                same = {t for t in order if slots[t].is_so(chosen[t], wishes[t], settings)}
+                same: set[str] = set()
                 for target in order:
-                    if target not in same and chosen[target].lifetime == "app":
-                        made[target] = await _prepared(
-                            slots[target], chosen[target], frozenset(slots), settings
-                        )
+                    slot, candidate = slots[target], chosen[target]
+                    if slot.is_so(candidate, wishes[target], settings) and not _was_given(
+                        slot, made
+                    ):
+                        same.add(target)
+                    elif candidate.lifetime == "app":
+                        made[target] = await _prepared(slot, candidate, slots, made, settings)
                 with CancelScope(shield=True):
                     # What it did cannot be taken back, so that the pointers follow it.
                     value = commit()
@@ -114,7 +118,7 @@ def _chosen(
     out: dict[str, Candidate] = {}
     for target, slot in slots.items():
         try:
-            if given is None:
+            if given is None or wishes[target] is REBUILD:
                 out[target] = slot.choose(wishes[target])
             else:
                 slot.admit()
@@ -127,7 +131,8 @@ def _chosen(
 async def _prepared(
     slot: Slot,
     candidate: Candidate,
-    group: frozenset[str],
+    group: Container[str],
+    made: Mapping[str, Incarnation],
     settings: Callable[[Candidate], Mapping[str, Any]] | None,
 ) -> Incarnation:
     for required in candidate.requires:
@@ -135,9 +140,22 @@ async def _prepared(
             # It ended since it was activated; waiting for it now could be for ever.
             raise _GroupError(slot.target, StepError(f"requires {required}", "it is not active"))
     try:
-        return await slot.prepare(candidate, skip=frozenset(candidate.requires), settings=settings)
+        return await slot.prepare(
+            candidate, skip=frozenset(candidate.requires), beside=made, settings=settings
+        )
     except StepError as error:
         raise _GroupError(slot.target, error) from error
+
+
+def with_users(life: Host, wishes: Mapping[str, Wish]) -> Mapping[str, Wish]:
+    """Return *wishes*, and that who was built on one of them is built anew with it."""
+    users = {slot.target for target in wishes for slot in life.slot_of(target).users()}
+    return {**dict.fromkeys(users, REBUILD), **wishes} if users else wishes
+
+
+def _was_given(slot: Slot, made: Mapping[str, Incarnation]) -> bool:
+    """Tell whether what is in force was given one that comes anew."""
+    return slot.active is not None and any(pin.target in made for pin in slot.active.pins)
 
 
 def in_order(chosen: Mapping[str, Candidate]) -> list[str]:

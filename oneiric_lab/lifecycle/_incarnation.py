@@ -52,6 +52,8 @@ class Incarnation:
         prepared_ns: How long it was built and probed.
         given: What the configuration said to it, before it was validated.
         stamp: What else it was made from; see `Lifecycle`.
+        pins: Incarnations that its factory was given; it holds a lease on each to its end.
+        users: Incarnations whose factories were given this one.
     """
 
     __slots__ = (
@@ -65,6 +67,7 @@ class Incarnation:
         "instance",
         "number",
         "owner",
+        "pins",
         "prepared_ns",
         "retired",
         "since",
@@ -72,6 +75,7 @@ class Incarnation:
         "state",
         "target",
         "threads",
+        "users",
     )
 
     def __init__(
@@ -99,6 +103,8 @@ class Incarnation:
         self._leases = 0
         self.threads: dict[object, None] = {}
         """Leases of other threads."""
+        self.pins: tuple[Incarnation, ...] = ()
+        self.users: set[Incarnation] = set()
 
     def __repr__(self) -> str:
         held = f", {self.leases} leases" if self.leases else ""
@@ -109,7 +115,28 @@ class Incarnation:
         """How many hold it now."""
         return self._leases + len(self.threads)
 
+    @property
+    def is_built_on_old(self) -> bool:
+        """Whether something that its factory was given is out of force."""
+        return any(pin.retired for pin in self.pins)
+
     # --- on the owner's thread ----------------------------------------------------------
+
+    def pin(self, used: Incarnation) -> Any:
+        """Hold *used* until this one has ended, and return its instance."""
+        instance = used.__enter__()
+        used.holders[self] = f"{self.target} {self.number}"
+        used.users.add(self)
+        self.pins = (*self.pins, used)
+        return instance
+
+    def unpin(self) -> None:
+        """Let go of what its factory was given."""
+        pins, self.pins = self.pins, ()
+        for used in pins:
+            used.holders.pop(self, None)
+            used.users.discard(self)
+            used.__exit__()
 
     def __enter__(self) -> Any:
         if self.retired:

@@ -175,7 +175,8 @@ class Lifecycle:
 
         It is built, probed and asked for by the hooks first; if anything of that fails, what
         is in force stays. Requests for the same are satisfied together. Cancelled, it leaves
-        the old one or the new one in force.
+        the old one or the new one in force. Components whose factories were given what is
+        swapped are built anew with it: all of them move, or none.
 
         Args:
             domain: Of the component.
@@ -191,7 +192,7 @@ class Lifecycle:
         """
         self.bind()
         slot = self.slot(domain, key)
-        report = await slot.swap(Wish(provider, _names(need), force))
+        report = await self._swap(slot, Wish(provider, _names(need), force))
         if drain_timeout is not None and report.ok:
             with anyio.move_on_after(drain_timeout):
                 while slot.draining:
@@ -245,7 +246,13 @@ class Lifecycle:
     async def rollback(self, domain: str, key: str) -> SwapReport:
         """Bring what was in force before back: built anew, never one that was closed."""
         self.bind()
-        return await self.slot(domain, key).swap(Wish(verb="rollback"))
+        return await self._swap(self.slot(domain, key), Wish(verb="rollback"))
+
+    async def _swap(self, slot: Slot, wish: Wish) -> SwapReport:
+        if slot.active is None or not slot.active.users:
+            return await slot.swap(wish)
+        reports = await swap_all(self, {slot.target: wish})
+        return next(report for report in reports if report.target == slot.target)
 
     async def pause(self, domain: str, key: str, *, who: str = "", why: str = "") -> Status:
         """Let no lease begin until it is resumed; what is held goes on."""

@@ -23,7 +23,7 @@ class SwapReport(Result):
 
     Attributes:
         target: `domain:key`.
-        verb: `swap`, `rollback`, `drain`.
+        verb: `swap`, `rollback`, `drain`, or `rebuild` for one that was built on what moved.
         outcome: What became of it.
         incarnation: The one in force afterwards, 0 where there is none.
         provider: Who provides it afterwards.

@@ -27,7 +27,7 @@ from oneiric_lab.errors import (
     did_you_mean,
 )
 
-from ._build import build, is_another
+from ._build import NOTHING, build, is_another, parameters_of
 from ._health import Hysteresis, unhealthy
 from ._incarnation import Incarnation, State
 from ._limits import deadline
@@ -55,6 +55,9 @@ class Wish:
 
 ANY: Final = Wish()
 """Whom the registry says."""
+
+REBUILD: Final = Wish(verb="rebuild")
+"""What is in force, built anew on what its factory is given now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,7 @@ class Slot:
     ) -> bool:
         """Tell whether *candidate* is in force already, made from what is said to it now."""
         found = self.active
-        if found is None or wish.force or found.candidate is not candidate:
+        if found is None or wish.force or found.candidate is not candidate or found.is_built_on_old:
             return False
         return self.why_anew(settings) == ""
 
@@ -288,6 +291,8 @@ class Slot:
             StepError: There is none, it may not win, or too many old ones drain.
         """
         self.admit()
+        if wish.verb == "rebuild" and self.active is not None:
+            return self.active.candidate
         if wish.verb == "rollback":
             if self.previous is None:
                 raise StepError("choose", "nothing was in force before", refused=True)
@@ -358,13 +363,15 @@ class Slot:
         candidate: Candidate,
         *,
         skip: frozenset[str] = frozenset(),
+        beside: Mapping[str, Incarnation] = NOTHING,
         settings: Callable[[Candidate], Mapping[str, Any]] | None = None,
     ) -> Incarnation:
         """Return a new incarnation, built and found healthy, that no one can see yet.
 
         Args:
             candidate: What to build.
-            skip: Required components that are brought into force together with it.
+            skip: Required components that need not be brought into force first.
+            beside: Those that come into force together with it.
             settings: Gives its settings; None asks the lifecycle.
 
         Raises:
@@ -380,7 +387,8 @@ class Slot:
                 await self.activate_required(candidate, skip=skip)
             next_.given = given = (settings or self.life.settings)(candidate)
             next_.stamp = self.life.stamp(candidate)
-            built = await self._timed(build(candidate, given), limits.build)
+            needs = self._pinned(next_, beside) if candidate.requires else NOTHING
+            built = await self._timed(build(candidate, given, needs), limits.build)
             next_.built, next_.instance = built, built.instance
             stage, next_.state = "health", State.probing
             check = built.health
@@ -404,6 +412,41 @@ class Slot:
                 await self.abort(next_)
         return next_
 
+    def _pinned(self, next_: Incarnation, beside: Mapping[str, Incarnation]) -> Mapping[str, Any]:
+        """Return what the factory of *next_* is given, held to its end."""
+        needs = {}
+        for name, target in parameters_of(next_.candidate).items():
+            used = beside.get(target) or self.life.slot_of(target).active
+            if used is None:  # taken out of force since
+                raise StepError(f"requires {target}", "it is not active")
+            needs[name] = next_.pin(used)
+        return needs
+
+    def users(self) -> list[Slot]:
+        """Return whose incarnations in force were given this one's, those behind them too."""
+        out: dict[str, Slot] = {}
+        rest = [self]
+        while rest:
+            found = rest.pop().active
+            for user in () if found is None else found.users:
+                slot: Slot = self.life.slot_of(user.target)
+                if slot.active is user and user.target not in out:
+                    out[user.target] = slot
+                    rest.append(slot)
+        return list(out.values())
+
+    def _follow(self) -> None:
+        """See that who was given an incarnation that is out of force is built anew."""
+        for old in self.draining:
+            for user in old.users:
+                slot: Slot = self.life.slot_of(user.target)
+                self.life.spawn(slot.rebuild(), f"rebuild {user.target}")
+
+    async def rebuild(self) -> None:
+        """Build what is in force anew where it was given what is out of force."""
+        if self.active is not None and self.active.is_built_on_old and self.paused is None:
+            await self.swap(REBUILD)
+
     def commit(self, next_: Incarnation, wish: Wish) -> SwapReport:
         """Put *next_* into force. One store decides; nothing here awaits."""
         started = time.perf_counter_ns()
@@ -422,6 +465,8 @@ class Slot:
         if old is not None:
             self.previous = old.candidate
             self.retire(old)
+        if self.draining:
+            self._follow()
         self.life.tell(self.target, "active", next_)
         return SwapReport(
             self.target,
@@ -545,6 +590,8 @@ class Slot:
     def _closed(self, old: Incarnation) -> None:
         old.state = State.closed
         old.built = None
+        if old.pins:
+            old.unpin()
         self.life.tell(self.target, "closed", old)
 
     async def abort(self, next_: Incarnation) -> None:
@@ -554,6 +601,8 @@ class Slot:
             with anyio.CancelScope(shield=True):
                 await self._quietly(next_.built.abort)
             next_.built = None
+        if next_.pins:
+            next_.unpin()
         next_.state = State.aborted
 
     async def _quietly(self, call: Callable[..., Any], *args: Any) -> None:

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from oneiric_lab import Lab, OneiricError, Secret
@@ -673,3 +674,41 @@ class TestPayments:
 
         assert Decimal("12.50") == settle.run()
         payment.close()
+
+
+class TestRunning:
+    @pytest.mark.parametrize("names", PROFILES, ids="+".join)
+    def test_every_service_comes_into_force(
+        self, names: tuple[str, ...], plugins: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the services require is brought into force and given to them."""
+        lab = Lab.sample(profiles=names)
+        monkeypatch.chdir(lab.root)
+
+        async def main() -> list[str]:
+            async with lab.running() as life:
+                services = [t for t in lab.registry.current.winners() if t.startswith("service:")]
+                for target in services:
+                    await life.activate("service", target.partition(":")[2])
+                return [life.status("service", t.partition(":")[2]).state for t in services]
+
+        assert set(anyio.run(main)) == {"active"}
+
+    def test_a_swap_of_the_database_takes_the_catalog_along(self, shop: Lab[Any]) -> None:
+        """The catalog reads from the database that is in force."""
+
+        async def main() -> None:
+            async with shop.running() as life:
+                async with life.lease("service", "catalog") as before:
+                    assert before.all()
+                    await shop.swap("adapter:database", "scratch")
+                    assert before.all()
+                async with (
+                    life.lease("service", "catalog") as after,
+                    life.lease("adapter", "database") as database,
+                ):
+                    assert life.status("adapter", "database").provider == "scratch"
+                    assert after is not before
+                    assert after._database is database
+
+        anyio.run(main)
