@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import nullcontext, suppress
 from importlib.util import find_spec
@@ -35,6 +34,7 @@ from oneiric_lab.runtime import (
     is_loopback,
     json_lines,
     logged,
+    ringed,
     running_host,
     tell_host,
     trace_spans,
@@ -274,7 +274,7 @@ class WorkspaceHost:
             if signals and any(name.startswith("OTEL_") for name in environ):
                 trace_spans()
             try:
-                with self._logs(machine=machine) if signals else _Ringed(self.ring):
+                with self._logs(machine=machine) if signals else ringed(self.ring):
                     if not kept:
                         warn = "the workspace cannot be written: nothing keeps a second host out"
                         logger("oneiric_lab.host").warning(warn)
@@ -303,19 +303,6 @@ class WorkspaceHost:
             raise InvalidConfigError(found.faults)
         if self.lab._running is not None:  # noqa: SLF001 - the same package
             self.lab._running.nudge()  # noqa: SLF001 - see above
-
-
-class _Ringed:
-    """Our own records in a ring for the time of a block, in a program that logs as it likes."""
-
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-
-    def __enter__(self) -> None:
-        logging.getLogger("oneiric_lab").addHandler(self._ring)
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("oneiric_lab").removeHandler(self._ring)
 
 
 def _has_server() -> bool:

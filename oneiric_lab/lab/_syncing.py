@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from anyio import to_thread
 
@@ -230,6 +231,13 @@ class Syncing:
         ):
             found = [await self._counted(name, own, dry_run) for name in asked]
         return SyncReport(tuple(found), dry_run)
+
+    def breakers(self) -> dict[str, str]:
+        """Return what the next request to each source meets: closed, open or half-open."""
+        breaker, urls = self._breaker, self.sources.urls()
+        if breaker is None:
+            return dict.fromkeys(urls, "closed")
+        return {name: breaker.state(urlsplit(url).hostname or "") for name, url in urls.items()}
 
     async def _counted(self, name: str, fetcher: Fetcher, dry_run: bool) -> SourceSynced:
         started = self._clock()

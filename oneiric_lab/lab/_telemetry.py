@@ -104,6 +104,8 @@ class Sourced:
         table("oneiric_lab_sync_attempts_total", tally.attempts, source=names)
         table("oneiric_lab_manifest_rejections_total", tally.rejections, source=names)
         table("oneiric_lab_sync_duration_seconds", tally.durations, Buckets(), source=names)
+        states = dict.fromkeys(syncing.breakers().items(), 1)
+        table("oneiric_lab_circuit_state", states, source=names)
         for one in found:
             if one.good is None:
                 continue

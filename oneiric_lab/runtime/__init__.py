@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from ._logs import choose_logs as choose_logs
     from ._logs import logged as logged
     from ._logs import read_log_lines as read_log_lines
+    from ._logs import ringed as ringed
     from ._memory import MemoryEngine as MemoryEngine
     from ._memory import has_ended as has_ended
     from ._memory import other_payload as other_payload
@@ -207,6 +208,7 @@ else:
             "read_log_lines": "._logs",
             "read_process": "._telemetry",
             "retry_of": "._retry",
+            "ringed": "._logs",
             "running_host": "._alone",
             "span": "._spans",
             "tell_host": "._alone",
@@ -306,6 +308,7 @@ __all__ = [
     "read_log_lines",
     "read_process",
     "retry_of",
+    "ringed",
     "running_host",
     "span",
     "tell_host",

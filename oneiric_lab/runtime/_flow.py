@@ -9,6 +9,7 @@ from oneiric_lab.lifecycle import nursery
 
 from ._flow_hooks import FlowEvent
 from ._flow_run import NodeRun
+from ._spans import span
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -88,9 +89,11 @@ class Flow:
         Whatever ends this block, no node of it goes on behind.
         """
         await self._tell("run_start")
-        async with nursery() as tasks:
-            self._hire(tasks, len(self._ready))
-        failed = self.failed
+        with span("run", workflow=self.workflow, run=self.run_id) as traced:
+            async with nursery() as tasks:
+                self._hire(tasks, len(self._ready))
+            failed = self.failed
+            traced.set(outcome="failed" if failed else "done")
         if failed:
             names = ", ".join(node.id for node in failed)
             await self._tell("run_error", why=f"failed: {names}")
@@ -119,7 +122,9 @@ class Flow:
             self._ended(kept, tasks)
             return
         await self._tell("node_start", node=node.id)
-        found, is_new = await self._step(node, self._results)
+        with span("node", workflow=self.workflow, run=self.run_id, node=node.id) as traced:
+            found, is_new = await self._step(node, self._results)
+            traced.set(outcome=found.state, attempts=found.attempts, replayed=not is_new)
         if is_new:
             self._counters.step(self.workflow, int((found.ms or 0) * 1e6), found.attempts)
         else:

@@ -172,6 +172,41 @@ def logged(level: str, handlers: Sequence[logging.Handler]) -> Iterator[None]:
             handler.close()
 
 
+@contextmanager
+def ringed(ring: Ring, level: int = logging.INFO) -> Iterator[None]:
+    """Keep our own records in *ring* for the time of the block, in a program that logs as it likes.
+
+    What goes up to the program's own handlers is what did before.
+
+    Args:
+        ring: Keeps them.
+        level: Least level that is kept.
+    """
+    ours = logging.getLogger("oneiric_lab")
+    before, propagated, least = ours.level, ours.propagate, ours.getEffectiveLevel()
+    up = _Up(least)
+    ours.setLevel(min(level, least))
+    ours.propagate = False
+    for handler in (ring, up) if propagated else (ring,):
+        ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.removeHandler(ring)
+        ours.removeHandler(up)
+        ours.setLevel(before)
+        ours.propagate = propagated
+
+
+class _Up(logging.Handler):
+    """Hands records of a level to the handlers above."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        above = logging.getLogger("oneiric_lab").parent
+        if above is not None:
+            above.callHandlers(record)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Logs(Result):
     """Log records, the oldest first.

@@ -192,6 +192,13 @@ _ALL: Final = (
         {"source": None},
     ),
     Metric(
+        "oneiric_lab_circuit_state",
+        "gauge",
+        "remote",
+        "1 for the state of the breaker of the source's host",
+        {"source": None, "state": ("closed", "open", "half-open")},
+    ),
+    Metric(
         "oneiric_lab_artifact_store_size_bytes",
         "gauge",
         "remote",

@@ -318,8 +318,63 @@ class TestHeld:
         async def look(host: WorkspaceHost) -> Any:
             return list(logging.getLogger().handlers)
 
+        ours = logging.getLogger("oneiric_lab")
         assert held(workspace.open(), look) == before
-        assert "Ring" not in str(logging.getLogger("oneiric_lab").handlers)
+        assert "Ring" not in str(ours.handlers)
+        assert (ours.level, ours.propagate) == (logging.NOTSET, True)
+
+    def test_a_program_hears_what_it_asked_for(
+        self, workspace: Workspace, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """
+        Warnings by default, though the ring keeps more.
+        """
+        lab = workspace.open()
+        lab.component("service:sick", provider="a")(Sick)
+
+        async def look(host: WorkspaceHost) -> Any:
+            return lab.logs()
+
+        kept = {row["event"] for row in held(lab, look).rows}
+
+        assert {"ready", "component not activated"} <= kept
+        assert "component not activated" in caplog.messages
+        assert "ready" not in caplog.messages
+
+
+class TestProcess:
+    def test_a_process_of_its_own_has_its_logs_and_spans(self, workspace: Workspace) -> None:
+        """
+        All loggers write to the sinks and beside the store, and give everything back.
+        """
+        from oneiric_lab.runtime import is_tracing, trace_spans
+
+        workspace.environ(OTEL_SERVICE_NAME="shop").local(
+            {"logging": {"sinks": [{"target": "file", "path": "out.jsonl"}], "release": "1.0"}}
+        )
+        before = list(logging.getLogger().handlers)
+
+        async def main() -> bool:
+            host = workspace.open().host(http=False)
+
+            def up(screen: Screen) -> None:
+                logging.getLogger("shop").info("sold", extra={"order": 7})
+                assert host.host is not None
+                host.host.stop()
+
+            await host.serve(up, signals=True)
+            return is_tracing()
+
+        try:
+            assert asyncio.run(main())
+        finally:
+            trace_spans(on=False)
+
+        assert list(logging.getLogger().handlers) == before
+        for file in ("out.jsonl", ".oneiric/host.jsonl"):
+            rows = [json.loads(line) for line in (workspace.path / file).read_text().splitlines()]
+            sold = next(row for row in rows if row["event"] == "sold")
+            assert (sold["order"], sold["release"]) == (7, "1.0")
 
 
 class TestOrders:

@@ -88,6 +88,41 @@ class TestSpan:
             trace_spans()
 
 
+class TestRuns:
+    def test_a_run_and_each_of_its_nodes_is_a_span(self, spans: InMemorySpanExporter) -> None:
+        """
+        Nodes stand below their run, and say what became of them.
+        """
+        nodes = [{"id": "a", "task": "do"}, {"id": "b", "task": "do", "depends_on": ["a"]}]
+        with Workspace() as workspace:
+            lab = workspace.project(
+                {
+                    "plugins": {"auto_load": False},
+                    "workflows": {"dags": {"nightly": {"nodes": nodes}}},
+                }
+            ).open()
+            lab.component("task:do", provider="a", version="1.0")(_Do)
+            assert lab.workflows.run_here("nightly").ok
+        found = {
+            (s.attributes or {}).get("oneiric_lab.node"): s for s in spans.get_finished_spans()
+        }
+        run = found[None]
+
+        assert set(found) == {"a", "b", None}
+        assert run.name == "oneiric_lab.run"
+        assert (run.attributes or {})["oneiric_lab.outcome"] == "done"
+        for name in ("a", "b"):
+            parent = found[name].parent
+            assert parent is not None
+            assert parent.span_id == run.context.span_id
+            assert (found[name].attributes or {})["oneiric_lab.outcome"] == "done"
+
+
+class _Do:
+    def run(self) -> str:
+        return "done"
+
+
 class TestLab:
     def test_a_swap_is_a_span_and_a_resolve_is_none(self, spans: InMemorySpanExporter) -> None:
         """
