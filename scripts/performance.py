@@ -261,6 +261,22 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Events",
+        "One call of a handler for one event, of twenty thousand: the event is made and put into "
+        "the queue of each handler, whose worker takes it, leases the component, calls it and "
+        "counts. Beside it the same handlers, awaited one after the other.",
+        {
+            "events 1": "One handler",
+            "events 10": "Ten handlers",
+            "events 100": "A hundred handlers",
+        },
+        "awaiting each handler",
+        tuple(
+            Bound("emit, queues, leases, counters", 10 * US, group=f"events {handlers}")
+            for handlers in (1, 10, 100)
+        ),
+    ),
+    Section(
         "Driving a load",
         "What the generator takes for an operation that does nothing, its recording included: "
         "fifty users who do not think, and arrivals at an even rate.",
