@@ -10,6 +10,7 @@ from oneiric_lab.config import changed_values, load
 from oneiric_lab.errors import Fault, NoCandidateError, OneiricError, UsageError, did_you_mean
 from oneiric_lab.registry import DOMAINS
 
+from ._event_options import event_faults
 from ._results import Check, Status, ValueDiff
 from ._rules import rules_of
 from ._sides import is_manifest, manifest_diff, side
@@ -162,16 +163,18 @@ class Asking(Workspace[T]):
     def check(self, *, all_profiles: bool = False) -> Check:
         """Return whether the workspace is sound, for its profiles or for all of them."""
         if not all_profiles:
-            return Check(
-                ((self.snapshot.profiles, (*self.problems, *self.registry.current.problems())),)
-            )
+            current = self.registry.current
+            faults = (*self.problems, *current.problems())
+            faults += event_faults(self.snapshot, current.winners())
+            return Check(((self.snapshot.profiles, faults),))
         sets: list[tuple[str, ...]] = [(), *((p,) for p in self.snapshot.known_profiles)]
         sets += [tuple(c) for c in self.settings.profile.combinations if tuple(c) not in sets]
         rows = []
         for names in sets:
             try:
                 after = load(replace(self.snapshot.inputs, profiles=names), previous=self.snapshot)
-                faults = tuple(self.registry.preview(rules=rules_of(after)).problems())
+                preview = self.registry.preview(rules=rules_of(after))
+                faults = (*preview.problems(), *event_faults(after, preview.winners()))
             except OneiricError as error:
                 faults = error.faults
             rows.append((names, (*self.problems, *faults) if names == () else faults))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneiric_lab.errors import Fault, InvalidConfigError, UnknownPathError, UsageError
-from oneiric_lab.runtime import Event, Events, options_of
+from oneiric_lab.errors import Fault, InvalidConfigError, UsageError
+from oneiric_lab.runtime import Event, Events
 from oneiric_lab.store import DeadLetters
 
+from ._event_options import options_in
 from ._event_results import DeadEvents, Emitted, Listeners, Retried
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.config import Settings, Snapshot
     from oneiric_lab.lifecycle import Lifecycle
-    from oneiric_lab.runtime import Delivery, EventOptions
+    from oneiric_lab.runtime import Delivery
     from oneiric_lab.store import DeadLetter, Store
 
 
@@ -61,6 +61,7 @@ class EventRoom:
         self._lab = lab
         self._letters = DeadLetters(lab.store)
         self._made: tuple[Lifecycle, Events] | None = None
+        self._configured: Snapshot | None = None
         self._open = False
         self._functions: list[tuple[object, Callable[[Event], object], dict[str, Any]]] = []
         self._offs: dict[int, Callable[[], None]] = {}
@@ -187,7 +188,7 @@ class EventRoom:
         """Have the end of `running` wait no longer than that for what is under way."""
         events = self._here()
         limit = min(events.options.drain_timeout, seconds)
-        events.options = events.options.model_copy(update={"drain_timeout": limit})
+        events.configure(events.options.model_copy(update={"drain_timeout": limit}))
 
     # --- dead letters -------------------------------------------------------------------
 
@@ -271,32 +272,24 @@ class EventRoom:
 
     def _here(self) -> Events:
         """Return the events of the lifecycle that is in use."""
-        life = self._lab.lifecycle
+        life, snapshot = self._lab.lifecycle, self._lab.snapshot
         if self._made is None or self._made[0] is not life:
             events = Events(
                 life,
-                options=self._options(),
+                options=options_in(snapshot),
                 keep=self._letters.add,
                 source=self._lab.settings.app.name,
             )
-            self._made = (life, events)
+            self._made, self._configured = (life, events), snapshot
             for said in self._functions:
                 topics, handler, wishes = said
                 self._offs[id(said)] = events.on(topics, handler, **wishes)  # type: ignore[arg-type]  # as they were given
+        if self._configured is not snapshot:
+            self._configured = snapshot
+            # What runs keeps the last good options; `check` says what is wrong.
+            with suppress(InvalidConfigError):
+                self._made[1].configure(options_in(snapshot))
         return self._made[1]
-
-    def _options(self) -> EventOptions:
-        try:
-            return options_of(self._lab.settings.events.options)
-        except UsageError as error:
-            raise InvalidConfigError(list(map(self._placed, error.faults))) from None
-
-    def _placed(self, fault: Fault) -> Fault:
-        path = fault.message.partition(":")[0]
-        try:
-            return replace(fault, origin=self._lab.snapshot.origin(path))
-        except UnknownPathError:
-            return fault
 
 
 def sent(send: Callable[..., Any], topic: str, payload: object, headers: Mapping[str, Any]) -> Any:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._dag import Node as Node
     from ._dag import Retry as Retry
     from ._dag import dag_of as dag_of
+    from ._delivery import Delivery as Delivery
     from ._durable import Alive as Alive
     from ._durable import Database as Database
     from ._durable import Records as Records
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from ._engine import Engine as Engine
     from ._engine import Order as Order
     from ._event import Event as Event
-    from ._events import Delivery as Delivery
     from ._events import Events as Events
     from ._exposition import CONTENT_TYPE as CONTENT_TYPE
     from ._exposition import Metrics as Metrics
@@ -128,7 +128,7 @@ else:
             "Code": "._flow_call",
             "Dag": "._dag",
             "Database": "._durable",
-            "Delivery": "._events",
+            "Delivery": "._delivery",
             "Door": "._http",
             "DurableEngine": "._durable_engine",
             "Ended": "._host",

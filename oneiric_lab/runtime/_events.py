@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -21,6 +20,7 @@ from oneiric_lab.lifecycle import nursery
 from oneiric_lab.store import DeadLetter
 
 from ._counts import Counts
+from ._delivery import Delivery, Waiting
 from ._event import (
     NO_HEADERS,
     Event,
@@ -29,107 +29,20 @@ from ._event import (
     new_id,
 )
 from ._graves import Graves
-from ._inbox import AT_WORK, EMITTING, Inbox
-from ._listener import EventOptions, listener, listener_of
+from ._inbox import AT_WORK, EMITTING
+from ._listener import EventOptions
+from ._roster import Roster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from oneiric_lab.lifecycle import Lifecycle, Nursery
 
-    from ._inbox import Receipt
+    from ._inbox import Inbox, Receipt
     from ._listener import Listener
 
 TOPICS_COUNTED: Final = 1000
 """Topics with numbers of their own; those of others are counted together, under `""`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of an event at one handler.
-
-    Attributes:
-        handler: Its name.
-        outcome: `handled`, `dead` or `dropped`.
-        detail: Why, where it was not handled.
-        attempts: How often it was tried.
-    """
-
-    handler: str
-    outcome: str
-    detail: str = ""
-    attempts: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON shape."""
-        return {
-            "handler": self.handler,
-            "outcome": self.outcome,
-            "detail": self.detail or None,
-            "attempts": self.attempts,
-        }
-
-
-class _Waiting:
-    """Waits for the end of one event at all of its handlers."""
-
-    __slots__ = ("done", "left", "rows")
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.rows: list[Delivery] = []
-        self.done = asyncio.get_running_loop().create_future()
-
-    def told(self, name: str, outcome: str, detail: str, attempts: int) -> None:
-        """Take note of one handler."""
-        self.rows.append(Delivery(name, outcome, detail, attempts))
-        self.left -= 1
-        if not self.left and not self.done.done():
-            self.done.set_result(None)
-
-
-class _Component:
-    """Handlers that are components: leased for each event, so that a swap drops none."""
-
-    instance = None
-
-    def __init__(self, life: Lifecycle, key: str, changed: Callable[[], None]) -> None:
-        self._slot = life.slot("event", key)
-        self.lease = life.handle("event", key).lease
-        self._changed = changed
-        self._seen = self._slot.active
-        self._resumed: Callable[[], None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._slot.handles.add(self)
-
-    def when_resumed(self, call: Callable[[], None]) -> None:
-        """Call it once, when the component is paused no more."""
-        self._resumed = call
-        self.follow()
-
-    def follow(self) -> None:
-        """Look whether it is paused or another; called at every change of what is in force."""
-        if self._seen is not self._slot.active:
-            self._seen = self._slot.active
-            self._changed()
-        call = self._resumed
-        if call is not None and self._slot.paused is None:
-            self._resumed = None
-            self._loop.call_soon_threadsafe(call)
-
-
-class _Function:
-    """A handler that a program registered; nothing is leased."""
-
-    def __init__(self, instance: Callable[[Event], object]) -> None:
-        self.instance = instance
-
-    @staticmethod
-    def lease() -> None:
-        """Return that there is nothing to lease."""
-
-    def when_resumed(self, call: Callable[[], None]) -> None:
-        """Never call: a function is not paused."""
 
 
 class Events:
@@ -170,20 +83,12 @@ class Events:
         source: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.options = options or EventOptions()
+        self._roster = Roster(life, options or EventOptions(), self)
         self._life, self._source, self._clock = life, source, clock
         self._graves = Graves(keep)
-        self._functions: dict[str, tuple[str, Listener, Callable[[Event], object]]] = {}
-        self._registered = 0
-        self._inboxes: dict[str, Inbox] = {}
-        self._leaving: list[Inbox] = []
-        self._routes: dict[str, tuple[Inbox, ...]] = {}
-        self._generation = -1
         self._counts: dict[str, Counts] = {}
         self._nursery: Nursery | None = None
         self._still: asyncio.Event | None = None
-        self.problems: tuple[Fault, ...] = ()
-        """Components whose listening cannot be understood; they get no events."""
 
     def __repr__(self) -> str:
         return f"<Events: {len(self.listeners())} handlers>"
@@ -212,87 +117,25 @@ class Events:
         Raises:
             UsageError: A wish is none, or the name is taken.
         """
-        given = name or str(getattr(handler, "__qualname__", type(handler).__name__))
-        if given in self._functions:
-            raise UsageError(
-                Fault(
-                    "event-handler",
-                    f"a handler is called {given!r} already",
-                    fix="give it another name: on(topic, handler, name=...)",
-                )
-            )
-        found = listener(given, topics=topics, options=self.options, **wishes)
-        self._registered += 1
-        # One of the same name that comes later has a queue of its own.
-        mine = self._functions[given] = (f"on:{self._registered}", found, handler)
-        self._forget()
+        return self._roster.on(topics, handler, name, wishes)
 
-        def off() -> None:
-            if self._functions.get(given) is mine:
-                del self._functions[given]
-                self._forget()
+    def configure(self, options: EventOptions) -> None:
+        """Take other options, from the next event on; what waits is kept."""
+        self._roster.configure(options)
 
-        return off
+    @property
+    def options(self) -> EventOptions:
+        """What holds for handlers that say nothing themselves."""
+        return self._roster.options
+
+    @property
+    def problems(self) -> tuple[Fault, ...]:
+        """Components whose listening cannot be understood; they get no events."""
+        return self._roster.problems
 
     def listeners(self) -> list[Listener]:
         """Return who listens, by topic, then in the order in which they get an event."""
-        found = [
-            *self._components(),
-            *(one for _, one, _ in self._functions.values()),
-        ]
-        return sorted(found, key=lambda one: (one.topics, -one.priority, one.name))
-
-    def _components(self) -> list[Listener]:
-        found: list[Listener] = []
-        problems: list[Fault] = []
-        for target, winner in self._life.registry.current.winners().items():
-            if target.startswith("event:"):
-                # One that is in force is asked until it is swapped.
-                running = self._life.slot_of(target).active if self._nursery else None
-                try:
-                    found.append(
-                        listener_of(running.candidate if running else winner, self.options)
-                    )
-                except UsageError as error:
-                    problems += error.faults
-        self.problems = tuple(problems)
-        return found
-
-    def _forget(self) -> None:
-        """Ask anew who listens, at the next event."""
-        self._generation = -1
-
-    def _listen(self) -> None:
-        """Take the registry's latest generation, and have each handler's queue live on."""
-        self._generation = self._life.registry.generation
-        inboxes: dict[str, Inbox] = {}
-        by_topic: dict[str, list[Inbox]] = {}
-        sources: list[tuple[str, Listener, Any]] = [
-            (one.name, one, None) for one in self._components()
-        ]
-        for name, one, function in [*sources, *self._functions.values()]:
-            known = self._inboxes.get(name)
-            if known is None:
-                made = (
-                    _Function(function)
-                    if function
-                    else _Component(self._life, one.name, self._forget)
-                )
-                known = Inbox(one, made, self)
-            else:
-                known.listener = one
-                known.rouse_all()
-            inboxes[name] = known
-            for topic in one.topics:
-                by_topic.setdefault(topic, []).append(known)
-        # Who listens no more handles what it has.
-        self._leaving += [one for name, one in self._inboxes.items() if name not in inboxes]
-        self._leaving = [one for one in self._leaving if not one.quiet]
-        self._inboxes = inboxes
-        self._routes = {
-            topic: tuple(sorted(found, key=lambda one: (-one.listener.priority, one.listener.name)))
-            for topic, found in by_topic.items()
-        }
+        return self._roster.listeners()
 
     # --- emitting -----------------------------------------------------------------------
 
@@ -326,7 +169,7 @@ class Events:
         if cause is not None:
             correlation = correlation or cause.correlation or cause.id
         event = Event(
-            topic if topic in self._routes else checked_topic(topic),
+            topic if topic in self._roster.routes else checked_topic(topic),
             payload if type(payload) is dict else checked_payload(payload),
             new_id(),
             self._source if source is None else source,
@@ -385,7 +228,7 @@ class Events:
         takers = self._takers(event) if only is None else [self._inbox(only)]
         if not takers:
             return ()
-        receipt = _Waiting(len(takers))
+        receipt = Waiting(len(takers))
         full = self._hand_over(event, takers, receipt)
         if full:
             await self._wait_for_room(event, full, receipt)
@@ -395,7 +238,7 @@ class Events:
 
     def _inbox(self, name: str) -> Inbox:
         self._takers(Event(""))  # follows the registry
-        for inbox in self._inboxes.values():
+        for inbox in self._roster.inboxes.values():
             if inbox.listener.name == name:
                 return inbox
         raise UsageError(
@@ -408,10 +251,9 @@ class Events:
 
     def _takers(self, event: Event) -> list[Inbox]:
         """Return who gets an event: all that take it, or the first that wants it alone."""
-        if self._generation != self._life.registry.generation:
-            self._listen()
+        self._roster.follow()
         found: list[Inbox] = []
-        for inbox in self._routes.get(event.topic, ()):
+        for inbox in self._roster.routes.get(event.topic, ()):
             one = inbox.listener
             if one.accepts is None or one.accepts(event):
                 found.append(inbox)
@@ -483,7 +325,7 @@ class Events:
         """Return the numbers of a topic; of one too many, those of all such topics."""
         found = self._counts.get(topic)
         if found is None:
-            if len(self._counts) >= TOPICS_COUNTED and topic not in self._routes:
+            if len(self._counts) >= TOPICS_COUNTED and topic not in self._roster.routes:
                 topic = ""
             found = self._counts.setdefault(topic, Counts())
         return found
@@ -523,10 +365,10 @@ class Events:
         self._life.bind()
         failed: Exception | None = None
         async with nursery() as workers:
-            self._nursery, self._generation = workers, -1
+            self._nursery = workers
             workers.start(self._graves.work, name="dead letters")
             try:
-                self._listen()
+                self._roster.open()
                 yield self
             except Exception as error:  # noqa: BLE001 - raised again below
                 # Alone, and not in a group with what the workers raised: they raise nothing.
@@ -538,7 +380,7 @@ class Events:
                     # Those in hand are cancelled now, and become dead letters by that.
                     workers.cancel()
         self._nursery = None
-        self._inboxes, self._leaving, self._routes = {}, [], {}
+        self._roster.close()
         with anyio.CancelScope(shield=True):
             await self._graves.close()
         if failed is not None:
@@ -564,11 +406,10 @@ class Events:
         return self._is_still()
 
     def _is_still(self) -> bool:
-        every = [*self._inboxes.values(), *self._leaving]
-        return all(one.quiet or (one.held and not one.busy) for one in every)
+        return all(one.quiet or (one.held and not one.busy) for one in self._roster.every)
 
     def _shut(self) -> None:
-        for inbox in [*self._inboxes.values(), *self._leaving]:
+        for inbox in self._roster.every:
             for event, receipt in inbox.shut():
                 inbox.give_up(event, receipt, "closed", "events were closed")
 
@@ -582,8 +423,8 @@ class Events:
             `handlers`: for each its name, `waiting`, `in_hand` and whether it is `paused`.
             `dead_letters_lost`: those that could not be kept.
         """
-        inboxes = [*self._inboxes.values(), *self._leaving]
-        depth: Counter[str] = Counter(dict.fromkeys(self._routes, 0))
+        inboxes = self._roster.every
+        depth: Counter[str] = Counter(dict.fromkeys(self._roster.routes, 0))
         for inbox in inboxes:
             topics = inbox.listener.topics
             if len(topics) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
@@ -15,8 +15,6 @@ from ._filters import accepts, normal
 from ._retry import RetryPolicy, retry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from oneiric_lab.registry import Candidate
 
     from ._filters import Accepts
@@ -164,7 +162,7 @@ def listener_of(candidate: Candidate, options: EventOptions) -> Listener:
         UsageError: What is said is none; the message names the component.
     """
     metadata = candidate.metadata
-    entry = metadata.get("entry", {})
+    entry = _table(metadata.get("entry"))
     flat = {ours: metadata[name] for name, ours in _FLAT.items() if name in metadata}
     said = {**flat, **_table(metadata.get("event")), **_table(entry.get("event"))}
     calls = {**_table(metadata.get("timeouts")), **_table(entry.get("timeouts"))}
@@ -213,15 +211,17 @@ def listener(
     Raises:
         UsageError: What is said is none.
     """
+    if not isinstance(topics, str | Iterable):
+        raise _bad(f"topics: expected a list of names, got {topics!r:.60}")
     named = (topics,) if isinstance(topics, str) else tuple(topics)
     if not named:
         raise _bad("expected one topic at least")
-    if fanout_policy not in {"broadcast", "exclusive"}:
-        raise _bad(f"fanout_policy: expected broadcast or exclusive, got {fanout_policy!r}")
+    if not isinstance(fanout_policy, str) or fanout_policy not in {"broadcast", "exclusive"}:
+        raise _bad(f"fanout_policy: expected broadcast or exclusive, got {fanout_policy!r:.60}")
     if isinstance(priority, bool) or not isinstance(priority, int):
         raise _bad(f"priority: expected a whole number, got {priority!r}")
-    asked = list(filters) if not isinstance(filters, str | Mapping) else filters
-    test = accepts(asked)  # type: ignore[arg-type]  # refused there, with its reason
+    asked = filters if isinstance(filters, list) else _listed(filters)
+    test = accepts(asked)
     shared = options.of(name)
     said = {field: getattr(shared, field) for field in HandlerOptions.model_fields}
     chosen = _validated(HandlerOptions, {**said, **limits}, "handler")
@@ -238,6 +238,12 @@ def listener(
         accepts=test,
         **{field: getattr(chosen, field) for field in HandlerOptions.model_fields},
     )
+
+
+def _listed(said: Any) -> Any:
+    # A text or a table is no list of filters, and told so where they are read.
+    plain = isinstance(said, str | Mapping) or not isinstance(said, Iterable)
+    return said if plain else list(said)
 
 
 def _table(said: object) -> Mapping[str, Any]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import inspect
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from oneiric_lab.errors import ActionError, Fault, OneiricError
+from oneiric_lab.errors import ActionError, Fault, OneiricError, UsageError
 
 from ._retry import RetryPolicy, retry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
     from oneiric_lab.registry import Candidate
@@ -60,15 +61,24 @@ class Calling:
     @classmethod
     def of(cls, candidate: Candidate) -> Calling:
         """Return how *candidate* is called, as its entry in a manifest or its metadata say."""
-        entry, more = candidate.metadata.get("entry", {}), candidate.metadata
-        timeouts = {**(more.get("timeouts") or {}), **(entry.get("timeouts") or {})}
-        return cls(
-            candidate.target,
-            str(candidate),
-            float(timeouts.get("call", 0)),
-            retry_of(entry.get("retry_policy") or more.get("retry_policy")),
-            candidate.blocking,
-        )
+        more = candidate.metadata
+        entry = _table(more.get("entry"))
+        seconds = {**_table(more.get("timeouts")), **_table(entry.get("timeouts"))}.get("call", 0)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+            raise UsageError(
+                Fault(
+                    "retry-policy",
+                    f"{candidate.target} ({candidate.provider}): timeouts.call: expected seconds, "
+                    f"got {seconds!r:.60}",
+                    candidate.origin,
+                )
+            )
+        retry = retry_of(entry.get("retry_policy") or more.get("retry_policy"))
+        return cls(candidate.target, str(candidate), seconds, retry, candidate.blocking)
+
+
+def _table(said: object) -> Mapping[str, Any]:
+    return said if isinstance(said, Mapping) else {}
 
 
 async def call(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # The public project takes the names on the left too.
 _ALIASES: Final = {
@@ -80,8 +78,10 @@ def retry_of(said: Mapping[str, Any] | None) -> RetryPolicy:
     Raises:
         UsageError: It says something that is none.
     """
-    if not said:
+    if said is None or said == {}:
         return RetryPolicy()
+    if not isinstance(said, Mapping):
+        raise UsageError(Fault("retry-policy", f"expected a retry policy, got {said!r:.60}"))
     facts = {_ALIASES.get(str(name), str(name)): value for name, value in said.items()}
     known = ("attempts", "base_delay", "max_delay", "jitter")
     unknown = [name for name in facts if name not in known and not name.startswith("x-")]

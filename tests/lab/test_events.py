@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from oneiric_lab.canonical import encode
 from oneiric_lab.errors import InvalidConfigError, UsageError
 from oneiric_lab.lab import Lab, drive
 from oneiric_lab.runtime import Event
@@ -146,6 +147,81 @@ class TestOptions:
 
         with pytest.raises(InvalidConfigError, match=r"events\.options\.quue"):
             lab.events.list()
+
+    def test_a_new_configuration_holds_from_the_next_event_on(self, lab: Lab[Any]) -> None:
+        """Of handlers of both kinds; a wrong one leaves the last good one in force."""
+
+        async def main() -> None:
+            async with lab.events.running():
+                lab.events.on("order", print, name="me")
+                await lab.events.emit("stock")
+                for said, queue in (("7", 7), ("0", 7), ("5", 5)):
+                    lab.plan([f"events.options.queue_size={said}"]).apply()
+                    rows = lab.events.list().rows
+                    assert [one.queue_size for one in rows] == [queue, queue]
+
+        asyncio.run(main())
+
+    def test_check_tells_what_is_wrong(self, tmp_path: Path) -> None:
+        """Options and what handlers listen to; a name that nobody has is a warning."""
+        one = "[events.options.handlers.mialer]\nqueue_size = 5\n"
+        text = f"{PROJECT}{one}[profiles.x.events.options]\ntimeout = -1\n"
+        lab = Workspace(tmp_path).project(text).open()
+        lab.component("event:mailer")(Mailer)
+
+        found = lab.check()
+        assert found.ok
+        assert "did you mean `mailer`" in found.to_text()
+        assert "oneiric.toml:5" in found.to_text()
+        assert "events.options.timeout" in lab.check(all_profiles=True).to_text()
+        lab.component("event:bad", metadata={"topics": 7})(Mailer)
+        assert not lab.check().ok
+
+    def test_a_manifest_s_handler_gets_events(self, tmp_path: Path) -> None:
+        """Topics, filters and the rest of an entry hold, from its file to the call."""
+        from oneiric_lab.manifest import candidates_of, read_manifest
+        from oneiric_lab.testing import Workspace as Yard
+
+        (tmp_path / "manifest_handler.py").write_text(
+            "seen = []\n\ndef make():\n    return lambda event: seen.append(event.payload)\n"
+        )
+        entry = {
+            "domain": "event",
+            "key": "mailer",
+            "provider": "smtp",
+            "version": "1.0.0",
+            "factory": "manifest_handler:make",
+            "event": {
+                "topics": ["order"],
+                "filters": [{"path": "payload.total", "any_of": [1, 3]}],
+                "max_concurrency": 2,
+                "priority": 5,
+                "fanout_policy": "exclusive",
+            },
+            "retry_policy": {"attempts": 2},
+            "timeouts": {"call": 4},
+        }
+        whole = {"schema": 3, "project": "p", "channel": "c", "version": 1, "entries": [entry]}
+        manifest = read_manifest(encode(whole), name="x.oneiric.json")
+        lab = Yard(tmp_path).project(PROJECT).open()
+        lab.registry.add(*candidates_of(manifest, allowed=["manifest_handler"]))
+        other: list[Any] = []
+        lab.events.on("order", other.append, name="other")
+
+        async def main() -> None:
+            async with lab.events.running():
+                for total in (1, 2, 3):
+                    await lab.events.dispatch("order", {"total": total})
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(tmp_path)
+            asyncio.run(main())
+            import manifest_handler  # type: ignore[import-not-found]  # written above
+
+            assert [one["total"] for one in manifest_handler.seen] == [1, 3]
+        assert [one.payload["total"] for one in other] == [2]
+        (row,) = [one for one in lab.events.list().rows if one.name == "mailer"]
+        assert (row.timeout, row.retry.attempts, row.max_concurrency) == (4, 2, 2)
 
 
 class TestDead:

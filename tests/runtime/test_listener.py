@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
 from oneiric_lab.registry import Candidate
-from oneiric_lab.runtime import EventOptions, RetryPolicy, listener_of, options_of
+from oneiric_lab.runtime import Calling, EventOptions, RetryPolicy, listener_of, options_of
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["", "a"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["path", "call", "attempts", "topics", "equals", "payload.x"]), inner
+        )
+    ),
+    max_leaves=5,
+)
 
 ENTRY: dict[str, Any] = {
     "event": {
@@ -126,3 +140,28 @@ class TestFacts:
             options_of(options)
 
         assert caught.value.code == "event-options"
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(
+                [
+                    *("topics", "filters", "event", "entry", "event_priority", "timeouts"),
+                    *("retry_policy", "fanout_policy", "max_concurrency"),
+                ]
+            ),
+            ODD,
+        ),
+        st.sampled_from([None, "event", "entry"]),
+    )
+    def test_whatever_is_said_is_understood_or_refused(
+        self, said: dict[str, Any], inside: str | None
+    ) -> None:
+        """A plugin's descriptor may hold anything: an error of ours, never one of Python's."""
+        metadata = said if inside is None else {inside: said}
+        candidate = Candidate("event", "mailer", "smtp", dict, metadata=metadata)
+
+        for ask in (lambda: listener_of(candidate, EventOptions()), lambda: Calling.of(candidate)):
+            with suppress(UsageError):
+                ask()
+        with suppress(UsageError):
+            options_of(said)
