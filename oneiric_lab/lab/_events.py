@@ -136,6 +136,19 @@ class EventRoom:
         """
         return await self._here().emit(topic, payload, **headers)
 
+    def emit_sync(self, topic: str, payload: object = None, **headers: Any) -> Event:
+        """Do as `emit` does, from another thread than that of the loop.
+
+        Args:
+            topic: What happened.
+            payload: Plain JSON data.
+            headers: As `emit` takes them.
+
+        Raises:
+            UsageError: It is no event, nothing takes events now, or this is the loop's thread.
+        """
+        return self._here().emit_sync(topic, payload, **headers)
+
     async def dispatch(self, topic: str, payload: object = None, **headers: Any) -> Emitted:
         """Emit an event, wait for its end at each handler, and return what became of it.
 

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -88,6 +89,7 @@ class Events:
         self._graves = Graves(keep)
         self._counts: dict[str, Counts] = {}
         self._nursery: Nursery | None = None
+        self._owner = 0
         self._still: asyncio.Event | None = None
 
     def __repr__(self) -> str:
@@ -165,6 +167,8 @@ class Events:
         """
         if self._nursery is None:
             raise _closed()
+        if self._owner != get_ident():
+            raise _elsewhere()
         cause = EMITTING.get()
         if cause is not None:
             correlation = correlation or cause.correlation or cause.id
@@ -183,6 +187,31 @@ class Events:
         if full:
             await self._wait_for_room(event, full, None)
         return event
+
+    def emit_sync(self, topic: str, payload: object = None, **headers: Any) -> Event:
+        """Do as `emit` does, from another thread; return once it is in the queues.
+
+        Args:
+            topic: What happened.
+            payload: Plain JSON data.
+            headers: As `emit` takes them.
+
+        Raises:
+            UsageError: See `emit`; or this is the thread of the loop itself, which awaits `emit`.
+        """
+        loop = self._life.known_loop()
+        if self._nursery is None or loop is None:
+            raise _closed()
+        if self._owner == get_ident():
+            raise UsageError(
+                Fault(
+                    "other-loop",
+                    "the loop's own thread cannot wait for it",
+                    fix="await events.emit(...) there",
+                )
+            )
+        work = self.emit(topic, payload, **headers)
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
 
     async def dispatch(
         self,
@@ -225,6 +254,8 @@ class Events:
         """
         if self._nursery is None:
             raise _closed()
+        if self._owner != get_ident():
+            raise _elsewhere()
         takers = self._takers(event) if only is None else [self._inbox(only)]
         if not takers:
             return ()
@@ -365,7 +396,7 @@ class Events:
         self._life.bind()
         failed: Exception | None = None
         async with nursery() as workers:
-            self._nursery = workers
+            self._nursery, self._owner = workers, get_ident()
             workers.start(self._graves.work, name="dead letters")
             try:
                 self._roster.open()
@@ -445,6 +476,16 @@ class Events:
             ],
             "dead_letters_lost": self._graves.lost,
         }
+
+
+def _elsewhere() -> UsageError:
+    return UsageError(
+        Fault(
+            "other-loop",
+            "these events belong to another event loop",
+            fix="emit from other threads: events.emit_sync(topic, payload)",
+        )
+    )
 
 
 def _closed() -> UsageError:

@@ -380,4 +380,9 @@ async def in_thread(instance: Any, event: Event) -> None:
 def _said(error: BaseException) -> str:
     if isinstance(error, OneiricError):
         return error.faults[0].message
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - it is a handler's own class
+        text = "(it cannot say what)"
+    kind = type(error).__name__
+    return f"{kind}: {text[:2000]}" if text else kind

@@ -216,7 +216,7 @@ def listener(
     named = (topics,) if isinstance(topics, str) else tuple(topics)
     if not named:
         raise _bad("expected one topic at least")
-    if not isinstance(fanout_policy, str) or fanout_policy not in {"broadcast", "exclusive"}:
+    if fanout_policy not in ("broadcast", "exclusive"):
         raise _bad(f"fanout_policy: expected broadcast or exclusive, got {fanout_policy!r:.60}")
     if isinstance(priority, bool) or not isinstance(priority, int):
         raise _bad(f"priority: expected a whole number, got {priority!r}")

@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 LETTERS_KEPT: Final = 10_000
 """Dead letters in the store; the oldest are forgotten first."""
 
+LETTER_BYTES: Final = 1 << 20
+"""Of one event; of a larger one only its topic and headers are kept."""
+
+BYTES_KEPT: Final = 256 << 20
+"""Of all events together; the oldest are forgotten first."""
+
+_FORGET_LARGE: Final = """
+    DELETE FROM dead_letter WHERE id IN (
+        SELECT id FROM (
+            SELECT id, sum(length(event)) OVER (ORDER BY id DESC) AS held FROM dead_letter
+        ) WHERE held > ?
+    )
+"""
 _COLUMNS: Final = "id, at, topic, handler, reason, detail, attempts, event, whole"
 
 
@@ -76,7 +89,8 @@ class DeadLetters:
         Raises:
             StoreError: The store cannot be written; none was kept.
         """
-        rows = [(*_facts(letter), *_text(letter.event)) for letter in letters]
+        texts = [_text(letter.event) for letter in letters]
+        rows = [(*_facts(one), *said) for one, said in zip(letters, texts, strict=True)]
         if not rows:
             return
         with writing(self._path) as connection:
@@ -87,6 +101,9 @@ class DeadLetters:
             )
             (last,) = connection.execute("SELECT max(id) FROM dead_letter").fetchone()
             connection.execute("DELETE FROM dead_letter WHERE id <= ?", (last - LETTERS_KEPT,))
+            if sum(len(text) for text, _ in texts) > BYTES_KEPT // LETTERS_KEPT:
+                # Small ones never fill it, and their sizes need not be read.
+                connection.execute(_FORGET_LARGE, (BYTES_KEPT,))
 
     def newest(self, limit: int = 50, *, topic: str | None = None) -> list[DeadLetter]:
         """Return the newest ones, the newest first.
@@ -152,6 +169,15 @@ def _facts(letter: DeadLetter) -> tuple[object, ...]:
 
 def _text(event: dict[str, Any]) -> tuple[str, int]:
     """Return an event as JSON, and whether that says all of it."""
+    text, whole = _said(event)
+    if len(text) > LETTER_BYTES:
+        text, whole = _said({**event, "payload": None})[0], 0
+    if len(text) > LETTER_BYTES:
+        text = _bare(event)
+    return text, whole
+
+
+def _said(event: dict[str, Any]) -> tuple[str, int]:
     try:
         return json.dumps(event, allow_nan=False), 1
     except (TypeError, ValueError, RecursionError):
@@ -159,5 +185,9 @@ def _text(event: dict[str, Any]) -> tuple[str, int]:
     try:
         return json.dumps(event, default=repr, skipkeys=True), 0
     except (ValueError, RecursionError):
-        # It holds itself, or is too deep: its topic is what is left to say.
-        return json.dumps({"topic": str(event.get("topic", "")), "payload": None}), 0
+        # It holds itself, or is too deep.
+        return _bare(event), 0
+
+
+def _bare(event: dict[str, Any]) -> str:
+    return json.dumps({"topic": str(event.get("topic", ""))[:1000], "payload": None})

@@ -95,7 +95,9 @@ class TestEmit:
                     drive, lab, lambda: lab.events.dispatch("order", {"total": 2})
                 )
                 assert found.ok
-                assert lab.events.snapshot()["deliveries"]["order"]["handled"] == 2
+                await asyncio.to_thread(lab.events.emit_sync, "order", {"total": 3})
+                await lab.events.drained(5)
+                assert lab.events.snapshot()["deliveries"]["order"]["handled"] == 3
                 shown: Any = lab.events.list().as_dict()["handlers"]
                 assert shown[0]["now"]["waiting"] == 0
                 with pytest.raises(UsageError, match="run already"):

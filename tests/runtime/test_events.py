@@ -240,6 +240,41 @@ class TestEmit:
         assert play(story).seen == [("one", 1)]
 
 
+class TestThreads:
+    """Who emits from another thread."""
+
+    def test_a_handler_in_a_thread_emits_what_it_caused(self) -> None:
+        """It waits for room like others, and its event names the cause."""
+        caught: list[Event] = []
+
+        async def story(yard: Yard) -> None:
+            def blocks(event: Event) -> None:
+                yard.events.emit_sync("second", 2)
+
+            yard.events.on("first", blocks, blocking=True)
+            yard.events.on("second", caught.append, name="second", queue_size=1)
+            first = await yard.events.emit("first")
+            await yard.events.drain(5)
+            assert caught[0].causation == first.id
+            with pytest.raises(UsageError, match="cannot wait for it"):
+                yard.events.emit_sync("first")
+
+        play(story)
+        assert [event.payload for event in caught] == [2]
+
+    def test_another_loop_is_refused(self) -> None:
+        """Rather than never woken."""
+
+        async def story(yard: Yard) -> None:
+            for ask in (lambda: yard.events.emit("t"), lambda: yard.events.deliver(Event("t"))):
+                with pytest.raises(UsageError, match="another event loop"):
+                    await asyncio.to_thread(asyncio.run, ask())
+
+        yard = play(story)
+        with pytest.raises(UsageError, match="nothing takes"):
+            yard.events.emit_sync("t")
+
+
 class TestSwaps:
     """Handlers are leased: what is swapped, paused or withdrawn drops no event."""
 
@@ -506,6 +541,25 @@ class TestRetries:
             assert told.outcome == "dead"
 
         assert play(story).seen == [("deaf", 1)] * 3
+
+    def test_an_error_that_cannot_be_said_is_told_as_such(self) -> None:
+        """A handler's own class may fail at that, too; a long one is cut."""
+
+        class MuteError(Exception):
+            def __str__(self) -> str:
+                raise ValueError
+
+        def mute(event: Event) -> None:
+            raise MuteError if event.payload else OSError("x" * 10_000)
+
+        async def story(yard: Yard) -> None:
+            yard.events.on("t", mute)
+            for payload in (1, 0):
+                await yard.events.dispatch("t", payload)
+
+        one, other = play(story).dead
+        assert one.detail == "MuteError: (it cannot say what)"
+        assert len(other.detail) < 2100
 
     @pytest.mark.parametrize(
         "error", [asyncio.CancelledError, SystemExit, KeyError, RecursionError, TimeoutError]

@@ -93,6 +93,23 @@ class TestDeadLetters:
 
         assert [one.topic for one in letters.newest()] == ["4", "3", "2"]
 
+    def test_large_ones_are_bounded(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that is too large keeps its headers; all together have a bound as well."""
+        monkeypatch.setattr(_letters, "LETTER_BYTES", 1000)
+        monkeypatch.setattr(_letters, "BYTES_KEPT", 2500)
+        monkeypatch.setattr(_letters, "LETTERS_KEPT", 10)
+        letters = DeadLetters(store)
+
+        letters.add([letter(event={"topic": "a", "payload": "x" * 2000, "headers": {"id": 1}})])
+        letters.add([letter(event={"topic": "b", "payload": 1, "headers": {"h": "x" * 2000}})])
+        first, second = letters.newest()
+        assert (first.event, first.whole) == ({"topic": "b", "payload": None}, False)
+        assert second.event == {"topic": "a", "payload": None, "headers": {"id": 1}}
+        for n in range(4):
+            letters.add([letter(str(n), event={"topic": str(n), "payload": "x" * 900})])
+
+        assert [one.topic for one in letters.newest()] == ["3", "2"]
+
     @pytest.mark.parametrize("payload", [object(), math.nan, {1, 2}, {("a",): 1}])
     def test_what_json_cannot_say_is_kept_as_far_as_it_can(
         self, store: Store, payload: object
