@@ -57,7 +57,10 @@ async def by_queue(handlers: int) -> None:
         assert handled == CALLS // handlers * handlers
 
 
-ROWS = {by_hand: "awaiting each handler", by_queue: "emit, queues, leases, counters"}
+ROWS: dict[Callable[[int], Coroutine[Any, Any, None]], str] = {
+    by_hand: "awaiting each handler",
+    by_queue: "emit, queues, leases, counters",
+}
 
 
 @pytest.mark.parametrize("handlers", [1, 10, 100])
