@@ -1018,8 +1018,8 @@ class TestStanding:
 
         assert found.exit_code == 0
         assert found.as_dict()["listening"] == [
-            {"pid": 1, "host": "h", "started": 0.0},
-            {"pid": 2, "host": "h", "started": 0.0},
+            {"pid": 1, "host": "h", "started": 0.0, "watch": None},
+            {"pid": 2, "host": "h", "started": 0.0, "watch": None},
         ]
         assert "build: no shelf" in str(found)
         assert "2 processes listening" in str(found)
