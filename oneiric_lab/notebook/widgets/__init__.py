@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._explanation import Explanation
     from ._explorer import Explorer
     from ._load import LoadChart
+    from ._status import StatusBoard
 
 
 def load(
@@ -110,11 +111,27 @@ def diff(lab: Any, left: Any, right: Any = None) -> Diff:
     return make(lab, left, right)
 
 
+def status(lab: Any) -> StatusBoard:
+    """Show health, sync, activity, and what is wanted of components beside what is so.
+
+    Args:
+        lab: Whose components.
+
+    Raises:
+        UsageError: There is no lab.
+        MissingExtraError: Without anywidget.
+    """
+    from ._status import status as make  # noqa: PLC0415 - brings anywidget
+
+    return make(lab)
+
+
 OFFERS: Mapping[str, Offer] = {
     "explorer": Offer(VERBS["explorer"], explorer),
     "explanation": Offer(VERBS["explanation"], explanation),
     "configuration": Offer(VERBS["configuration"], configuration),
     "diff": Offer(VERBS["diff"], diff),
     "load": Offer(VERBS["load"], load),
+    "status": Offer(VERBS["status"], status),
 }
 """Name to what `lab.ui` offers."""
