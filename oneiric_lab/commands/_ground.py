@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +89,37 @@ def all_of(*options: Callable[[Verb], Verb]) -> Callable[[Verb], Verb]:
     return give
 
 
-TRUSTED = all_of(ROOT, POLICY, STATE, REVOCATIONS, AT)
-"""What a step of the ceremony is told of what is trusted."""
+def trusting(verb: Verb) -> Verb:
+    """Give a step of the ceremony the options that say what is trusted, as its `known`."""
+    return _asking(verb, lambda _root, _known: {})
+
+
+def signing(verb: Verb) -> Verb:
+    """Give it the same, and the root under which is signed, as its `root`."""
+    return _asking(verb, lambda root, known: {"root": signing_root(root, known)})
+
+
+def _asking(verb: Verb, more: Callable[[str | None, Ground], dict[str, Any]]) -> Verb:
+    from ._root import parts  # noqa: PLC0415 - which lists the verbs that are made here
+
+    @all_of(ROOT, POLICY, STATE, REVOCATIONS, AT)
+    @wraps(verb)
+    def asked(
+        *given: Any,
+        root: str | None,
+        policy: str | None,
+        state: str | None,
+        revocations: str | None,
+        at: str | None,
+        **options: Any,
+    ) -> Any:
+        context = parts(click.get_current_context())
+        known = ground(
+            context, root=root, policy=policy, state=state, revocations=revocations, at=at
+        )
+        return verb(*given, known=known, **more(root, known), **options)
+
+    return asked
 
 
 def ground(
@@ -101,7 +131,7 @@ def ground(
     revocations: str | None,
     at: str | None,
 ) -> Ground:
-    """Return what `TRUSTED` says; without a state, what the workspace remembers."""
+    """Return what the options of `trusting` say; without a state, what the workspace remembers."""
     from oneiric_lab.lab import Ground, trusted_state  # noqa: PLC0415 - `--help` needs none
     from oneiric_lab.trust import Limits  # noqa: PLC0415 - see above
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oneiric_lab.commands._ground import DRY_RUN, MANIFEST, TRUSTED, ground, out
-from oneiric_lab.commands._root import parts
+from oneiric_lab.commands._ground import DRY_RUN, MANIFEST, out, trusting
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
+    from oneiric_lab.lab import Ground
     from oneiric_lab.trust import Assembly
 
 
@@ -18,21 +18,15 @@ if TYPE_CHECKING:
 @click.argument("proposal", type=FileType())
 @click.argument("responses", metavar="[RESPONSE]...", type=FileType(), nargs=-1)
 @MANIFEST
-@TRUSTED
+@trusting
 @out("envelope")
 @DRY_RUN
-@click.pass_context
 def command(
-    ctx: click.Context,
     proposal: str,
     responses: tuple[str, ...],
     *,
     manifest: str | None,
-    root: str | None,
-    policy: str | None,
-    state: str | None,
-    revocations: str | None,
-    at: str | None,
+    known: Ground,
     out: str | None,
     dry_run: bool,
 ) -> Assembly:
@@ -43,9 +37,6 @@ def command(
     """
     from oneiric_lab.lab import assemble_files  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(
-        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
-    )
     return assemble_files(
         proposal, responses, ground=known, manifest=manifest, out=out, write=not dry_run
     )

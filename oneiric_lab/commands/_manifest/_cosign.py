@@ -11,23 +11,22 @@ from oneiric_lab.commands._ground import (
     KEY,
     MANIFEST,
     PREVIOUS,
-    TRUSTED,
-    ground,
     out,
     signer_in,
+    trusting,
 )
 from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
-    from oneiric_lab.lab import Signed
+    from oneiric_lab.lab import Ground, Signed
 
 
 @click.command("cosign")
 @click.argument("proposal", type=FileType())
 @KEY
 @MANIFEST
-@TRUSTED
+@trusting
 @PREVIOUS
 @out("response")
 @DRY_RUN
@@ -38,11 +37,7 @@ def command(
     *,
     key: str,
     manifest: str | None,
-    root: str | None,
-    policy: str | None,
-    state: str | None,
-    revocations: str | None,
-    at: str | None,
+    known: Ground,
     previous: str | None,
     out: str | None,
     dry_run: bool,
@@ -55,9 +50,6 @@ def command(
     """
     from oneiric_lab.lab import cosign_file  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(
-        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
-    )
     around = {"ground": known, "manifest": manifest, "previous": previous}
     shown = cosign_file(proposal, None, **around)  # type: ignore[arg-type] # names and values of both
     if dry_run:

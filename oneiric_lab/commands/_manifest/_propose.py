@@ -11,38 +11,31 @@ from oneiric_lab.commands._ground import (
     DRY_RUN,
     ENDLESS,
     PREVIOUS,
-    TRUSTED,
-    ground,
     out,
-    signing_root,
+    signing,
     time_of,
 )
-from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
-    from oneiric_lab.lab import Proposed
+    from oneiric_lab.lab import Ground, Proposed
+    from oneiric_lab.trust import Root
 
 
 @click.command("propose")
 @click.argument("manifest", type=FileType())
-@TRUSTED
+@signing
 @PREVIOUS
 @DAYS
 @ENDLESS
 @click.option("--not-before", metavar="TIME", help="From when it holds; at once by default.")
 @out("proposal")
 @DRY_RUN
-@click.pass_context
 def command(
-    ctx: click.Context,
     manifest: str,
     *,
-    root: str | None,
-    policy: str | None,
-    state: str | None,
-    revocations: str | None,
-    at: str | None,
+    root: Root,
+    known: Ground,
     previous: str | None,
     days: float | None,
     no_expiry: bool,
@@ -57,12 +50,9 @@ def command(
     """
     from oneiric_lab.lab import propose_file  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(
-        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
-    )
     return propose_file(
         manifest,
-        root=signing_root(root, known),
+        root=root,
         ground=known,
         days=days,
         expires=not no_expiry,

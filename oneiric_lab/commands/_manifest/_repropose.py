@@ -10,15 +10,13 @@ from oneiric_lab.commands._ground import (
     DAYS,
     DRY_RUN,
     ENDLESS,
-    TRUSTED,
-    ground,
-    signing_root,
+    signing,
 )
-from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
-    from oneiric_lab.lab import Proposed
+    from oneiric_lab.lab import Ground, Proposed
+    from oneiric_lab.trust import Root
 
 
 @click.command("repropose")
@@ -37,25 +35,20 @@ if TYPE_CHECKING:
     metavar="N",
     help="Of the new release; one more than the highest.",
 )
-@TRUSTED
+@signing
 @DAYS
 @ENDLESS
 @click.option(
     "--out", type=FileType(), metavar="FILE", help="The new manifest; PROJECT-CHANNEL-N by default."
 )
 @DRY_RUN
-@click.pass_context
 def command(
-    ctx: click.Context,
     files: tuple[str, ...],
     *,
     source: int,
     version: int | None,
-    root: str | None,
-    policy: str | None,
-    state: str | None,
-    revocations: str | None,
-    at: str | None,
+    root: Root,
+    known: Ground,
     days: float | None,
     no_expiry: bool,
     out: str | None,
@@ -68,13 +61,10 @@ def command(
     """
     from oneiric_lab.lab import repropose_files  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(
-        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
-    )
     return repropose_files(
         files,
         source=source,
-        root=signing_root(root, known),
+        root=root,
         ground=known,
         version=version,
         days=days,

@@ -12,23 +12,23 @@ from oneiric_lab.commands._ground import (
     ENDLESS,
     KEY,
     PREVIOUS,
-    TRUSTED,
-    ground,
     out,
     signer_in,
-    signing_root,
+    signing,
 )
 from oneiric_lab.commands._root import parts
 from oneiric_lab.commands._types import FileType
 
 if TYPE_CHECKING:
+    from oneiric_lab.lab import Ground
+    from oneiric_lab.trust import Root
     from oneiric_lab.views import Result
 
 
 @click.command("sign")
 @click.argument("manifest", type=FileType())
 @KEY
-@TRUSTED
+@signing
 @PREVIOUS
 @DAYS
 @ENDLESS
@@ -40,11 +40,8 @@ def command(
     manifest: str,
     *,
     key: str,
-    root: str | None,
-    policy: str | None,
-    state: str | None,
-    revocations: str | None,
-    at: str | None,
+    root: Root,
+    known: Ground,
     previous: str | None,
     days: float | None,
     no_expiry: bool,
@@ -58,11 +55,8 @@ def command(
     """
     from oneiric_lab.lab import propose_file, sign_file  # noqa: PLC0415 - `--help` needs none
 
-    known = ground(
-        parts(ctx), root=root, policy=policy, state=state, revocations=revocations, at=at
-    )
     around = {
-        "root": signing_root(root, known),
+        "root": root,
         "ground": known,
         "days": days,
         "expires": not no_expiry,
