@@ -11,14 +11,14 @@ import os
 import shutil
 import sys
 import traceback
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.commands import Interaction, Looks, Stream, root, run, split_looks
 from oneiric_lab.errors import Fault, OneiricError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from oneiric_lab.views import Result
 
@@ -32,17 +32,28 @@ def main(args: Sequence[str] | None = None) -> int:
         # A terminal that lacks a sign shows `?`, and does not end the program.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    code = 0
     try:
-        code = _complete(given) if _COMPLETE in os.environ else _answer(given)
-        # Here and not at the end of the process, where a closed pipe could not be caught.
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read has read enough; closing quietly is what a pipe expects.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        with _enough():
+            code = _complete(given) if _COMPLETE in os.environ else _answer(given)
+            # Here and not at the end of the process, where a closed pipe could not be caught.
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     return code
+
+
+@contextmanager
+def _enough() -> Iterator[None]:
+    """Close quietly where whoever read has read enough, as a pipe expects.
+
+    What the answer is does not depend on how much of it is read: `verify | head` must not end
+    as if the release were trusted.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer(given: list[str]) -> int:
@@ -54,7 +65,8 @@ def _answer(given: list[str]) -> int:
         if isinstance(result, Stream):
             return _follow(result, looks)
         if result is not None:
-            _print(result, looks)
+            with _enough():
+                _print(result, looks)
         return exit_code(result)
     except OneiricError as error:
         if looks.verbose:
@@ -62,7 +74,8 @@ def _answer(given: list[str]) -> int:
         if looks.json:
             text = json.dumps(error.as_dict(), indent=2, ensure_ascii=False)
             # A file name that is no UTF-8 cannot be printed; JSON has an escape for it.
-            print(text.encode(errors="backslashreplace").decode())
+            with _enough():
+                print(text.encode(errors="backslashreplace").decode())
         else:
             print(_paint(str(error), on=looks.color and _colors(sys.stderr)), file=sys.stderr)
         return error.exit_code

@@ -86,10 +86,20 @@ class TestWatch:
 
 
 class TestPipe:
-    @pytest.mark.parametrize("words", [("show", "--all"), ("--json", "show", "nope"), ("--help",)])
-    def test_a_reader_that_went_away(self, workspace: Workspace, words: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize(
+        ("words", "code"),
+        [
+            (("show", "--all"), 0),
+            (("--json", "show", "nope"), 2),
+            (("--help",), 0),
+            (("plan", "--set", "app.nope=1"), 1),
+        ],
+    )
+    def test_a_reader_that_went_away(
+        self, workspace: Workspace, words: tuple[str, ...], code: int
+    ) -> None:
         """
-        A closed pipe ends the command quietly, for short output too.
+        A closed pipe ends the command quietly, for short output too; the answer stays the answer.
         """
         read, write = os.pipe()
         os.close(read)
@@ -103,7 +113,7 @@ class TestPipe:
         )
         os.close(write)
 
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (code, "")
 
     def test_a_terminal_without_our_signs(self, workspace: Workspace) -> None:
         """
