@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from oneiric_lab.components import Webhook, WebhookSettings, verify_webhook
 from oneiric_lab.config import Secret, SecretRef
@@ -126,6 +127,15 @@ class TestSignature:
             hook("m")
 
         assert sent == []
+
+    def test_a_secret_is_a_reference_and_nothing_else(self) -> None:
+        """A text in the configuration is refused, and not shown by the refusal."""
+        with pytest.raises(ValidationError, match="a secret, such as") as caught:
+            WebhookSettings.model_validate({"url": "https://x.example/", "secret": "s3cret"})
+
+        assert "s3cret" not in str(caught.value.errors(include_input=False))
+        settings = WebhookSettings(url="https://x.example/", secret=secret("s3cret"))
+        assert "s3cret" not in repr(settings) + settings.model_dump_json()
 
     def test_a_key_that_only_looks_encoded_is_a_text(self) -> None:
         """`whsec_` and no base64 is somebody's own text."""
