@@ -14,7 +14,7 @@ from oneiric_lab.errors import OneiricError, WorkflowError, logger
 from oneiric_lab.runtime import Part, looping
 
 from ._host_logs import log_followed, log_sync
-from ._telemetry import read_events, read_flows
+from ._telemetry import read_flows
 from ._words import count
 
 if TYPE_CHECKING:
@@ -197,13 +197,11 @@ class HostParts:
 
     @asynccontextmanager
     async def _events(self) -> AsyncIterator[None]:
-        events, rooms = self._lab.events, self._lab.telemetry.rooms
+        events = self._lab.events
         async with events.running():
-            rooms["events"] = lambda scrape: read_events(events.snapshot(), scrape)
             try:
                 yield
             finally:
-                rooms.pop("events", None)
                 events.hurry(_HURRY)
 
     async def _events_ended(self) -> None:

@@ -30,6 +30,7 @@ class Hosting(Releasing[T]):
                 self.registry,
                 lambda: None if self._running is None else self._running.life,
                 lambda: self._remote if self._remote.enabled else None,
+                lambda: self._events,
             )
         return self._telemetry
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from oneiric_lab.registry import Generation, Registry
     from oneiric_lab.runtime import FlowCounters, Scrape
 
+    from ._events import EventRoom
     from ._syncing import Syncing
 
 _MINUTE: Final = 60.0
@@ -181,6 +182,7 @@ def telemetry_of(
     registry: Registry,
     life: Callable[[], Lifecycle | None],
     sources: Callable[[], Syncing | None],
+    events: Callable[[], EventRoom | None],
 ) -> Telemetry:
     """Return what reads a workspace.
 
@@ -188,6 +190,7 @@ def telemetry_of(
         registry: Its candidates.
         life: Gives what runs of it, or None.
         sources: Gives its sources of manifests; None while nothing of them enters.
+        events: Gives its events, or None while nobody asked for them.
     """
 
     def running(scrape: Scrape) -> None:
@@ -195,8 +198,14 @@ def telemetry_of(
         if found is not None:
             read_lifecycle(found, scrape)
 
+    def emitted(scrape: Scrape) -> None:
+        found = events()
+        if found is not None and found.is_open:
+            read_events(found.snapshot(), scrape)
+
     telemetry = Telemetry()
     telemetry.rooms |= {
+        "events": emitted,
         "registry": Registered(registry),
         "lifecycle": running,
         "remote": Sourced(sources),

@@ -106,6 +106,22 @@ class TestEmit:
 
         asyncio.run(main())
 
+    def test_its_numbers_are_in_the_metrics(self, lab: Lab[Any]) -> None:
+        """While events run: deliveries by topic and outcome, and how many wait."""
+
+        async def main() -> str:
+            async with lab.events.running():
+                await lab.events.dispatch("order", {"total": 1})
+                await lab.events.dispatch("order", {"total": -1})
+                return lab.metrics().text
+
+        text = asyncio.run(main())
+        row = 'oneiric_lab_event_deliveries_total{topic="order",outcome="%s"} %d\n'
+        assert row % ("handled", 1) in text
+        assert row % ("dead", 1) in text
+        assert 'oneiric_lab_event_queue_depth{topic="order"} 0\n' in text
+        assert "order" not in lab.metrics().text
+
     def test_a_swap_of_the_session_drops_nothing(self, lab: Lab[Any]) -> None:
         """lab.swap while events come: each is handled once."""
         lab.component("event:mailer", provider="queue", metadata={"topics": ["order"]})(Mailer)
