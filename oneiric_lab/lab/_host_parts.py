@@ -12,6 +12,7 @@ from anyio import to_thread
 
 from oneiric_lab.errors import OneiricError, WorkflowError, logger
 from oneiric_lab.runtime import Part, looping
+from oneiric_lab.store import is_writable
 
 from ._host_logs import log_followed, log_sync
 from ._telemetry import read_flows
@@ -150,7 +151,7 @@ class HostParts:
     @asynccontextmanager
     async def _workflows(self) -> AsyncIterator[None]:
         lab = self._lab
-        async with lab.workflows.engine() as engine:
+        async with lab.workflows.engine(durable=self._durable()) as engine:
             self._engine, counters = engine, engine.counters
 
             def read(scrape: Scrape) -> None:
@@ -167,6 +168,14 @@ class HostParts:
                 if left:
                     facts = {"runs": left, "durable": engine.durable}
                     logger(_LOG).warning("runs left", extra=facts)
+
+    def _durable(self) -> bool | None:
+        """Return whether runs outlive this process; None is that they do where they can."""
+        elsewhere = self._lab.settings.workflows.database_url is not None
+        if elsewhere or is_writable(self._lab.store.path.parent):
+            return None
+        logger(_LOG).warning("runs end with this process: nothing can be written beside the store")
+        return False
 
     async def _runs_ended(self) -> None:
         # Runs end in tasks of an engine, which tells nobody; twenty looks a second are cheap.

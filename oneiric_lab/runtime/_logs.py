@@ -34,7 +34,7 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _OURS: Final = ("timestamp", "level", "logger", "event")
 _TONES: Final[Mapping[str, Tone]] = {"warning": "warn", "error": "bad", "critical": "bad"}
 _LONGEST: Final = 16_384
-_CHATTY: Final = ("asyncio", "httpcore", "httpx", "stamina", "uvicorn", "watchfiles")
+_CHATTY: Final = ("asyncio", "dbos", "httpcore", "httpx", "stamina", "uvicorn", "watchfiles")
 """Libraries whose everyday is nobody's business but at the level `DEBUG`."""
 
 

@@ -45,14 +45,20 @@ runs_at_a_time = 200
 nodes = [{ id = "a", task = "nap" }, { id = "b", task = "nap", depends_on = ["a"] }]
 """
 CODE = """
-import asyncio, logging, os, sys
+import asyncio, logging
+from pathlib import Path
 from oneiric_lab.registry import component
 
 @component("task:nap", provider="bed", version="1.0")
 class Nap:
     async def run(self, payload, context):
         said = context.input or {}
-        logging.getLogger("shop").info("napping with %s", said.get("secret"))
+        secret = Path(__file__).parent / "secrets" / "host-token"
+        logging.getLogger("shop").info("napping with %s", secret.read_text())
+        flag = Path(__file__).parent / "flag"
+        if said.get("once") and not flag.exists():
+            flag.touch()
+            await asyncio.sleep(3600)
         await asyncio.sleep(said.get("seconds", 0))
         return "slept"
 """
@@ -97,8 +103,7 @@ class Process:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data)
         request.add_header("Content-Type", "application/json")
-        if data is not None:
-            request.add_header("Authorization", f"Bearer {token}")
+        request.add_header("Authorization", f"Bearer {token}")
         try:
             with _NO_PROXY.open(request, timeout=15) as answer:
                 return answer.status, answer.read().decode()
@@ -175,12 +180,10 @@ class TestLife:
         healthy = verb(folder, "health")
         numbers = verb(folder, "metrics")
         second = verb(folder, "run", "--port", "0")
-        one.ask("/workflows/nightly/runs", {"secret": CANARY})
+        one.ask("/workflows/nightly/runs", {})
         (folder / "oneiric.local.toml").write_text("[")
         one.tell(signal.SIGHUP)
-        deadline = time.monotonic() + 10
-        while "reload refused" not in "".join(one.err) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        _until(lambda: "reload refused" in "".join(one.err))
         degraded = verb(folder, "health")
         one.tell(signal.SIGTERM)
         code, rest = one.end()
@@ -267,14 +270,20 @@ class TestTerm:
         self, host: Callable[..., Process], folder: Path
     ) -> None:
         """
-        At the limit of the drain it is told, and the exit is 0 all the same.
+        At the limit of the drain it is told, the exit is 0, and the next host ends the run.
         """
         (folder / "oneiric.local.toml").write_text("[runtime_supervisor]\ndrain_timeout = 0.5\n")
         one = host()
         one.up()
-        one.ask("/workflows/nightly/runs", {"seconds": 3600})
+        status, body = one.ask("/workflows/nightly/runs", {"once": True})
+        assert status == 202, body
+        path = f"/workflows/nightly/runs/{json.loads(body)['run']}"
+        _until((folder / "flag").exists)
         one.tell(signal.SIGTERM)
         code, rest = one.end()
+        other = host()
+        other.up()
+        _until(lambda: json.loads(other.ask(path)[1]).get("state") == "done")
 
         assert code == 0
         assert "workflows: still in flight" in json.loads(rest)["left"]
@@ -418,6 +427,14 @@ class TestPrometheus:
                 server.wait(10)
 
         assert found == ["1", "1"]
+
+
+def _until(so: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < deadline, "it did not come so"
+        time.sleep(0.05)
 
 
 def _query(place: str, query: str, server: subprocess.Popen[str]) -> str:
