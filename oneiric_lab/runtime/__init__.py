@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ._counters import FlowCounters as FlowCounters
     from ._dag import Dag as Dag
     from ._dag import Node as Node
-    from ._dag import Retry as Retry
     from ._dag import dag_of as dag_of
     from ._delivery import Delivery as Delivery
     from ._durable import Alive as Alive
@@ -165,7 +164,6 @@ else:
             "RecordedRuns": "._durable_view",
             "Records": "._durable",
             "Redactor": "._redact",
-            "Retry": "._dag",
             "RetryPolicy": "._retry",
             "Ring": "._logs",
             "RollingFile": "._sinks",
@@ -266,7 +264,6 @@ __all__ = [
     "RecordedRuns",
     "Records",
     "Redactor",
-    "Retry",
     "RetryPolicy",
     "Ring",
     "RollingFile",

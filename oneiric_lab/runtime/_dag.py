@@ -6,10 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, WorkflowError
 from oneiric_lab.manifest import dag_faults
+
+from ._retry import RetryPolicy, retry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,44 +21,6 @@ if TYPE_CHECKING:
     Path = tuple[str | int, ...]
     Place = Callable[[Path, bool], tuple[Origin | None, Excerpt | None]]
     """Path, and whether its key is meant, to where that stands."""
-
-JITTER: Final = 0.25
-"""The part of a wait that is drawn by lot where nobody says: upstream's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often a task is tried, and how long is waited between.
-
-    Attributes:
-        attempts: In all, the first included.
-        base_delay: Seconds before the second attempt; it doubles from there.
-        max_delay: The longest wait; None is no limit but that.
-        jitter: The part of a wait that is drawn by lot, so that many do not come at once.
-    """
-
-    attempts: int = 1
-    base_delay: float = 0
-    max_delay: float | None = None
-    jitter: float = JITTER
-
-    def delay(self, attempt: int, draw: float) -> float:
-        """Return the seconds to wait after *attempt* failed.
-
-        Args:
-            attempt: From 1.
-            draw: From 0 to 1, by lot.
-
-        Example:
-            >>> retry = Retry(attempts=9, base_delay=1, max_delay=5, jitter=0.5)
-            >>> [retry.delay(attempt, draw=0) for attempt in (1, 2, 3, 4)]
-            [0.5, 1.0, 2.0, 2.5]
-        """
-        # Beyond 2^30 doublings nobody waits, and the number would not fit into a float.
-        whole = self.base_delay * 2.0 ** min(attempt - 1, 30)
-        if self.max_delay is not None:
-            whole = min(whole, self.max_delay)
-        return whole * (1 - self.jitter + self.jitter * draw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +40,7 @@ class Node:
     task: str
     depends_on: tuple[str, ...] = ()
     payload: Mapping[str, Any] = field(default_factory=dict)
-    retry: Retry = Retry()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: float = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,14 +50,8 @@ class Node:
             out["depends_on"] = list(self.depends_on)
         if self.payload:
             out["payload"] = dict(self.payload)
-        if self.retry != Retry():
-            policy = {
-                "attempts": self.retry.attempts,
-                "base_delay": self.retry.base_delay,
-                "max_delay": self.retry.max_delay,
-                "jitter": self.retry.jitter,
-            }
-            out["retry_policy"] = {k: v for k, v in policy.items() if v is not None}
+        if self.retry != RetryPolicy():
+            out["retry_policy"] = self.retry.as_dict()
         if self.timeout:
             out["timeout"] = self.timeout
         return out
@@ -195,14 +153,12 @@ def dag_of(said: object, *, path: Path = (), place: Place = _nowhere) -> Dag:
 
 
 def _node(said: Mapping[str, Any]) -> Node:
-    policy = said.get("retry_policy", {})
-    retry = Retry(**{k: v for k, v in policy.items() if not k.startswith("x-")})
     return Node(
         said["id"],
         said["task"],
         tuple(dict.fromkeys(said.get("depends_on", ()))),
         said.get("payload", {}),
-        retry,
+        retry_of(said.get("retry_policy")),
         said.get("timeout", 0),
     )
 

@@ -28,12 +28,12 @@ class RetryPolicy:
         attempts: In all, the first included.
         base_delay: Before the second attempt; it doubles from there.
         max_delay: The longest wait; None is no limit but a year.
-        jitter: The part of a wait that is drawn by lot.
+        jitter: The part of a wait that is drawn by lot, so that many do not come at once.
 
     Example:
-        >>> policy = RetryPolicy(attempts=4, base_delay=1, max_delay=3, jitter=0)
-        >>> [policy.delay(failed, 0.5) for failed in (1, 2, 3)]
-        [1.0, 2.0, 3.0]
+        >>> policy = RetryPolicy(attempts=9, base_delay=1, max_delay=5, jitter=0.5)
+        >>> [policy.delay(failed, 0) for failed in (1, 2, 3, 4)]
+        [0.5, 1.0, 2.0, 2.5]
     """
 
     attempts: int = 1
@@ -62,7 +62,7 @@ class RetryPolicy:
         most = _LONGEST if self.max_delay is None else self.max_delay
         # Doubled at most so often that a float holds it.
         wait = min(self.base_delay * 2.0 ** min(failed - 1, 60), most)
-        return wait * (1 - self.jitter * lot)
+        return wait * (1 - self.jitter + self.jitter * lot)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a manifest says it."""

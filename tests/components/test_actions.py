@@ -648,7 +648,7 @@ class TestNotify:
             "bare": {"include_context": False, "title": "$$ $what", "target": "ops"},
         }
         settings = NotifySettings.model_validate({"routes": routes})
-        said = Notify(settings, sleep=sleep, lot=lambda: 0.0)({"message": "m", **payload}, program)
+        said = Notify(settings, sleep=sleep, lot=lambda: 1.0)({"message": "m", **payload}, program)
         return asyncio.run(said)
 
     def test_it_is_tried_again(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import Origin, WorkflowError
-from oneiric_lab.runtime import Dag, Retry, dag_of
+from oneiric_lab.runtime import Dag, dag_of
 
 Said = dict[str, Any]
 
@@ -158,18 +158,3 @@ class TestDag:
         found = dag_of({**said(whole), "queue": "slow"})
 
         assert found.as_dict() == {"nodes": [{**whole, "task": "t"}], "queue": "slow"}
-
-
-class TestRetry:
-    @given(
-        st.integers(1, 10_000), st.floats(0, 1), st.floats(0, 1e6), st.floats(0, 1), st.floats(0, 9)
-    )
-    def test_no_wait_is_longer_than_the_longest(
-        self, attempt: int, draw: float, base: float, jitter: float, more: float
-    ) -> None:
-        """
-        Nor is it less than nothing, however often it was tried.
-        """
-        retry = Retry(9, base, base + more, jitter)
-
-        assert 0 <= retry.delay(attempt, draw) <= base + more
