@@ -37,6 +37,7 @@ class Names:
         providers: Of each component.
         capabilities: That candidates of each component have.
         selections: The path that selects a provider, and the component that it is for.
+        secrets: Names of those that are referred to.
     """
 
     paths: Sequence[str]
@@ -44,6 +45,7 @@ class Names:
     providers: Mapping[str, Sequence[str]]
     capabilities: Mapping[str, Sequence[str]]
     selections: Mapping[str, str]
+    secrets: Sequence[str] = ()
 
     @classmethod
     def of(cls, lab: Lab[Any]) -> Self:
@@ -65,6 +67,7 @@ class Names:
             {target: list(found) for target, found in sorted(providers.items())},
             {target: sorted(found) for target, found in capabilities.items()},
             selections,
+            sorted(lab.keeping.refs()),
         )
 
 

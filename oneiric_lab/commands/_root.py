@@ -43,6 +43,7 @@ VERBS: dict[str, str] = {
     "manifest": "Write, check, migrate, compare, sign, verify and explain manifests.",
     "bundle": "Make, show and verify what proves a release.",
     "trust": "Make keys, and say who may sign what.",
+    "secrets": "List secrets, their versions and ages, and rotate them.",
     "remote": "Show where manifests come from, and how that goes.",
     "sync": "Bring what the sources of manifests have, or say why not.",
     "task": "List and run tasks.",

@@ -128,6 +128,16 @@ class ProviderType(Completing):
         return names.providers.get(_target(ctx), ())
 
 
+class SecretType(Completing):
+    """A secret that is referred to."""
+
+    name = "secret"
+
+    def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
+        """Return the names of secrets."""
+        return names.secrets
+
+
 class CapabilityType(Completing):
     """A capability that a candidate of the component has."""
 

@@ -15,7 +15,7 @@ from ._lock import Locked, freeze, layer_digests, mismatches, thaw
 from ._paths import get, leaves, parse_path, render_path
 from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose, rebase
 from ._schema import RESERVED, Merge
-from ._secrets import Secret, SecretRef, SecretSource
+from ._secrets import FoundSecret, Secret, SecretRef, SecretSource, secret_source
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
 from ._validate import expected, found, tree_path
@@ -25,6 +25,7 @@ __all__ = [
     "RESERVED",
     "Contribution",
     "FileEdit",
+    "FoundSecret",
     "Inputs",
     "Layer",
     "Locked",
@@ -61,6 +62,7 @@ __all__ = [
     "propose",
     "rebase",
     "render_path",
+    "secret_source",
     "shown",
     "thaw",
     "tree_path",

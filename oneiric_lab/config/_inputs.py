@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from ._secrets import SecretSource
+
 
 @dataclass(frozen=True, slots=True)
 class SessionValue:
@@ -59,6 +61,8 @@ class Inputs:
         package_defaults: Of installed plugins.
         schema: The user's model, imported already.
         secret_providers: Asked for secrets after environment and folder.
+        secret_component: Asked last where `secrets.provider` names one.
+        keep_secrets: Asked for each secret with the source that has it, instead of the source.
         bare: Whether only the built-in tables matter, as before the user's model is known:
             an expression that needs one of its defaults is then left out, and no secret is
             looked for.
@@ -76,4 +80,6 @@ class Inputs:
     package_defaults: tuple[PackageDefaults, ...] = ()
     schema: type[BaseModel] | None = None
     secret_providers: tuple[Callable[[str], str | None], ...] = ()
+    secret_component: Callable[[str], str | None] | None = None
+    keep_secrets: Callable[[SecretSource, str], str | None] | None = None
     bare: bool = False

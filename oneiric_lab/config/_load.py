@@ -14,7 +14,7 @@ from ._interpolate import Interpolation
 from ._merge import fold
 from ._paths import drop, get, leaves, put, render_path
 from ._schema import check_reserved, describe, is_built_in
-from ._secrets import SecretRef, SecretSource, variable_of
+from ._secrets import SecretRef, SecretSource, secret_source, variable_of
 from ._settings import REPLACED, Settings
 from ._snapshot import Snapshot
 from ._sources import Sources
@@ -82,7 +82,8 @@ def load(inputs: Inputs, *, previous: Snapshot | None = None) -> Snapshot:
 
     tree = fold(layers, strategies, clash)
     faults += clashes
-    secrets = SecretSource(inputs.environ, (secret_folder,), inputs.secret_providers)
+    said = {name: _last(files, ("secrets", name), None) for name in ("file", "provider")}
+    secrets = secret_source(inputs, folder, **said)
     merged = tree
     tree = _hide(tree, infos)
     targets: dict[Path, list[Path]] = {}

@@ -19,7 +19,7 @@ from ._formats import parse
 from ._layers import PROJECT, Layer
 from ._paths import get, leaves, parse_path, put, render_path
 from ._schema import describe, is_built_in
-from ._secrets import SecretRef, SecretSource, variable_of
+from ._secrets import SecretRef, SecretSource, secret_source, variable_of
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
 from ._validate import Locator, expand, validate
@@ -108,9 +108,7 @@ def thaw(data: bytes, inputs: Inputs, *, name: str) -> Locked:
     """
     tree = parse(data, format="json", name=name, layer="lock").tree
     _check(tree, data, name)
-    secrets = SecretSource(
-        inputs.environ, (inputs.root / _secret_folder(tree["values"]),), inputs.secret_providers
-    )
+    secrets = secret_source(inputs, **_said_of_secrets(tree["values"]))
     # Only a text with an expression needs a walk through all values.
     values = _revealing(tree["values"], secrets) if b"${" in data else tree["values"]
     layer = Layer("lock", PROJECT, values, names=_Places(tree["origins"]))
@@ -234,9 +232,10 @@ def _missing(values: dict[str, Any], name: str) -> Iterable[Fault]:
             )
 
 
-def _secret_folder(values: dict[str, Any]) -> str:
-    folder = get(values, ("secrets", "directory"), "secrets")
-    return folder if isinstance(folder, str) else "secrets"
+def _said_of_secrets(values: dict[str, Any]) -> dict[str, object]:
+    return {
+        name: get(values, ("secrets", name), None) for name in ("directory", "file", "provider")
+    }
 
 
 class _Places(Mapping["Path", Origin]):

@@ -79,12 +79,21 @@ class Secrets(_Table):
     domain: str = "adapter"
     key: str = "secrets"
     provider: str | None = None
+    """Provider of the component `domain:key` that is asked for what is found nowhere else."""
     inline: dict[str, Secret[str]] = {}
     cache_ttl_seconds: _Seconds = 600
-    """Seconds that a secret is kept; 0 keeps none."""
+    """Seconds that what a provider elsewhere gave is kept; files are looked at each time."""
     refresh_interval: Annotated[float, Field(ge=1)] | None = None
+    """Seconds between two questions for rotated ones in a process that watches; by default the
+    same as `cache_ttl_seconds`."""
     directory: str = "secrets"
     """Folder with one file a secret, relative to the workspace."""
+    file: str | None = None
+    """File of `NAME=value` lines, relative to the workspace, for what no folder has."""
+    max_age_seconds: _Seconds = 3600
+    """Seconds that the last value serves while its provider is down; then none does."""
+    overlap_seconds: _Seconds = 300
+    """Seconds that a rotated value serves who still drains, once nothing new uses it."""
 
 
 class RemoteAuth(_Table):

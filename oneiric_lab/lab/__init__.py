@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._following import Fallen as Fallen
     from ._following import Moved as Moved
     from ._following import Reloaded as Reloaded
+    from ._following import Turned as Turned
     from ._following import followed as followed
     from ._host import WorkspaceHost as WorkspaceHost
     from ._host import found_host as found_host
@@ -52,6 +53,11 @@ if TYPE_CHECKING:
     from ._sample import tutorials as tutorials
     from ._scenarios import find_scenario as find_scenario
     from ._screen import Screen as Screen
+    from ._secret_results import Rotated as Rotated
+    from ._secret_results import SecretList as SecretList
+    from ._secret_results import SecretStanding as SecretStanding
+    from ._secret_results import SecretUse as SecretUse
+    from ._secrets import Secrets as Secrets
     from ._signed import Bundled as Bundled
     from ._signed import Proposed as Proposed
     from ._signed import Signed as Signed
@@ -87,7 +93,6 @@ else:
             "ActionRoom": "._actions",
             "Actions": "._actions",
             "Applied": "._plan",
-            "Invoked": "._actions",
             "Bundled": "._signed",
             "Check": "._results",
             "DeadEvents": "._event_results",
@@ -101,6 +106,7 @@ else:
             "Frozen": "._locking",
             "Ground": "._signing",
             "History": "._results",
+            "Invoked": "._actions",
             "LOCK": "._locking",
             "Lab": "._lab",
             "Listeners": "._event_results",
@@ -116,7 +122,12 @@ else:
             "Remembered": "._trusted",
             "RemoteStatus": "._synced",
             "Retried": "._event_results",
+            "Rotated": "._secret_results",
             "Screen": "._screen",
+            "SecretList": "._secret_results",
+            "SecretStanding": "._secret_results",
+            "SecretUse": "._secret_results",
+            "Secrets": "._secrets",
             "Signed": "._signed",
             "SourceStanding": "._synced",
             "SourceSynced": "._synced",
@@ -124,6 +135,7 @@ else:
             "Status": "._results",
             "SyncReport": "._synced",
             "Triggered": "._flow_results",
+            "Turned": "._following",
             "Ui": "._ui",
             "ValueDiff": "._results",
             "Wished": "._standing",
@@ -194,7 +206,12 @@ __all__ = [
     "Remembered",
     "RemoteStatus",
     "Retried",
+    "Rotated",
     "Screen",
+    "SecretList",
+    "SecretStanding",
+    "SecretUse",
+    "Secrets",
     "Signed",
     "SourceStanding",
     "SourceSynced",
@@ -202,6 +219,7 @@ __all__ = [
     "Status",
     "SyncReport",
     "Triggered",
+    "Turned",
     "Ui",
     "ValueDiff",
     "Wished",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric_lab.config import shown
+from oneiric_lab.config import secret_source, shown
 from oneiric_lab.errors import Fault, FileAccessError, Origin
 from oneiric_lab.registry import NAME
 from oneiric_lab.views import Cell, Note, Result, Table, View
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.config import Snapshot, ValueChange
     from oneiric_lab.lifecycle import SwapReport
+    from oneiric_lab.runtime import Rotation
     from oneiric_lab.views import Block
 
 _SUFFIXES = {".toml", ".yaml", ".yml", ".json"}
@@ -127,6 +128,34 @@ class Moved(Result):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Turned(Result):
+    """Secrets that were rotated; what is built with them is swapped.
+
+    Attributes:
+        rotations: With versions, never a value.
+    """
+
+    rotations: tuple[Rotation, ...]
+    ok: bool = True
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        rows = [
+            {"name": r.name, "provider": r.provider, "old": r.old, "new": r.new, "at": r.at}
+            for r in self.rotations
+        ]
+        return {"ok": True, "rotations": rows}
+
+    def view(self) -> View:
+        """Return one row for each."""
+        rows = tuple(
+            (r.name, r.provider, Cell(r.old, "lost"), Cell(r.new, "ok")) for r in self.rotations
+        )
+        title = f"{count(len(rows), 'secret')} rotated"
+        return View("watch", title, (Table(("secret", "provider", "was", "is"), rows),), tone="ok")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Fallen(Result):
     """That the system's notices of changes were given up; files are looked at all the same.
 
@@ -183,6 +212,10 @@ def followed(snapshot: Snapshot) -> Iterator[Path]:
     yield from (p for p in inputs.root.glob("oneiric.*") if p.suffix in _SUFFIXES)
     for package in snapshot.settings.plugins.packages:
         yield inputs.root / package.replace(".", "/") / NAME
-    folder = inputs.root / (snapshot.settings.secrets.directory or "secrets")
-    if folder.is_dir():
-        yield from (p for p in folder.iterdir() if p.is_file())
+    said = snapshot.settings.secrets
+    source = secret_source(inputs, said.directory, said.file)
+    if source.file is not None:
+        yield source.file
+    for folder in source.folders:
+        if folder.is_dir():
+            yield from (p for p in folder.iterdir() if p.is_file())

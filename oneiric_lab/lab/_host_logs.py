@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.errors import logger
 
-from ._following import Fallen, Reloaded
+from ._following import Fallen, Reloaded, Turned
 from ._synced import SyncReport
 
 if TYPE_CHECKING:
@@ -16,13 +16,17 @@ _WATCH: Final = "oneiric_lab.watch"
 _SYNC: Final = "oneiric_lab.sync"
 
 
-def log_followed(found: Reloaded | Moved | Fallen | SyncReport) -> None:
+def log_followed(found: Reloaded | Moved | Turned | Fallen | SyncReport) -> None:
     """Log what a watch told; what was swapped is logged by the components themselves."""
     log = logger(_WATCH)
     if isinstance(found, SyncReport):
         log_sync(found)
     elif isinstance(found, Fallen):
         log.warning("watch only polls", extra={"reason": found.told})
+    elif isinstance(found, Turned):
+        for one in found.rotations:
+            facts = {"secret": one.name, "provider": one.provider, "version": one.new}
+            log.info("secret rotated", extra=facts)
     elif isinstance(found, Reloaded):
         files = ", ".join(found.files)
         if found.ok:

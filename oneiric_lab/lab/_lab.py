@@ -15,6 +15,7 @@ from . import _allow
 from ._code import code_modules, import_schema
 from ._gather import gather, package_defaults
 from ._hosting import Hosting
+from ._keeping import Keeping
 from ._locking import lock_inputs, read_lock, refuse_other_winners, winners
 from ._quarantine import remembered
 from ._rules import rules_of
@@ -103,7 +104,13 @@ class Lab(Hosting[T]):
             user_dir=_user_dir(own),
             schema=schema,
         )
-        inputs = replace(inputs, package_defaults=package_defaults(inputs))
+        keeping = Keeping()
+        inputs = replace(
+            inputs,
+            package_defaults=package_defaults(inputs),
+            keep_secrets=keeping,
+            secret_component=keeping.ask,
+        )
         if schema is None:
             inputs = replace(inputs, schema=import_schema(inputs, trusted=trusted))
         snapshot = load(inputs)
@@ -148,7 +155,10 @@ class Lab(Hosting[T]):
         """
         file = Path(path).expanduser().resolve()
         own = dict(os.environ if environ is None else environ)
-        inputs = lock_inputs(file.parent, own)
+        keeping = Keeping()
+        inputs = replace(
+            lock_inputs(file.parent, own), keep_secrets=keeping, secret_component=keeping.ask
+        )
         locked = read_lock(file, inputs, schema=schema, trusted=trusted)
         snapshot = locked.snapshot
         modules = code_modules(snapshot)

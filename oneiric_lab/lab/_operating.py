@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from oneiric_lab.store import DesiredState
 
     from ._plan import Plan
+    from ._secrets import Secrets
     from ._standing import Deeds, Standing, Wished
     from ._watching import Followed
 
@@ -68,6 +69,15 @@ class Operating(Changing[T]):
 
             self._watching = Watching()
         return self._watching
+
+    @property
+    def secrets(self) -> Secrets:
+        """Secrets: which there are, how old, and how they are rotated; never a value."""
+        if self._room is None:
+            from ._secrets import Secrets  # noqa: PLC0415 - most questions are not about them
+
+            self._room = Secrets(self, self.keeping, lambda: self._running)
+        return self._room
 
     def watch(
         self, *, interval: float = 0.5, stop: anyio.Event | None = None, acts: bool = True

@@ -36,8 +36,6 @@ from oneiric_lab.registry import TABLES
 from oneiric_lab.runtime import span
 from oneiric_lab.store import Journal, ProcessState
 
-from ._said import settings_of
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from oneiric_lab.runtime import Watching
     from oneiric_lab.store import Desired, DesiredState, Store
 
+    from ._keeping import Keeping
     from ._plan import Applied, Plan
     from ._standing import Wished
 
@@ -76,6 +75,10 @@ class Opened(Protocol):
     @property
     def watching(self) -> Watching:
         """How the watch of this process stands."""
+
+    @property
+    def keeping(self) -> Keeping:
+        """Who keeps its secrets."""
 
     @property
     def desire(self) -> Callable[..., Wished]:
@@ -129,12 +132,14 @@ class Running:
         self.journal = Journal(lab.store)
         self.life = Lifecycle(
             lab.registry,
-            settings=lambda candidate: settings_of(lab.settings, candidate),
+            settings=lambda candidate: lab.keeping.given(lab.settings, candidate),
             limits=limits_of(lab.settings),
             tell=self._done,
             trace=lab.settings.lifecycle.trace_leases,
+            redact=lab.keeping.keeper.redact,
         )
         self._log = logger("oneiric_lab.lifecycle")
+        lab.keeping.keeper.in_use = self._secrets_in_use
         self._id, self._started = uuid.uuid4().hex, time.time()
         self._look_at = -math.inf
         self._now = time.monotonic
@@ -142,7 +147,7 @@ class Running:
         self._nudged: anyio.Event | None = None
         # The number of the last wish that was acted on, and what was tried in vain.
         self._acted: dict[str, int] = {}
-        self._refused: dict[str, tuple[Candidate, dict[str, Any]]] = {}
+        self._refused: dict[str, tuple[Candidate, Mapping[str, Any], object]] = {}
 
     def _done(
         self, target: str, what: str, incarnation: int = 0, provider: str = "", detail: str = ""
@@ -184,6 +189,9 @@ class Running:
         state: dict[str, Any] = {"components": rows}
         if self.lab.watching.mode:
             state["watch"] = self.lab.watching.as_dict()
+        held = self.lab.keeping.keeper.states()
+        if held:
+            state["secrets"] = [one.as_dict() for one in held.values()]
         return ProcessState(self._id, os.getpid(), socket.gethostname(), self._started, state)
 
     # --- what somebody asks for here ----------------------------------------------------
@@ -248,7 +256,7 @@ class Running:
         out: dict[str, Candidate] = {}
         if self.life.known_loop() is None or self.life.is_closed:
             return out
-        settings = None if said is None else partial(settings_of, said)
+        settings = None if said is None else partial(self.lab.keeping.given, said)
         for slot in self.life.slots():
             if slot.active is None or (slot.paused is not None) is not paused:
                 continue
@@ -287,7 +295,7 @@ class Running:
             async def commit() -> None:
                 done.append(await to_thread.run_sync(publish))
 
-            settings = partial(settings_of, after.settings)
+            settings = partial(self.lab.keeping.given, after.settings)
             reports = await self.life.swap_to(moving, settings=settings, commit=commit)
         await self._kept(self.journal.flush)
         if not done:
@@ -452,8 +460,14 @@ class Running:
                     self._refused[report.target] = trials[report.target]
                 reports.append(report)
 
-    def _trial(self, candidate: Candidate) -> tuple[Candidate, dict[str, Any]]:
-        return candidate, settings_of(self.lab.settings, candidate)
+    def _trial(self, candidate: Candidate) -> tuple[Candidate, Mapping[str, Any], object]:
+        given = self.lab.keeping.given(self.lab.settings, candidate)
+        return candidate, given, getattr(given, "stamp", None)
+
+    def _secrets_in_use(self) -> set[tuple[str, str | None]]:
+        active = [slot.active for slot in self.life.slots()]
+        stamps = [getattr(found.given, "stamp", ()) for found in active if found is not None]
+        return {pair for stamp in stamps for pair in stamp}
 
     async def look(self) -> None:
         """Ask for the health of what is in force, where the settings say how often."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oneiric_lab.config import SecretSource
+from oneiric_lab.config import secret_source
 from oneiric_lab.errors import Fault, OneiricError, RemoteError, UsageError
 from oneiric_lab.files import digest, read
 from oneiric_lab.manifest import SUFFIX
@@ -104,10 +104,10 @@ class Sources:
 
     def _secret(self, secret_id: str, url: str) -> str:
         inputs = self._snapshot().inputs
-        folder = inputs.root / (self._lab.settings.secrets.directory or "secrets")
+        said = self._lab.settings.secrets
         fix = "oneiric-lab doctor shows where secrets are looked for"
         try:
-            value = SecretSource(inputs.environ, (folder,), inputs.secret_providers).find(secret_id)
+            value = secret_source(inputs, said.directory, said.file, said.provider).find(secret_id)
         except OneiricError:
             raise
         except Exception as error:  # noqa: BLE001 - a provider may raise anything

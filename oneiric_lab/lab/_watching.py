@@ -15,7 +15,8 @@ from oneiric_lab.registry import NAME
 from oneiric_lab.runtime import Watch, follow_files
 from oneiric_lab.store import is_network
 
-from ._following import Fallen, Moved, Reloaded, followed
+from ._following import Fallen, Moved, Reloaded, Turned, followed
+from ._running import EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,16 +27,17 @@ if TYPE_CHECKING:
     from oneiric_lab.runtime import Watching
 
     from ._running import Running
+    from ._secrets import Secrets
     from ._synced import SyncReport
 
-    Followed: TypeAlias = Reloaded | Moved | Fallen | SyncReport
+    Followed: TypeAlias = Reloaded | Moved | Turned | Fallen | SyncReport
     Tell = Callable[[Followed], None]
 
 _LOG = logging.getLogger(__name__)
 
 
-class Watched(Protocol):
-    """The lab, as its watch sees it."""
+class Loaded(Protocol):
+    """The lab, as what loads its files sees it."""
 
     root: Path
     snapshot: Snapshot
@@ -49,6 +51,14 @@ class Watched(Protocol):
     @property
     def reload(self) -> Callable[..., Snapshot]:
         """Read the layers again."""
+
+
+class Watched(Loaded, Protocol):
+    """The lab, as its watch sees it."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Its secrets."""
 
     @property
     def async_sync(self) -> Callable[..., Any]:
@@ -66,13 +76,14 @@ def watch_of(
     """Return what follows everything that a lab is made from."""
     pending: set[Path] = set()
     news = anyio.Event()
+    looked = anyio.Event()
 
     async def files(tell: Tell) -> None:
         """Follow files: configuration, secrets, descriptors, manifests."""
 
         def load(changed: frozenset[Path]) -> None:
-            nonlocal news
             event = reloaded(lab, changed)
+            looked.set()
             # What changed between the opening of the workspace and this watch has no names.
             if changed or not event.ok or event.values or event.components:
                 tell(event)
@@ -112,10 +123,29 @@ def watch_of(
                 tell(report)
                 run.nudge()
 
-    return Watch(files, components, sources) if acts else Watch(files, sources)
+    async def secrets(tell: Tell) -> None:
+        """Look for rotated secrets: at each reload, when somebody asks, and now and then."""
+        nonlocal looked
+        room, due = lab.secrets, 0.0
+        while True:
+            with anyio.move_on_after(EVERY):
+                await looked.wait()
+            force = await anyio.to_thread.run_sync(room.asked)
+            now = anyio.current_time()
+            if looked.is_set() or force or now >= due:
+                said = lab.settings.secrets
+                due = now + (said.refresh_interval or max(said.cache_ttl_seconds, EVERY))
+                looked = anyio.Event()
+                found = await anyio.to_thread.run_sync(partial(room.look, force=force))
+                if found:
+                    tell(Turned(tuple(found)))
+                    run.nudge()
+
+    parts = (files, components, sources, secrets) if acts else (files, sources, secrets)
+    return Watch(*parts)
 
 
-def reloaded(lab: Watched, changed: frozenset[Path]) -> Reloaded:
+def reloaded(lab: Loaded, changed: frozenset[Path]) -> Reloaded:
     """Load what the files say now, or keep what was good; take note of either."""
     names = tuple(sorted(_named(lab.root, path) for path in changed))
     before, generation = lab.snapshot, lab.registry.current

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 from oneiric_lab.errors import Fault, NoCandidateError, UsageError, did_you_mean
 from oneiric_lab.registry import DOMAINS, Registry
 
+from ._keeping import Keeping
 from ._rules import rules_of
 from ._writing import store_of
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ._host import WorkspaceHost
     from ._load import Loads
     from ._running import Opened, Running
+    from ._secrets import Secrets
     from ._syncing import Syncing
 
 T = TypeVar("T")
@@ -39,6 +41,7 @@ class Workspace(Generic[T]):
         "_hosted",
         "_loads",
         "_owner",
+        "_room",
         "_running",
         "_syncing",
         "_telemetry",
@@ -46,6 +49,7 @@ class Workspace(Generic[T]):
         "_watching",
         "_workflows",
         "config",
+        "keeping",
         "problems",
         "registry",
         "root",
@@ -64,6 +68,9 @@ class Workspace(Generic[T]):
         self.problems = problems
         self.store = store_of(snapshot.inputs)
         self._trusted = trusted
+        kept = snapshot.inputs.keep_secrets
+        self.keeping = kept if isinstance(kept, Keeping) else Keeping()
+        self._room: Secrets | None = None
         self._running: Running | None = None
         self._owner: Owner | None = None
         self._loads: Loads | None = None
@@ -75,6 +82,7 @@ class Workspace(Generic[T]):
         self._watching: Watching | None = None
         self._hosted: WorkspaceHost | None = None
         self._publish(snapshot)
+        self.keeping.bind(self)
         if snapshot.settings.remote.enabled:
             self.problems = (*problems, *self._remote.restore())
 

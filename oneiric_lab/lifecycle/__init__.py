@@ -4,6 +4,7 @@ One incarnation of a component is in force at a time. A swap builds and probes t
 moves one pointer, and closes the old one when its last lease ends.
 """
 
+from ._build import Given
 from ._group import in_order
 from ._handle import LeaseHandle
 from ._incarnation import Incarnation, State
@@ -15,6 +16,7 @@ from ._tally import Buckets, Tally
 
 __all__ = [
     "Buckets",
+    "Given",
     "Incarnation",
     "LeaseHandle",
     "Lifecycle",

@@ -32,6 +32,25 @@ class BuildError(Exception):
     """A factory that gave nothing that can be used."""
 
 
+class Given(dict[str, Any]):
+    """Settings with a stamp: what else an incarnation is made from, such as secrets' versions.
+
+    An incarnation is in force only as long as its settings mean the same, and their stamp is
+    equal.
+    """
+
+    __slots__ = ("stamp",)
+
+    def __init__(self, settings: Mapping[str, Any], stamp: object) -> None:
+        super().__init__(settings)
+        self.stamp = stamp
+
+
+def stamp_of(given: Mapping[str, Any]) -> object:
+    """Return the stamp of settings, None where they have none."""
+    return getattr(given, "stamp", None)
+
+
 @dataclass(slots=True)
 class Built:
     """An instance and its ends; each gives an awaitable where there is something to await.

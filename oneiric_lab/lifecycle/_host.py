@@ -27,8 +27,8 @@ class Host(Protocol):
     def slot_of(self, target: str) -> Any:
         """Return the place of `domain:key`."""
 
-    def stamp(self, candidate: Candidate) -> object:
-        """Return what else its incarnations are made from."""
+    def redact(self, text: str) -> str:
+        """Return *text* without what nobody may read."""
 
     def settings(self, candidate: Candidate) -> Mapping[str, Any]:
         """Return the settings of a candidate."""

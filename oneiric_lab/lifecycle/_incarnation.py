@@ -51,7 +51,6 @@ class Incarnation:
         since: When it came into force, seconds of the loop's clock.
         prepared_ns: How long it was built and probed.
         given: What the configuration said to it, before it was validated.
-        stamp: What else it was made from; see `Lifecycle`.
         pins: Incarnations that its factory was given; it holds a lease on each to its end.
         users: Incarnations whose factories were given this one.
     """
@@ -71,7 +70,6 @@ class Incarnation:
         "prepared_ns",
         "retired",
         "since",
-        "stamp",
         "state",
         "target",
         "threads",
@@ -93,7 +91,6 @@ class Incarnation:
         self.since = 0.0
         self.prepared_ns = 0
         self.given: Mapping[str, Any] = {}
-        self.stamp: object = None
         self.owner = get_ident()
         self.holders: dict[object, str] = {}
         """Where each lease was taken, for those that were asked to tell."""

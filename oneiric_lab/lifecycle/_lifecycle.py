@@ -40,14 +40,15 @@ class Lifecycle:
     Args:
         registry: Who wins.
         settings: Gives a candidate's settings, which its factory receives validated. What is
-            in force is so only as long as they mean the same: a swap builds it anew then.
-        stamp: Gives what else an incarnation is made from, such as the versions of secrets;
-            what is in force is so only as long as it is equal.
+            in force is so only as long as they mean the same, and their stamp (see `Given`)
+            is equal: a swap builds it anew then.
         limits: Seconds for each step.
         tell: Told of every change: target, what, incarnation number, provider, detail. It
             is called on the loop and must not wait.
         trace: Whether each lease remembers where it was taken; leases then cost ten times
             as much.
+        redact: Takes out of a text what nobody may read: what a component raises may hold
+            the secret that it was given.
 
     Attributes:
         tally: What became of swaps and health checks, in numbers.
@@ -71,10 +72,10 @@ class Lifecycle:
         registry: Registry,
         *,
         settings: Callable[[Candidate], Mapping[str, Any]] | None = None,
-        stamp: Callable[[Candidate], object] | None = None,
         limits: Limits | None = None,
         tell: Callable[[str, str, int, str, str], object] | None = None,
         trace: bool = False,
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         self.registry = registry
         self.limits = limits or Limits()
@@ -82,8 +83,8 @@ class Lifecycle:
         self.is_closed = False
         self.tally = Tally()
         self._settings = settings
-        self._stamp = stamp
         self._tell = tell
+        self._redact = redact
         self._slots: dict[str, dict[str, Slot]] = {}
         self._hooks: dict[str, tuple[Callable[..., Any], ...]] = dict.fromkeys(_HOOKS, ())
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -369,9 +370,9 @@ class Lifecycle:
         """Return the settings of a candidate."""
         return {} if self._settings is None else self._settings(candidate)
 
-    def stamp(self, candidate: Candidate) -> object:
-        """Return what else incarnations of a candidate are made from."""
-        return None if self._stamp is None else self._stamp(candidate)
+    def redact(self, text: str) -> str:
+        """Return *text* without what nobody may read."""
+        return text if self._redact is None else self._redact(text)
 
     def hooks(self, hook: str) -> tuple[Callable[..., Any], ...]:
         """Return who is called at *hook*."""

@@ -27,7 +27,7 @@ from oneiric_lab.errors import (
     did_you_mean,
 )
 
-from ._build import NOTHING, build, is_another, parameters_of
+from ._build import NOTHING, build, is_another, parameters_of, stamp_of
 from ._health import Hysteresis, unhealthy
 from ._incarnation import Incarnation, State
 from ._limits import deadline
@@ -190,7 +190,8 @@ class Slot:
                 return None
             found = await self.prepare(candidate)
         except StepError as error:
-            raise self._not_activated(self.failed(wish, error)) from error
+            # Without its cause: what the component raised may hold a secret.
+            raise self._not_activated(self.failed(wish, error)) from None
         found.state = State.active
         return found
 
@@ -274,9 +275,9 @@ class Slot:
         found = self.active
         if found is None or found.built is None:
             return ""
-        if found.stamp != self.life.stamp(found.candidate):
-            return "secrets"
         given = (settings or self.life.settings)(found.candidate)
+        if stamp_of(given) != stamp_of(found.given):
+            return "secrets"
         if given == found.given:
             return ""
         if is_another(found.candidate, found.built, given):
@@ -386,7 +387,6 @@ class Slot:
             if candidate.requires:
                 await self.activate_required(candidate, skip=skip)
             next_.given = given = (settings or self.life.settings)(candidate)
-            next_.stamp = self.life.stamp(candidate)
             needs = self._pinned(next_, beside) if candidate.requires else NOTHING
             built = await self._timed(build(candidate, given, needs), limits.build)
             next_.built, next_.instance = built, built.instance
@@ -489,7 +489,8 @@ class Slot:
             try:
                 await self._call(self.life.limits.hook, hook, self.active)
             except Exception as error:  # noqa: BLE001 - hooks raise what they like
-                warnings.append(f"{_name(hook)}: {type(error).__name__}: {error}")
+                told = f"{_name(hook)}: {type(error).__name__}: {error}"
+                warnings.append(self.life.redact(told))
         if warnings:
             self.degraded = tuple(warnings)
             report = replace(report, warnings=self.degraded)
@@ -497,11 +498,12 @@ class Slot:
 
     def failed(self, wish: Wish, error: StepError) -> SwapReport:
         """Return the report of a swap that left everything as it was."""
-        self.last_error = f"{error.stage}: {error.why}"
-        self.life.tell(self.target, "refused" if error.refused else "failed", None, error.why)
+        why = self.life.redact(error.why)
+        self.last_error = f"{error.stage}: {why}"
+        self.life.tell(self.target, "refused" if error.refused else "failed", None, why)
         outcome = "refused" if error.refused else "failed"
         report = self.report(wish, outcome)
-        return replace(report, stage=error.stage, why=error.why)
+        return replace(report, stage=error.stage, why=why)
 
     def report(self, wish: Wish, outcome: Any) -> SwapReport:
         """Return what is in force, as a report."""
@@ -613,7 +615,7 @@ class Slot:
             self._cleanup_failed(error)
 
     def _cleanup_failed(self, error: Exception) -> None:
-        self.last_error = f"cleanup: {type(error).__name__}: {error}"
+        self.last_error = self.life.redact(f"cleanup: {type(error).__name__}: {error}")
         self.life.tally.leaked(self.domain)
         self.life.tell(self.target, "cleanup-failed", None, self.last_error)
 
@@ -663,6 +665,7 @@ class Slot:
             why = unhealthy(await self._call(self.life.limits.health, check), found.number)
         except Exception as error:  # noqa: BLE001 - a check that raises says no
             why = f"{type(error).__name__}: {error}"
+        why = None if why is None else self.life.redact(why)
         self.life.tally.checked(self.domain, good=why is None)
         if found is self.active and self.health.observe(good=why is None):
             if why is not None:

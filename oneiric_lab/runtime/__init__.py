@@ -100,6 +100,12 @@ if TYPE_CHECKING:
     from ._redact import Redactor as Redactor
     from ._retry import RetryPolicy as RetryPolicy
     from ._retry import retry_of as retry_of
+    from ._secrets import Rotation as Rotation
+    from ._secrets import SecretKeeper as SecretKeeper
+    from ._secrets import SecretState as SecretState
+    from ._secrets import Times as Times
+    from ._secrets import pinned as pinned
+    from ._secrets import references as references
     from ._sinks import RollingFile as RollingFile
     from ._sinks import handlers_of as handlers_of
     from ._sinks import json_lines as json_lines
@@ -167,9 +173,12 @@ else:
             "RetryPolicy": "._retry",
             "Ring": "._logs",
             "RollingFile": "._sinks",
+            "Rotation": "._secrets",
             "STATES": "._host",
             "Sample": "._exposition",
             "Scrape": "._exposition",
+            "SecretKeeper": "._secrets",
+            "SecretState": "._secrets",
             "Span": "._spans",
             "Standing": "._health",
             "Summary": "._exposition",
@@ -177,6 +186,7 @@ else:
             "TaskRun": "._flow_run",
             "Tasks": "._flow_call",
             "Telemetry": "._telemetry",
+            "Times": "._secrets",
             "Told": "._alone",
             "Watch": "._watch",
             "Watching": "._watching",
@@ -203,8 +213,10 @@ else:
             "new_run_id": "._flow_run",
             "options_of": "._listener",
             "other_payload": "._memory",
+            "pinned": "._secrets",
             "read_log_lines": "._logs",
             "read_process": "._telemetry",
+            "references": "._secrets",
             "retry_of": "._retry",
             "ringed": "._logs",
             "running_host": "._alone",
@@ -267,8 +279,11 @@ __all__ = [
     "RetryPolicy",
     "Ring",
     "RollingFile",
+    "Rotation",
     "Sample",
     "Scrape",
+    "SecretKeeper",
+    "SecretState",
     "Span",
     "Standing",
     "Summary",
@@ -276,6 +291,7 @@ __all__ = [
     "TaskRun",
     "Tasks",
     "Telemetry",
+    "Times",
     "Told",
     "Watch",
     "Watching",
@@ -302,8 +318,10 @@ __all__ = [
     "new_run_id",
     "options_of",
     "other_payload",
+    "pinned",
     "read_log_lines",
     "read_process",
+    "references",
     "retry_of",
     "ringed",
     "running_host",

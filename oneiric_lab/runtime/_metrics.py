@@ -297,6 +297,20 @@ _ALL: Final = (
         {"mode": ("events", "poll")},
     ),
     Metric(
+        "oneiric_lab_secret_rotations_total",
+        "counter",
+        "runtime",
+        "Secrets that have another value, and providers that went down",
+        {"provider": None, "outcome": ("rotated", "failed")},
+    ),
+    Metric(
+        "oneiric_lab_secret_age_seconds",
+        "gauge",
+        "runtime",
+        "Seconds since a secret's provider confirmed it",
+        {"secret": None},
+    ),
+    Metric(
         "oneiric_lab_host_state",
         "gauge",
         "runtime",
