@@ -25,8 +25,8 @@ def log_followed(found: Reloaded | Moved | Turned | Fallen | SyncReport) -> None
         log.warning("watch only polls", extra={"reason": found.told})
     elif isinstance(found, Turned):
         for one in found.rotations:
-            facts = {"secret": one.name, "provider": one.provider, "version": one.new}
-            log.info("secret rotated", extra=facts)
+            named = {"secret": one.name, "provider": one.provider, "version": one.new}
+            log.info("secret rotated", extra=named)
     elif isinstance(found, Reloaded):
         files = ", ".join(found.files)
         if found.ok:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from ._releasing import Releasing
@@ -24,7 +25,7 @@ class Hosting(Releasing[T]):
     def telemetry(self) -> Telemetry:
         """What reads the numbers of this workspace in this process; a program may add rooms."""
         if self._telemetry is None:
-            from ._telemetry import telemetry_of  # noqa: PLC0415 - few processes are measured
+            from ._telemetry import read_secrets, telemetry_of  # noqa: PLC0415 - few are measured
 
             self._telemetry = telemetry_of(
                 self.registry,
@@ -32,6 +33,7 @@ class Hosting(Releasing[T]):
                 lambda: self._remote if self._remote.enabled else None,
                 lambda: self._events,
             )
+            self._telemetry.rooms["secrets"] = partial(read_secrets, self.keeping.keeper)
         return self._telemetry
 
     def metrics(self) -> Metrics:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.registry import Generation, Registry
-    from oneiric_lab.runtime import FlowCounters, Scrape
+    from oneiric_lab.runtime import FlowCounters, Scrape, SecretKeeper
 
     from ._events import EventRoom
     from ._syncing import Syncing
@@ -176,6 +176,13 @@ def read_events(found: Mapping[str, Any], scrape: Scrape) -> None:
     depth = {topic or _OTHERS: number for topic, number in found["queue_depth"].items()}
     scrape.table("oneiric_lab_event_deliveries_total", rows, topic=topics)
     scrape.table("oneiric_lab_event_queue_depth", depth, topic=topics)
+
+
+def read_secrets(keeper: SecretKeeper, scrape: Scrape) -> None:
+    """Say how old secrets are, and how often they changed; never what they are."""
+    counts = keeper.counts()
+    scrape.table("oneiric_lab_secret_rotations_total", counts["rotations"])
+    scrape.table("oneiric_lab_secret_age_seconds", counts["ages"])
 
 
 def telemetry_of(
