@@ -15,7 +15,8 @@ from ._lock import Locked, freeze, layer_digests, mismatches, thaw
 from ._paths import get, leaves, parse_path, render_path
 from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose, rebase
 from ._schema import RESERVED, Merge
-from ._secrets import FoundSecret, Secret, SecretRef, SecretSource, secret_source
+from ._secret_source import FoundSecret, SecretSource, secret_source
+from ._secrets import Secret, SecretRef
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
 from ._validate import expected, found, tree_path

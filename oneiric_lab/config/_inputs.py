@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path as FilePath
 
     from pydantic import BaseModel
-
-    from ._secrets import SecretSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Inputs:
         schema: The user's model, imported already.
         secret_providers: Asked for secrets after environment and folder.
         secret_component: Asked last where `secrets.provider` names one.
-        keep_secrets: Asked for each secret with the source that has it, instead of the source.
+        keep_secrets: Asked for each secret with its `SecretSource`, instead of that.
         bare: Whether only the built-in tables matter, as before the user's model is known:
             an expression that needs one of its defaults is then left out, and no secret is
             looked for.
@@ -81,5 +79,5 @@ class Inputs:
     schema: type[BaseModel] | None = None
     secret_providers: tuple[Callable[[str], str | None], ...] = ()
     secret_component: Callable[[str], str | None] | None = None
-    keep_secrets: Callable[[SecretSource, str], str | None] | None = None
+    keep_secrets: Callable[[Any, str], str | None] | None = None
     bare: bool = False

@@ -14,7 +14,8 @@ from ._interpolate import Interpolation
 from ._merge import fold
 from ._paths import drop, get, leaves, put, render_path
 from ._schema import check_reserved, describe, is_built_in
-from ._secrets import SecretRef, SecretSource, secret_source, variable_of
+from ._secret_source import SecretSource, secret_source
+from ._secrets import SecretRef, variable_of
 from ._settings import REPLACED, Settings
 from ._snapshot import Snapshot
 from ._sources import Sources

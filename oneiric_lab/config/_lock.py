@@ -19,7 +19,8 @@ from ._formats import parse
 from ._layers import PROJECT, Layer
 from ._paths import get, leaves, parse_path, put, render_path
 from ._schema import describe, is_built_in
-from ._secrets import SecretRef, SecretSource, secret_source, variable_of
+from ._secret_source import SecretSource, secret_source
+from ._secrets import SecretRef, variable_of
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
 from ._validate import Locator, expand, validate
