@@ -16,7 +16,7 @@ BIN := $(DEV)/bin
 PIP := -m pip --disable-pip-version-check --no-input
 PLUGINS := $(wildcard extensions/examples/*/pyproject.toml)
 
-.PHONY: help lab demo test check lint types floors notebooks golden bench docs matrix types-js clean lock python
+.PHONY: help lab demo test check lint types floors notebooks golden bench docs pictures matrix types-js clean lock python
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,9 @@ bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/p
 
 docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html
+
+pictures: $(DEV)/.stamp  ## take the pictures of the pages, and of each widget to look at
+	$(BIN)/python scripts/pictures.py
 
 matrix: | python  ## the extension in the oldest JupyterLab and Notebook (minutes; not in CI)
 	PYTHON=$(PYTHON) bash scripts/matrix.sh

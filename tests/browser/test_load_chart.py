@@ -48,9 +48,9 @@ class TestALoadRun:
         assert "cancelled, partial" in text
         assert "Error displaying widget" not in text
 
-    def test_is_shown_again_after_the_page_was_loaded_anew(self, open_notebook: Any) -> None:
+    def test_is_shown_again_after_the_browser_was_closed(self, open_notebook: Any) -> None:
         """
-        The kernel has the run; a page that comes back shows all of it, and goes on.
+        The kernel has the run; who comes back sees what happened meanwhile, and goes on.
         """
         notebook = open_notebook(
             LAB, RUN.format("600s") + ";", SHOW, name="again.ipynb", theme="JupyterLab Dark"
@@ -58,8 +58,9 @@ class TestALoadRun:
         for cell in range(3):
             notebook.run(cell)
         stage(notebook.page, "running")
-        notebook.page.wait_for_timeout(1000)
+        notebook.page.wait_for_timeout(500)
         notebook.save()
+        notebook.page.close()
         again = open_notebook(name="again.ipynb", theme="JupyterLab Dark")
         stage(again.page, "running")
         again.page.wait_for_function(

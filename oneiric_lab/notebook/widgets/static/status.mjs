@@ -44,7 +44,7 @@ class Status {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const seen = rows.filter((row) => words.every((word) => JSON.stringify(row).toLowerCase().includes(word)));
     const who = listening === 1 ? "1 process" : `${listening || "no"} processes`;
-    this.head.replaceChildren(ill ? toned("warn", `${ill} not as wanted`) : toned("ok", "all as wanted"), ` · ${count.toLocaleString("en")} components · ${who} listening`);
+    this.head.replaceChildren(ill ? toned("warn", `${ill} not as wanted`) : listening ? toned("ok", "all as wanted") : toned("info", "nobody says how they are"), ` · ${count.toLocaleString("en")} components · ${who} listening`);
     const empty = rows.length ? "No component holds all of this." : "Nothing is declared here: a plugin, plugins.packages or @lab.component brings candidates.";
     const more = count > rows.length ? [el("p", { class: "ol-quiet" }, `and ${(count - rows.length).toLocaleString("en")} more, all as wanted`)] : [];
     this.parts.replaceChildren(
