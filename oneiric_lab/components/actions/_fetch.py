@@ -32,8 +32,8 @@ class FetchSettings(ComponentSettings):
     """Settings of `action:http.fetch`."""
 
     origins: tuple[str, ...] = ()
-    """Where it may go, such as `https://api.example.com`; redirects too. A payload names the
-    address, and must not lead to whatever this machine can reach."""
+    """Where it may go, redirects too, each with its scheme, its host and its port. A payload
+    names the address, and must not lead to whatever this machine can reach."""
     allow_http: tuple[str, ...] = ()
     """Hosts that may be asked without TLS; this machine always may, where it is an origin."""
     max_bytes: Annotated[int, Field(ge=1)] = 4 * 1024 * 1024
