@@ -123,6 +123,18 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Being measured",
+        "10,000 candidates, ten for each key; states are counted once for each generation. Answers "
+        "of `resolve` are counted only where that was asked for.",
+        {"scrape 10000": "a scrape as text", "counted resolve": "a thousand times in a loop"},
+        "",
+        (
+            Bound("a scrape", 10 * MS, group="scrape 10000"),
+            Bound("the first scrape of a generation", 10 * MS, group="scrape 10000"),
+            Bound("registry.resolve, counted", 4, "registry.resolve", "counted resolve"),
+        ),
+    ),
+    Section(
         "Explaining and publishing",
         "Candidates are built before; a publish ranks them and puts one generation in force.",
         {"explain": "", "publish": "", "publish one key": ""},

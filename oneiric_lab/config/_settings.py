@@ -284,7 +284,7 @@ class RuntimeSupervisor(_Table):
     drain_timeout: Annotated[float, Field(ge=0, le=8)] = 8
     """For what is in flight when it is told to stop; it is gone after ten seconds in all."""
     count_resolves: bool = False
-    """Whether answers of the registry are counted; each then costs twice as much."""
+    """Whether answers of the registry are counted; each then costs three times as much."""
 
 
 class Schema(_Table):

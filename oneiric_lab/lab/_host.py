@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 
@@ -22,6 +23,7 @@ from oneiric_lab.runtime import (
     STATES,
     Answers,
     Door,
+    HealthCheck,
     Host,
     Notify,
     Part,
@@ -48,9 +50,12 @@ from ._secret_texts import secret_texts
 from ._watching import reloaded
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from oneiric_lab.config import Settings
     from oneiric_lab.runtime import Ended, Health, Scrape
 
     from ._hostable import Hostable
@@ -103,6 +108,8 @@ class WorkspaceHost:
         self.door = Door(self._answers(), self._address, self._port)
         self.parts = (*self._held.all, self._http_part())
         self.host: Host | None = None
+        self._began = _fixed(lab.settings)
+        self._handlers: list[logging.Handler] = []
 
     def _place(self, address: str | None, port: int | None) -> tuple[str, int]:
         said = self.lab.settings.runtime_supervisor
@@ -178,7 +185,14 @@ class WorkspaceHost:
 
     def health(self) -> Health:
         """Return how the workspace is, as this host sees it."""
-        return health_of(self.lab, self.host, kind=self.kind)
+        found = health_of(self.lab, self.host, kind=self.kind)
+        now = _fixed(self.lab.settings)
+        changed = ", ".join(name for name, said in now.items() if said != self._began[name])
+        if not changed:
+            return found
+        says = f"changed since it began: {changed}"
+        check = HealthCheck("restart", "degraded", says, "start it again to have that")
+        return replace(found, checks=(*found.checks, check))
 
     def screen(self, *, began: bool = False) -> Screen:
         """Return what it does here, or what it would do.
@@ -236,6 +250,8 @@ class WorkspaceHost:
         scrape.table("oneiric_lab_http_requests_total", self.door.requests, route=self.door.routes)
         scrape.put("oneiric_lab_http_inflight", self.door.inflight)
         scrape.table("oneiric_lab_logging_records_total", self.ring.counts)
+        lost = sum(getattr(handler, "lost", 0) for handler in self._handlers)
+        scrape.put("oneiric_lab_logging_lost_total", lost)
         scrape.put("oneiric_lab_loop_lag_seconds", 0.0 if host is None else host.lag)
 
     # --- running ------------------------------------------------------------------------------
@@ -274,7 +290,7 @@ class WorkspaceHost:
             if signals and any(name.startswith("OTEL_") for name in environ):
                 trace_spans()
             try:
-                with self._logs(machine=machine) if signals else ringed(self.ring):
+                with self._logs(machine=machine) if signals else self._own_logs():
                     if not kept:
                         warn = "the workspace cannot be written: nothing keeps a second host out"
                         logger("oneiric_lab.host").warning(warn)
@@ -287,14 +303,24 @@ class WorkspaceHost:
         tell_host(self.folder, self.kind, self.door.url)
         up(self.screen(began=True))
 
-    def _logs(self, *, machine: bool) -> Any:
+    def _logs(self, *, machine: bool) -> AbstractContextManager[None]:
         settings = self.lab.settings
         handlers = handlers_of(settings, self.lab.root, self.redact, machine=machine)
-        with suppress(OSError):  # a disk that cannot be written: streams are enough
+        self._handlers = [*handlers, *self._kept_logs()]
+        return logged(settings.logging.level, [*self._handlers, self.ring])
+
+    def _own_logs(self) -> AbstractContextManager[None]:
+        self._handlers = self._kept_logs()
+        return ringed([*self._handlers, self.ring])
+
+    def _kept_logs(self) -> list[logging.Handler]:
+        """Return what keeps records beside the store, so that other processes can read them."""
+        try:
             file = RollingFile(self.folder / LOG_FILE, maxBytes=_LOG_BYTES, backupCount=1)
-            file.setFormatter(json_lines(self.redact, settings))
-            handlers.append(file)
-        return logged(settings.logging.level, [*handlers, self.ring])
+        except OSError:  # a disk that cannot be written: what is in memory is enough
+            return []
+        file.setFormatter(json_lines(self.redact, self.lab.settings))
+        return [file]
 
     async def _reload(self) -> None:
         found = await to_thread.run_sync(reloaded, self.lab, frozenset())
@@ -303,6 +329,18 @@ class WorkspaceHost:
             raise InvalidConfigError(found.faults)
         if self.lab._running is not None:  # noqa: SLF001 - the same package
             self.lab._running.nudge()  # noqa: SLF001 - see above
+
+
+def _fixed(settings: Settings) -> dict[str, object]:
+    """Return what a host reads when it begins, and not again."""
+    said = settings.runtime_supervisor
+    return {
+        "logging": settings.logging,
+        **{
+            f"runtime_supervisor.{name}": getattr(said, name)
+            for name in ("kind", "activate", "http_enabled", "http_host", "http_port", "enabled")
+        },
+    }
 
 
 def _has_server() -> bool:

@@ -22,7 +22,7 @@ ALIVE = 3.0
 
 CellValue = Cell | str | int | float | bool | None
 
-SILENT = "no process is listening: one that runs lab.watch() acts when it starts"
+SILENT = "no process is listening: lab.watch(), or oneiric-lab run, acts when it starts"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

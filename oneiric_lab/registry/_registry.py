@@ -300,7 +300,7 @@ class Registry:
         return found[0].diff(found[1])
 
     def count(self) -> None:
-        """Count the answers of `resolve` too, from here on; each then costs twice as much.
+        """Count the answers of `resolve` too, from here on; each then costs three times as much.
 
         Questions without an answer are counted always. A handle's `candidate` is a slot that
         is read, and never counted.

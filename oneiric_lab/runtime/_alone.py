@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import Fault, FileAccessError, UsageError
 from oneiric_lab.files import lock
+from oneiric_lab.store import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,8 @@ def alone(folder: Path, kind: str) -> Iterator[bool]:
     Raises:
         UsageError: Another host runs.
     """
+    with suppress(OSError):
+        make_folder(folder)
     try:
         held = lock(folder / LOCK, timeout=1.0)
         held.__enter__()

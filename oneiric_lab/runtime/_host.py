@@ -215,6 +215,7 @@ class Host:
                 log.debug("part up", extra={"part": part.name})
             if not self._stop.is_set():
                 self.state = "ready"
+                self._lags.clear()  # what its start blocked is over
                 log.info("ready", extra={"seconds": round(time.monotonic() - began, 3)})
                 self.notify.ready("ready")
                 up()

@@ -185,6 +185,8 @@ class Door:
         return self._counted(Starlette(routes=routes))
 
     def _counted(self, app: Any) -> Any:
+        from starlette.requests import ClientDisconnect  # noqa: PLC0415 - see _server
+
         async def counted(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] != "http":
                 return
@@ -202,6 +204,8 @@ class Door:
             self._enter(order)
             try:
                 await app(scope, receive, watched)
+            except ClientDisconnect:
+                status = 499  # as others count who went away before the answer
             except Exception:  # noqa: BLE001 - the server has answered 500; the log says why
                 logger(__name__).exception("a request failed", extra={"route": route})
             finally:

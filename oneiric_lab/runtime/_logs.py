@@ -121,6 +121,10 @@ def _told(row: Mapping[str, Any]) -> str:
 _ABOUT: Final = ("service", "environment", "release", "trace_id", "span_id")
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] not in _CHATTY
+
+
 class Ring(logging.Handler):
     """Keeps the last records as plain data, without secrets, and counts all.
 
@@ -158,14 +162,13 @@ def logged(level: str, handlers: Sequence[logging.Handler]) -> Iterator[None]:
     before, was = list(root.handlers), root.level
     root.handlers[:] = handlers
     root.setLevel(level.upper())
-    chatty = {name: logging.getLogger(name).level for name in _CHATTY}
-    for name in chatty if root.level > logging.DEBUG else ():
-        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    if root.level > logging.DEBUG:
+        for handler in handlers:
+            # Not by the level of their loggers: some set that themselves.
+            handler.addFilter(_is_news)
     try:
         yield
     finally:
-        for name, its in chatty.items():
-            logging.getLogger(name).setLevel(its)
         root.handlers[:] = before
         root.setLevel(was)
         for handler in handlers:
@@ -173,13 +176,13 @@ def logged(level: str, handlers: Sequence[logging.Handler]) -> Iterator[None]:
 
 
 @contextmanager
-def ringed(ring: Ring, level: int = logging.INFO) -> Iterator[None]:
-    """Keep our own records in *ring* for the time of the block, in a program that logs as it likes.
+def ringed(handlers: Sequence[logging.Handler], level: int = logging.INFO) -> Iterator[None]:
+    """Keep our own records for the time of the block, in a program that logs as it likes.
 
     What goes up to the program's own handlers is what did before.
 
     Args:
-        ring: Keeps them.
+        handlers: Keep them; closed at the end.
         level: Least level that is kept.
     """
     ours = logging.getLogger("oneiric_lab")
@@ -187,13 +190,15 @@ def ringed(ring: Ring, level: int = logging.INFO) -> Iterator[None]:
     up = _Up(least)
     ours.setLevel(min(level, least))
     ours.propagate = False
-    for handler in (ring, up) if propagated else (ring,):
+    for handler in (*handlers, up) if propagated else handlers:
         ours.addHandler(handler)
     try:
         yield
     finally:
-        ours.removeHandler(ring)
         ours.removeHandler(up)
+        for handler in handlers:
+            ours.removeHandler(handler)
+            handler.close()
         ours.setLevel(before)
         ours.propagate = propagated
 

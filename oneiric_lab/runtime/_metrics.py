@@ -338,6 +338,12 @@ _ALL: Final = (
         {"level": ("debug", "info", "warning", "error", "critical")},
     ),
     Metric(
+        "oneiric_lab_logging_lost_total",
+        "counter",
+        "runtime",
+        "Log records that a sink could not take",
+    ),
+    Metric(
         "oneiric_lab_loop_lag_seconds",
         "gauge",
         "runtime",

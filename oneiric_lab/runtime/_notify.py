@@ -39,8 +39,8 @@ class Notify:
 
     def reloading(self) -> None:
         """Say that it reloads; `ready` ends that."""
-        micro = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._send("RELOADING=1", f"MONOTONIC_USEC={micro}")
+        # On Linux, where systemd is, this is CLOCK_MONOTONIC.
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str) -> None:
         """Say that it goes down."""

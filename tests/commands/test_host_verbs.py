@@ -25,6 +25,9 @@ PROJECT = """\
 [plugins]
 packages = ["oneiric_lab.components"]
 auto_load = false
+
+[runtime_paths]
+workflow_checkpoints_enabled = false
 """
 
 

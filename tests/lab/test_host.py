@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
     from oneiric_lab.lab import Lab, Screen, WorkspaceHost
 
+# Runs are durable in tests/cli/test_run.py, by processes; here that would only cost time.
 PROJECT = """
 [plugins]
 auto_load = false
 packages = ["oneiric_lab.components"]
+
+[runtime_paths]
+workflow_checkpoints_enabled = false
+
 """
 TOKEN = "canary-token-of-the-host"
 
@@ -273,6 +278,21 @@ class TestHeld:
             return host.host.is_up
 
         assert held(lab, look)
+
+    def test_what_it_reads_once_is_told_when_it_changes(self, workspace: Workspace) -> None:
+        """
+        A port that was edited holds from the next start on; health says so.
+        """
+        lab = workspace.open()
+
+        async def look(host: WorkspaceHost) -> Any:
+            workspace.project(PROJECT + "[runtime_supervisor]\nhttp_port = 9999\n")
+            await until(lambda: lab.settings.runtime_supervisor.http_port == 9999)
+            return lab.health()
+
+        found = {check.name: check for check in held(lab, look).checks}
+
+        assert found["restart"].says == "changed since it began: runtime_supervisor.http_port"
 
     def test_a_second_host_is_told_who_runs(self, workspace: Workspace) -> None:
         """

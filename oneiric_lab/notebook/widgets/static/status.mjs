@@ -49,7 +49,7 @@ class Status {
     const more = count > rows.length ? [el("p", { class: "ol-quiet" }, `and ${(count - rows.length).toLocaleString("en")} more, all as wanted`)] : [];
     this.parts.replaceChildren(
       seen.length ? this.table("components", ["component", "wanted", "is", "in force", "leases", "process", "do"], seen.flatMap((row) => this.lines(row))) : el("p", {}, empty), ...more,
-      ...(listening ? [] : [el("p", { class: "ol-quiet" }, "no process is listening: one that runs lab.watch() acts when it starts")]),
+      ...(listening ? [] : [el("p", { class: "ol-quiet" }, "no process is listening: lab.watch(), or oneiric-lab run, acts when it starts")]),
       ...(sources.length ? [el("h4", {}, "sync"), this.table("sources", ["source", "state", "last good"], sources.map(([name, state, good]) => [name, toned(SOURCES[state], state), good]))] : []),
       el("h4", {}, "events"),
       deeds.length ? this.table("events", ["at", "component", "what", "in force", "by", "detail"], deeds) : el("p", { class: "ol-quiet" }, "what processes do to components, and what is wanted of them, stands here"));
