@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from oneiric_lab.config import Settings
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.registry import Registry
-    from oneiric_lab.runtime import Database, DurableEngine, Engine, RecordedRuns, Records
+    from oneiric_lab.runtime import (
+        Database,
+        DurableEngine,
+        Engine,
+        Order,
+        RecordedRuns,
+        Records,
+    )
     from oneiric_lab.store import Store
 
 R = TypeVar("R")
@@ -48,6 +55,7 @@ class Engines:
 
     Args:
         lab: The lab.
+        order_of: Makes the order that a schedule asks for.
 
     Attributes:
         hooks: Called at the moments of runs, whichever engine runs them.
@@ -56,8 +64,8 @@ class Engines:
         home: The loop that entered it.
     """
 
-    def __init__(self, lab: Offers) -> None:
-        self._lab = lab
+    def __init__(self, lab: Offers, order_of: Callable[[str, Any], Order]) -> None:
+        self._lab, self._order_of = lab, order_of
         self.hooks = FlowHooks()
         self.tasks = LabTasks(lab)
         self.held: Engine | None = None
@@ -115,6 +123,8 @@ class Engines:
             at_a_time=said.runs_at_a_time,
             accept=said.code_changed == "accept",
             is_host=is_host,
+            schedules={name: one.model_dump() for name, one in said.schedules.items()},
+            order_of=self._order_of,
         )
 
     # --- entered ------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class Workflows:
 
     def __init__(self, lab: Opened) -> None:
         self._lab = lab
-        self.engines = Engines(lab)
+        self.engines = Engines(lab, self._order)
         self.hooks, self.tasks = self.engines.hooks, self.engines.tasks
 
     def __repr__(self) -> str:

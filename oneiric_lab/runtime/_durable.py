@@ -12,6 +12,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - DBOS reads the annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import Fault, MissingExtraError, WorkflowError
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     Step = Callable[[str, Callable[[], Awaitable[dict[str, Any]]]], Awaitable[dict[str, Any]]]
     Drive = Callable[[str, dict[str, Any], "Recorder"], Awaitable[dict[str, Any]]]
+    Tick = Callable[[dict[str, Any], str], Awaitable[dict[str, Any]]]
 
 FLOW: Final = "oneiric.flow"
+TICK: Final = "oneiric.tick"
 FORM: Final = "1"
 """Of how a run is recorded; code that changed is found by our own digests."""
 
@@ -338,6 +341,7 @@ class Host:
         executor: Name of this process.
         queue: What it listens to.
         drive: Runs an order.
+        tick: Asks for the run of a schedule: what it says, and for which moment.
         at_a_time: Runs from the queue that go on at a time.
         every: Seconds between two looks into the queue.
     """
@@ -349,15 +353,17 @@ class Host:
         executor: str,
         queue: str,
         drive: Drive,
+        tick: Tick,
         *,
         at_a_time: int,
         every: float,
     ) -> None:
         self._dbos = load()
         self._database, self._application, self._executor = database, application, executor
-        self._queue, self._drive = queue, drive
+        self._queue, self._drive, self._tick = queue, drive, tick
         self._at_a_time, self._every = at_a_time, every
         self._flow: Any = None
+        self._ticks: Any = None
         self._engine: Any = None
 
     def launch(self) -> None:
@@ -404,7 +410,12 @@ class Host:
                 # Who is cancelled, or lost the run to another process, raises it from a node.
                 raise _first(group) from None
 
-        flow.__qualname__ = flow.__name__ = "flow"
+        async def tick(scheduled: datetime, said: dict[str, Any]) -> None:
+            # As a step: a host that is killed here asks for it once more, and for the same run.
+            when = scheduled.isoformat()
+            await dbos.DBOS.run_step_async({"name": "ask"}, self._tick, said, when)
+
+        self._ticks = dbos.DBOS.workflow(name=TICK, max_recovery_attempts=BEGUN)(tick)
         self._flow = dbos.DBOS.workflow(name=FLOW, max_recovery_attempts=BEGUN)(flow)
         dbos.DBOS.listen_queues([self._queue])
         dbos.DBOS.launch()
@@ -417,6 +428,38 @@ class Host:
             polling_interval_sec=self._every,
             on_conflict="always_update",
         )
+
+    def schedule(self, schedules: Mapping[str, Mapping[str, Any]]) -> None:
+        """Have runs asked for by the clock, and forget schedules that nobody says any more.
+
+        Args:
+            schedules: Name to `workflow`, `cron`, `timezone` and `payload`.
+
+        Raises:
+            WorkflowError: One is said wrongly.
+        """
+        dbos = self._dbos
+        for known in dbos.DBOS.list_schedules():
+            if known["workflow_name"] == TICK and known["schedule_name"] not in schedules:
+                dbos.DBOS.delete_schedule(known["schedule_name"])
+        for name, said in schedules.items():
+            entry = {
+                "schedule_name": name,
+                "workflow_fn": self._ticks,
+                "schedule": said["cron"],
+                "cron_timezone": said.get("timezone"),
+                "context": {"name": name, "workflow": said["workflow"], "payload": said["payload"]},
+            }
+            try:
+                dbos.DBOS.apply_schedules([entry])
+            except dbos.error.DBOSException as error:
+                raise WorkflowError(
+                    Fault(
+                        "bad-schedule",
+                        f"workflows.schedules.{name} is no schedule: {error}",
+                        fix='write cron = "0 3 * * *", and timezone = "Europe/Berlin"',
+                    )
+                ) from error
 
     async def start(self, run_id: str, order: Mapping[str, Any]) -> None:
         """Begin a run on this loop, now."""

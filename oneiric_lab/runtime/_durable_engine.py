@@ -27,7 +27,7 @@ from ._engine import Order
 from ._flow import AT_A_TIME, Flow
 from ._flow_call import Caller
 from ._flow_hooks import FlowHooks
-from ._flow_run import NodeRun
+from ._flow_run import NodeRun, new_run_id
 from ._memory import has_ended, other_payload
 from ._payload import MAX_BYTES
 
@@ -67,6 +67,8 @@ class DurableEngine:
         is_host: Whether it takes orders from the queue and interrupted runs; one that does not
             runs only what it is given here.
         every: Seconds between two looks into the queue.
+        schedules: Name to what a host asks for by the clock, see `Host.schedule`.
+        order_of: Makes the order that a schedule asks for, of workflow and payload.
     """
 
     durable = True
@@ -84,6 +86,8 @@ class DurableEngine:
         accept: bool = False,
         is_host: bool = True,
         every: float = 0.2,
+        schedules: Mapping[str, Mapping[str, Any]] | None = None,
+        order_of: Callable[[str, Any], Order] | None = None,
     ) -> None:
         self.counters = FlowCounters()
         self.hooks = hooks or FlowHooks()
@@ -92,6 +96,7 @@ class DurableEngine:
         self._tasks, self._nodes, self._limit = tasks, nodes, limit
         self._database, self._application, self._accept = database, application, accept
         self._is_host = is_host
+        self._schedules, self._order_of = schedules or {}, order_of
         self._queue = application if is_host else f"{application}.{self.executor}"
         self._host = _host(self, at_a_time, every)
         self._runs: Records | None = None
@@ -133,6 +138,7 @@ class DurableEngine:
             stack.push_async_callback(self._end)
             await to_thread.run_sync(self._host.listen)
             if self._is_host:
+                await to_thread.run_sync(self._host.schedule, self._schedules)
                 await to_thread.run_sync(self._take_up)
             keeper = asyncio.get_running_loop().create_task(self._keep(), name="oneiric runs")
             stack.push_async_callback(_stop, keeper)
@@ -315,6 +321,16 @@ class DurableEngine:
             )
         return self._runs, self._view
 
+    async def tick(self, said: dict[str, Any], when: str) -> dict[str, Any]:
+        """Ask for the run of a schedule; called by DBOS, once or again for one moment."""
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        if self._order_of is None:
+            raise UsageError("this engine knows no workflows by name")
+        order = self._order_of(said["workflow"], said["payload"])
+        run_id = new_run_id(order.workflow, f"{said['name']} {when}")
+        await to_thread.run_sync(self._runs.enqueue, run_id, order.as_dict(), self._queue)
+        return {"run": run_id}
+
     async def drive(self, run_id: str, said: dict[str, Any], record: Recorder) -> dict[str, Any]:
         """Run an order here; called by DBOS, also for what another process began."""
         order = Order.of(said)
@@ -379,6 +395,7 @@ def _host(engine: DurableEngine, at_a_time: int, every: float) -> Host:
         engine.executor,
         engine._queue,  # noqa: SLF001 - see above
         engine.drive,
+        engine.tick,
         at_a_time=at_a_time,
         every=every,
     )

@@ -1,0 +1,146 @@
+"""Runs of workflows: 1,000 nodes in memory, and durable nodes beside what DBOS does alone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from oneiric_lab.lifecycle import Lifecycle
+from oneiric_lab.registry import Candidate, Registry
+from oneiric_lab.runtime import Code, Dag, Database, DurableEngine, MemoryEngine, Order, dag_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+STEPS = 200
+
+
+class Nothing:
+    """A task that does nothing."""
+
+    async def run(self) -> None:
+        """Do nothing."""
+
+
+class Tasks:
+    """One task, leased from a lifecycle as a lab's are."""
+
+    def __init__(self, life: Lifecycle) -> None:
+        self._life = life
+
+    def lease(self, key: str) -> Any:
+        """Give the task."""
+        return self._life.lease("task", key)
+
+    def code(self, key: str) -> Code:
+        """Return whose it is."""
+        return Code("nothing 1")
+
+    def keys(self) -> list[str]:
+        """Return the only one."""
+        return ["nothing"]
+
+
+@asynccontextmanager
+async def tasks() -> AsyncIterator[Tasks]:
+    """Give tasks of a registry."""
+    registry = Registry()
+    registry.add(Candidate("task", "nothing", "nothing", Nothing))
+    async with Lifecycle(registry) as life:
+        yield Tasks(life)
+
+
+def nodes(many: int, width: int) -> Dag:
+    """Return so many nodes, each behind the one that stands *width* before it."""
+    return dag_of(
+        {
+            "nodes": [
+                {
+                    "id": f"n{i}",
+                    "task": "nothing",
+                    "depends_on": [f"n{i - width}"] if i >= width else [],
+                }
+                for i in range(many)
+            ]
+        }
+    )
+
+
+@pytest.mark.parametrize("width", [1, 10, 1000])
+def test_memory(benchmark: BenchmarkFixture, width: int) -> None:
+    """1,000 nodes that do nothing, leases included."""
+    dag = nodes(1000, width)
+    with asyncio.Runner() as runner:
+        held = tasks()
+        engine = MemoryEngine(runner.run(held.__aenter__()))
+        count = iter(range(1_000_000))
+        benchmark.group = "workflow of 1,000 nodes, in memory"
+        benchmark.extra_info["row"] = f"ours, {width} at a time"
+        found = benchmark(lambda: runner.run(engine.run(Order("w", dag), f"w-{next(count)}")))
+        assert found.ok
+        runner.run(held.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("wal", [False, True], ids=["as-it-comes", "our-database"])
+def test_raw_dbos(benchmark: BenchmarkFixture, tmp_path: Path, *, wal: bool) -> None:
+    """A loop over steps that do nothing, as DBOS has it."""
+    from dbos import DBOS, DBOSPortableJSONSerializer
+
+    database = Database.file(tmp_path / "raw.db")
+    if wal:
+        database.make()
+    config: dict[str, Any] = {
+        "name": "raw-dbos",
+        "system_database_url": database.url,
+        "serializer": DBOSPortableJSONSerializer(),
+        "log_level": "ERROR",
+    }
+    if wal:
+        config["system_database_engine"] = database.engine(20)
+    DBOS(config=config)  # type: ignore[arg-type]  # a plain dictionary
+
+    async def work() -> dict[str, Any]:
+        return {}
+
+    @DBOS.workflow(name="raw")
+    async def make_steps() -> None:
+        for i in range(STEPS):
+            await DBOS.run_step_async({"name": f"n{i}"}, work)
+
+    DBOS.launch()
+    try:
+        benchmark.group = f"{STEPS} durable nodes in a row"
+        benchmark.extra_info["row"] = f"DBOS alone, {'our database' if wal else 'as it comes'}"
+        benchmark.pedantic(
+            lambda: DBOS.start_workflow(flow).get_result(), rounds=5, warmup_rounds=1
+        )
+    finally:
+        DBOS.destroy(destroy_registry=True)
+
+
+def test_durable(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """The same number of nodes, each a leased task, in a chain."""
+    dag = nodes(STEPS, 1)
+    with asyncio.Runner() as runner:
+        held = tasks()
+        found = runner.run(held.__aenter__())
+        engine = DurableEngine(found, Database.file(tmp_path / "ours.db"), "oneiric-bench")
+        runner.run(engine.__aenter__())
+        count = iter(range(1000))
+
+        async def work() -> bool:
+            run_id = f"w-{next(count)}"
+            await engine.start(Order("w", dag, None, {"nothing": Code("nothing 1")}), run_id)
+            return (await engine.wait(run_id)).ok
+
+        benchmark.group = f"{STEPS} durable nodes in a row"
+        benchmark.extra_info["row"] = "ours"
+        assert benchmark.pedantic(lambda: runner.run(work()), rounds=5, warmup_rounds=1)
+        runner.run(engine.__aexit__(None, None, None))
+        runner.run(held.__aexit__(None, None, None))
