@@ -118,7 +118,7 @@ def test_raw_dbos(benchmark: BenchmarkFixture, tmp_path: Path, *, wal: bool) -> 
         benchmark.group = f"{STEPS} durable nodes in a row"
         benchmark.extra_info["row"] = f"DBOS alone, {'our database' if wal else 'as it comes'}"
         benchmark.pedantic(
-            lambda: DBOS.start_workflow(flow).get_result(), rounds=5, warmup_rounds=1
+            lambda: DBOS.start_workflow(make_steps).get_result(), rounds=5, warmup_rounds=1
         )
     finally:
         DBOS.destroy(destroy_registry=True)
