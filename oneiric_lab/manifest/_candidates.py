@@ -124,18 +124,15 @@ def _candidate(
     ]
     if wrong:
         refusals.append(Refusal("manifest", f"is not what schema 3 takes: {wrong}", origin))
+    facts = {name: entry[name] for name in _SAME if name in entry}
+    facts["factory"] = "" if wrong else entry["factory"]
+    if "capabilities" in entry:
+        facts["capabilities"] = frozenset([one["name"] for one in entry["capabilities"]])
+    facts["source"], facts["source_name"], facts["origin"] = "manifest", source_name, origin
+    facts["refusals"] = tuple([one for one in refusals if one is not None])
+    facts["metadata"] = {**entry.get("metadata", {}), "entry": entry}
     # The schema has judged what it takes; of the others only their names come here.
-    made = Candidate if wrong else Candidate.judged
-    return made(
-        **{name: entry[name] for name in _SAME if name in entry},
-        factory="" if wrong else entry["factory"],
-        capabilities=frozenset([c["name"] for c in entry.get("capabilities", ())]),
-        source="manifest",
-        source_name=source_name,
-        refusals=tuple(r for r in refusals if r is not None),
-        origin=origin,
-        metadata={**entry.get("metadata", {}), "entry": entry},
-    )
+    return Candidate(**facts) if wrong else Candidate.judged(facts)
 
 
 def enter(

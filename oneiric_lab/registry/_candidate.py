@@ -196,17 +196,19 @@ class Candidate:
         self._derive()
 
     @classmethod
-    def judged(cls, **facts: Any) -> Candidate:
+    def judged(cls, facts: dict[str, Any]) -> Candidate:
         """Return the candidate of facts that were judged already, by rules no looser than ours.
 
         The schema of manifests is such a judge: of 10,000 entries nothing is judged twice.
+
+        Args:
+            facts: Name to value; it is the candidate's from now on.
         """
-        made, put = cls.__new__(cls), object.__setattr__
-        for name, value in _defaults().items():
-            if name not in facts:
-                put(made, name, value)
-        for name, value in facts.items():
-            put(made, name, _TAKES[name](value) if name in _TAKES else value)
+        for name in _TAKES.keys() & facts.keys():
+            facts[name] = _TAKES[name](facts[name])
+        made, said = cls.__new__(cls), facts.get
+        for name, default, put in _fields():
+            put(made, said(name, default))
         made._derive()  # noqa: SLF001 - our own
         return made
 
@@ -261,13 +263,17 @@ class Candidate:
 
 
 @cache
-def _defaults() -> dict[str, Any]:
-    """Return what a candidate is where nothing else is said."""
-    return {
-        one.name: one.default if one.default_factory is MISSING else one.default_factory()
+def _fields() -> list[tuple[str, Any, Callable[[Candidate, Any], None]]]:
+    """Return each fact with what it is where nothing is said, and what writes it into its slot."""
+    return [
+        (
+            one.name,
+            one.default if one.default_factory is MISSING else one.default_factory(),
+            Candidate.__dict__[one.name].__set__,
+        )
         for one in fields(Candidate)
-        if one.init and not (one.default is MISSING and one.default_factory is MISSING)
-    }
+        if one.init
+    ]
 
 
 def is_name(value: object) -> bool:
@@ -297,10 +303,9 @@ def _check(c: Candidate) -> list[Fault]:
         bad(_out_of_range("priority", PRIORITIES, c.priority))
     if c.stack_level is not None and not _in_range(c.stack_level, LEVELS):
         bad(_out_of_range("stack level", LEVELS, c.stack_level))
-    if not all(map(is_name, c.capabilities)):
-        for name in sorted(c.capabilities, key=str):
-            if not is_name(name):
-                bad(f"capability {name!r} is no name", _LETTERS)
+    odd = [name for name in c.capabilities if not is_name(name)]
+    for name in sorted(odd, key=str):
+        bad(f"capability {name!r} is no name", _LETTERS)
     if c.source not in SOURCE_RANK:
         bad(f"unknown source {c.source!r}", did_you_mean(str(c.source), SOURCE_RANK))
     if c.stability not in _STABILITIES:

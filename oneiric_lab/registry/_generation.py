@@ -221,10 +221,7 @@ class Generation(Result):
             for domain, keys in self.nodes.items()
             for key, node in keys.items()
             if node.winner is None
-            and (
-                self.rules.selection(domain, key) is not None
-                or not all(one.refusals for one in node.members)
-            )
+            and (self.rules.selection(domain, key) is not None or not _is_refused(node))
         ]
         for domain, key in sorted(lost):
             problem = self.explain(domain, key).problem
@@ -320,6 +317,14 @@ class Generation(Result):
     def view(self) -> View:
         """Return all candidates as a table."""
         return self.listing().view()
+
+
+def _is_refused(node: Node) -> bool:
+    """Tell whether its adder refused each candidate: then nobody expects one of them."""
+    members = node.members
+    if len(members) == 1:
+        return bool(members[0].refusals)
+    return all(one.refusals for one in members)
 
 
 def _so(lost: list[str]) -> str:
