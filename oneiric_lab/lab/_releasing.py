@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ._choosing import unknown_provider
@@ -121,7 +122,9 @@ class Releasing(Operating[T]):
         Source by source: manifest and bundle are fetched, verified by what is trusted here,
         their artifacts fetched, all of it validated, and then one generation is published.
         Where anything is wrong nothing changes, and the last good release stays in force; the
-        report says why. Inside a running event loop it works on the lab's own thread.
+        report says why. Components that run in this process are swapped to it. Inside a running
+        event loop it works on the lab's own thread, and what runs on that loop is swapped by
+        `await lab.reconcile()`, or by `lab.watch()`.
 
         Args:
             dry_run: Whether all is fetched and judged but for artifacts, and nothing changed.
@@ -139,18 +142,34 @@ class Releasing(Operating[T]):
             asyncio.get_running_loop()
         except RuntimeError:
             return anyio.run(lambda: self.async_sync(dry_run=dry_run, fetcher=fetcher))
+        # This thread waits, and with it whatever runs on its loop: nothing can be swapped there.
         job = self._jobs().submit(
-            lambda ctx: self.async_sync(dry_run=dry_run, fetcher=fetcher), name="sync"
+            lambda ctx: self._synced(dry_run=dry_run, fetcher=fetcher), name="sync"
         )
         return job.result()
 
     async def async_sync(
         self, *, dry_run: bool = False, fetcher: Fetcher | None = None
     ) -> SyncReport:
-        """Do what `sync` does, in the event loop of the caller."""
+        """Do what `sync` does, in the event loop of the caller.
+
+        What runs in this process and is provided by another one now is swapped at once; a
+        swap that fails leaves the old one in force, and the report says why.
+        """
+        report = await self._synced(dry_run=dry_run, fetcher=fetcher)
+        return await self._swapped(report)
+
+    async def _synced(self, *, dry_run: bool, fetcher: Fetcher | None) -> SyncReport:
         report = await self._remote.sync(dry_run=dry_run, fetcher=fetcher)
         self._told({one.name: () for one in report.sources if one.outcome == "entered"})
         return report
+
+    async def _swapped(self, report: SyncReport) -> SyncReport:
+        """Swap what runs to what has entered."""
+        run = self._running
+        if run is None or all(one.outcome != "entered" for one in report.sources):
+            return report
+        return replace(report, swaps=tuple(await run.follow_at_home()))
 
     async def keep_synced(
         self, *, fetcher: Fetcher | None = None
@@ -165,7 +184,7 @@ class Releasing(Operating[T]):
         async with aclosing(self._remote.loop(sleep=anyio.sleep, fetcher=fetcher)) as reports:
             async for report in reports:
                 self._told({one.name: () for one in report.sources if one.outcome == "entered"})
-                yield report
+                yield await self._swapped(report)
 
     def catch_up(self) -> bool:
         """Enter what other processes of this workspace synced since, and tell whether any did.

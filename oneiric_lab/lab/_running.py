@@ -481,6 +481,16 @@ class Running:
                     domain, _, key = status.target.partition(":")
                     tasks.start_soon(self.life.check, domain, key)
 
+    async def follow_at_home(self) -> list[SwapReport]:
+        """Do `follow` on the loop that the components belong to; nothing where none runs."""
+        loop = self.life.known_loop()
+        if loop is None:
+            return []
+        if loop is asyncio.get_running_loop():
+            return await self.follow()
+        work = asyncio.run_coroutine_threadsafe(self.follow(), loop)
+        return await asyncio.wrap_future(work)
+
     async def renew(self) -> None:
         """Enter what other processes of this workspace synced, and swap to it at once."""
         if await to_thread.run_sync(self.lab.catch_up):

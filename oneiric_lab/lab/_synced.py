@@ -11,9 +11,11 @@ from oneiric_lab.views import Cell, Note, Result, Table, View
 from ._words import count
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from oneiric_lab.errors import Fault
+    from oneiric_lab.lifecycle import SwapReport
     from oneiric_lab.remote import Attempt, Good
     from oneiric_lab.views import Block, Tone
 
@@ -27,6 +29,7 @@ _TONES: dict[str, Tone] = {
 }
 _NO, _STALE = 1, 3
 _SHOWN = 5
+_MOVES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class SourceSynced:
         artifacts: How many artifacts came.
         faults: Why not.
         age_seconds: Since its source had that release last, where it could not be asked now.
+        components: With a dry run, components that would be provided by others: target, old,
+            new, why.
     """
 
     name: str
@@ -50,6 +55,7 @@ class SourceSynced:
     artifacts: int = 0
     faults: tuple[Fault, ...] = ()
     age_seconds: float | None = None
+    components: tuple[Mapping[str, object], ...] = ()
 
     @property
     def in_force(self) -> str:
@@ -67,6 +73,7 @@ class SourceSynced:
             "generation": self.generation,
             "artifacts": self.artifacts,
             "age_seconds": self.age_seconds,
+            "components": [dict(one) for one in self.components],
             "faults": [fault.as_dict() for fault in self.faults],
         }
 
@@ -78,16 +85,18 @@ class SyncReport(Result):
     Attributes:
         sources: In the order of the configuration.
         dry_run: Whether nothing was changed.
+        swaps: What became of the components that run in this process.
     """
 
     sources: tuple[SourceSynced, ...]
     dry_run: bool = False
+    swaps: tuple[SwapReport, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0 when all is in force that the sources have, 3 when something is too old, else 1."""
         outcomes = {one.outcome for one in self.sources}
-        if outcomes & {"refused", "unreachable"}:
+        if outcomes & {"refused", "unreachable"} or not all(one.ok for one in self.swaps):
             return _NO
         return _STALE if "stale" in outcomes else 0
 
@@ -102,10 +111,11 @@ class SyncReport(Result):
             "ok": self.ok,
             "dry_run": self.dry_run,
             "sources": [one.as_dict() for one in self.sources],
+            "swaps": [one.as_dict() for one in self.swaps],
         }
 
     def view(self) -> View:
-        """Return one row for each source, and why where it did not go well."""
+        """Return one row for each source, what moves, and why where it did not go well."""
         did = "would sync" if self.dry_run else "synced" if self.ok else "not synced"
         title = f"{did}: {count(len(self.sources), 'source')}"
         rows = tuple(
@@ -122,6 +132,30 @@ class SyncReport(Result):
         if rows:
             heads = ("source", "outcome", "in force", "generation", "artifacts")
             blocks.append(Table(heads, rows))
+        planned = [one for source in self.sources for one in source.components]
+        if planned:
+            moves = tuple(
+                (
+                    str(one["target"]),
+                    Cell(str(one["old"] or "-"), "lost"),
+                    Cell(str(one["new"] or "-"), "ok" if one["new"] else "bad"),
+                    str(one["why"]),
+                )
+                for one in planned[:_MOVES]
+            )
+            more = len(planned) - len(moves)
+            blocks.append(Table(("component", "is", "would be", "decided by"), moves, more=more))
+        if self.swaps:
+            swapped = tuple(
+                (
+                    one.target,
+                    Cell(one.outcome, "ok" if one.ok else "bad"),
+                    f"{one.before or '-'} -> {one.provider or '-'}",
+                    one.why or "-",
+                )
+                for one in self.swaps
+            )
+            blocks.append(Table(("component", "swap", "in force", "why"), swapped))
         blocks += [
             Note("\n".join(fault.lines()), _TONES[one.outcome])
             for one in self.sources

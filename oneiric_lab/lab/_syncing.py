@@ -306,7 +306,8 @@ class Syncing:
         if worse:
             raise RegistryError(worse)
         if dry_run:
-            return SourceSynced(name, "would enter", good.title)
+            moves = tuple(self._lab.registry.current.diff(after).changes)
+            return SourceSynced(name, "would enter", good.title, components=moves)
         attempt = Attempt(self.now(), "entered")
         _, number = settle_release(
             self._lab,

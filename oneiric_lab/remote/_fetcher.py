@@ -80,9 +80,16 @@ class SafeFetcher:
         if request.url.startswith("file:"):
             return fetch_file(request, sink, self.rules)
         address = judge(request.url, self.rules)
+        # What is imported and read for the first request takes none of its deadline.
+        import stamina  # noqa: F401, PLC0415 - 36 ms, for those who go out
+
+        from ._http import HttpClient  # noqa: PLC0415 - 100 ms, for those who go out
+
+        if self._client is None:
+            self._client = HttpClient(self.rules)
         try:
             with anyio.move_on_after(self.rules.deadline):
-                return await self._tries(request, sink, address.host)
+                return await self._tries(self._client, request, sink, address.host)
         finally:
             if not self._entered:
                 await self._close()
@@ -95,7 +102,7 @@ class SafeFetcher:
             fix="nothing was changed; look after that server, or raise remote.deadline",
         )
 
-    async def _tries(self, request: Request, sink: Sink, host: str) -> Fetched:
+    async def _tries(self, client: HttpClient, request: Request, sink: Sink, host: str) -> Fetched:
         import stamina  # noqa: PLC0415 - 36 ms, for those who go out
 
         _quiet()
@@ -111,16 +118,9 @@ class SafeFetcher:
         )
         async for attempt in tries:
             with attempt, self.breaker.guard(host):
-                found = await self._once(request, sink, end - self._clock())
+                found = await client.attempt(request, sink, self._now(), end - self._clock())
                 return Fetched(found.url, found.unchanged, found.etag, found.size, attempt.num)
         raise AssertionError("a retry that neither returns nor raises")  # pragma: no cover
-
-    async def _once(self, request: Request, sink: Sink, left: float) -> Fetched:
-        from ._http import HttpClient  # noqa: PLC0415 - 100 ms, for those who go out
-
-        if self._client is None:
-            self._client = HttpClient(self.rules)
-        return await self._client.attempt(request, sink, self._now(), left)
 
 
 def _quiet() -> None:

@@ -65,8 +65,8 @@ class HttpClient:
             request: What is asked for.
             sink: Where it goes.
             now: This moment.
-            left: Seconds until the deadline. No wait of its own lasts that long: a handshake
-                that is cancelled from outside leaves its connection open.
+            left: Seconds until the deadline. No handshake lasts that long: one that is
+                cancelled from outside leaves its connection open.
 
         Raises:
             FetchError: It cannot be fetched.
@@ -76,12 +76,8 @@ class HttpClient:
         hop = next(steps)
         while True:
             with _told(hop):
-                longest = max(left * _PART, 0.001)
-                waits = httpx.Timeout(
-                    min(self._rules.read_timeout, longest),
-                    connect=min(self._rules.connect_timeout, longest),
-                    pool=None,
-                )
+                connect = min(self._rules.connect_timeout, max(left * _PART, 0.001))
+                waits = httpx.Timeout(self._rules.read_timeout, connect=connect, pool=None)
                 sent = self._client.build_request(
                     "GET", hop.address.url, headers=dict(hop.headers), timeout=waits
                 )

@@ -130,6 +130,43 @@ class TestCatchUp:
         # Half a second to the next look, and room for a machine that is busy.
         assert took < 3
 
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_what_runs_here_is_swapped_by_the_sync_itself(
+        self, place: Place, *, fails: bool
+    ) -> None:
+        """
+        A swap that fails leaves the old one in force: the release has entered, and the report
+        says why it is not so everywhere. A dry run tells what would be swapped.
+        """
+        place.offer("OrderedDict")
+        lab = place.open()
+
+        async def main() -> tuple[Any, Any, str]:
+            await lab.async_sync(fetcher=place.remote)
+            async with lab.running() as life:
+                await life.activate("adapter", "cache")
+                # A UserString cannot be made of nothing.
+                place.offer("UserString" if fails else "Counter")
+                planned = await lab.async_sync(dry_run=True, fetcher=place.remote)
+                done = await lab.async_sync(fetcher=place.remote)
+                return planned, done, life.status("adapter", "cache").provider
+
+        planned, done, provider = anyio.run(main)
+
+        new = "UserString" if fails else "Counter"
+        [move] = planned.sources[0].components
+        assert (move["target"], move["old"], move["new"]) == (
+            CACHE,
+            "OrderedDict 1.0.0",
+            f"{new} 1.0.0",
+        )
+        assert f"{new} 1.0.0" in planned.to_text()
+        [swap] = done.swaps
+        assert (done.sources[0].outcome, swap.ok, done.ok) == ("entered", not fails, not fails)
+        assert provider == ("OrderedDict" if fails else "Counter")
+        assert CACHE in done.to_text()
+        assert winner(lab) == new
+
     def test_what_does_not_enter_here_is_told_once_and_the_last_good_stays(
         self, place: Place
     ) -> None:
