@@ -320,6 +320,14 @@ SECTIONS = (
         (Bound("a load run goes on", 2, "nothing else runs"),),
     ),
     Section(
+        "Following files",
+        "From an atomic save of the project file to the swapped component being in force, by the "
+        "clock of the wall; beside it, the same save until watchfiles tells of it.",
+        {"watch": ""},
+        "",
+        (Bound("from a save to the swap in force", 100 * MS),),
+    ),
+    Section(
         "Starting",
         "CPU time of whole processes, warm. Bare Python is taken off the import.",
         {"import": "", "shell": ""},

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from ._standing import Deeds as Deeds
     from ._standing import Standing as Standing
     from ._standing import Wished as Wished
+    from ._standing import still_good as still_good
     from ._synced import RemoteStatus as RemoteStatus
     from ._synced import SourceStanding as SourceStanding
     from ._synced import SourceSynced as SourceSynced
@@ -164,6 +165,7 @@ else:
             "sample_source": "._sample",
             "sent": "._events",
             "sign_file": "._signing",
+            "still_good": "._standing",
             "store_folder": "._host",
             "trust_notices": "._trusted",
             "trust_report": "._trusted",
@@ -248,6 +250,7 @@ __all__ = [
     "sample_source",
     "sent",
     "sign_file",
+    "still_good",
     "store_folder",
     "trust_notices",
     "trust_report",

@@ -6,12 +6,15 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from oneiric_lab.errors import Fault
+from oneiric_lab.store import Store, place
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
 from ._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from oneiric_lab.registry import Candidate
     from oneiric_lab.store import Activity, Desired, DesiredState, ProcessState
@@ -293,6 +296,16 @@ def standing(
         provider = None if winner is None else winner.provider
         rows.append((target, provider, desired.get(target), tuple(said.get(target, ()))))
     return Standing(tuple(rows), tuple(processes), store)
+
+
+def still_good(root: Path, environ: Mapping[str, str]) -> tuple[Fault, ...]:
+    """Return a note of the processes that go on, for a workspace whose files do not load now."""
+    found = Store(place(root, environ), root=root).processes(ALIVE)
+    pids = ", ".join(str(process.pid) for process in found if process.state.get("watch"))
+    if not pids:
+        return ()
+    what = f"those that run keep the last good configuration: {pids}"
+    return (Fault("last-good", what, why="they watch these files", severity="note"),)
 
 
 def _agrees(provider: str | None, wish: Desired | None, actual: Mapping[str, Any]) -> bool:

@@ -352,3 +352,27 @@ class TestClocks:
             write_atomic(path, text(4))
 
         watched(lab, write, 4)
+
+
+class TestShells:
+    def test_status_while_the_files_are_bad(
+        self, workspace: Workspace, watcher: Callable[..., Any]
+    ) -> None:
+        """
+        The fault has its place, and those that run keep what was good: both are said.
+        """
+        from oneiric_lab.commands import Interaction, run
+        from oneiric_lab.errors import InvalidConfigError
+
+        watch = watcher(workspace.path)
+        write_atomic(workspace.path / "oneiric.toml", text(""))
+        watch.until(lambda event: event["ok"] is False)
+        lab = workspace.path
+
+        def told() -> str:
+            with pytest.raises(InvalidConfigError) as caught:
+                run(["-C", str(lab), "status"], Interaction())
+            return str(caught.value)
+
+        until(lambda: f"last good configuration: {watch.process.pid}" in told())
+        assert "oneiric.toml:4" in told()

@@ -244,3 +244,14 @@ def test_a_name_of_a_type_of_its_own_stays_what_it_is() -> None:
     found = Candidate("adapter", Kinds.CACHE, "p1")
 
     assert found.key is Kinds.CACHE
+
+
+class TestSaysTheSame:
+    def test_all_facts_count(self) -> None:
+        """
+        A descriptor that is read again gives others that say the same; one fact differs.
+        """
+        one, same = (Candidate("adapter", "cache", "memory", dict, "1.0") for _ in range(2))
+
+        assert one.says_the_same(same)
+        assert not one.says_the_same(Candidate("adapter", "cache", "memory", dict, "1.1"))
