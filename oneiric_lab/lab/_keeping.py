@@ -49,6 +49,7 @@ class Keeping:
         self._secret: bytes | None = None
         self._asking = local()
         self._component: tuple[Candidate, Mapping[str, Any], Any] | None = None
+        self._said: tuple[Snapshot | None, dict[str, SecretRef]] = (None, {})
 
     def bind(self, lab: Kept) -> None:
         """Be the one of *lab*."""
@@ -91,7 +92,7 @@ class Keeping:
     def refs(self) -> dict[str, SecretRef]:
         """Return all secrets that somebody names: values, and candidates that win."""
         assert self._lab is not None, "see source"  # noqa: S101 - our own
-        found = {ref.id: ref for ref in references(self._lab.snapshot.tree)}
+        found = dict(self._of_values())
         for candidate in self._lab.registry.current.winners().values():
             for name in candidate.requires_secrets:
                 if name not in found:
@@ -103,10 +104,17 @@ class Keeping:
         found = {ref.id: ref for ref in references(said)}
         missing = [name for name in candidate.requires_secrets if name not in found]
         if missing:
-            assert self._lab is not None, "see source"  # noqa: S101 - our own
-            own = {ref.id: ref for ref in references(self._lab.snapshot.tree)}
+            own = self._of_values()
             found |= {name: own.get(name) or self.source().ref(name) for name in missing}
         return found
+
+    def _of_values(self) -> dict[str, SecretRef]:
+        """Return the secrets that values refer to; a snapshot is walked once."""
+        assert self._lab is not None, "see source"  # noqa: S101 - our own
+        snapshot = self._lab.snapshot
+        if self._said[0] is not snapshot:
+            self._said = (snapshot, {ref.id: ref for ref in references(snapshot.tree)})
+        return self._said[1]
 
     def given(self, settings: Settings, candidate: Candidate) -> Mapping[str, Any]:
         """Return what an incarnation is built with: settings, and versions of secrets."""

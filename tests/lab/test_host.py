@@ -593,12 +593,16 @@ class TestEverything:
         )
         lab = workspace.open()
         lab.component("task:nap", provider="bed", version="1.0")(dict)
-        lab.component("service:mail", provider="a")(dict)
+        workspace.secret("mail-key", "one1")
+        lab.component("service:mail", provider="a", requires_secrets=["mail-key"])(dict)
         lab.events.on("stock-seen", lambda event: None, name="counter")
 
         async def look(host: WorkspaceHost) -> Any:
             await lab.events.emit("stock-seen", {})
             lab.registry.resolve("service", "mail")
+            lab.secrets.list()
+            workspace.secret("mail-key", "two2")
+            lab.secrets.rotate("mail-key")
             return lab.metrics()
 
         metrics = held(lab, look)
