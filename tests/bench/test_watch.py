@@ -110,13 +110,13 @@ def test_save_to_swap(benchmark: BenchmarkFixture, workspace: Workspace) -> None
     held, number = Watched(workspace), iter(range(1, 1000))
     handle = held.lab.lifecycle.handle("adapter", "shelf")
 
-    async def once() -> None:
+    async def work() -> None:
         size = next(number)
         write_atomic(workspace.path / "oneiric.toml", text(size).encode())
         while handle.current.size != size:  # noqa: ASYNC110 - nothing tells in time
             await asyncio.sleep(0.0005)
 
-    measured(benchmark, held, once)
+    measured(benchmark, held, work)
 
 
 @pytest.mark.benchmark(group="watch", timer=time.perf_counter)
@@ -132,9 +132,9 @@ def test_notices(
     )
     held, number = Noticed(workspace, **options), iter(range(1, 1000))
 
-    async def once() -> None:
+    async def work() -> None:
         write_atomic(workspace.path / "oneiric.toml", text(next(number)).encode())
         await held.first
         held.first = asyncio.ensure_future(anext(held.notices))
 
-    measured(benchmark, held, once)
+    measured(benchmark, held, work)
