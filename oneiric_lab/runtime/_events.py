@@ -90,7 +90,7 @@ class Events:
         self._counts: dict[str, Counts] = {}
         self._nursery: Nursery | None = None
         self._owner = 0
-        self._still: asyncio.Event | None = None
+        self._waiters: list[asyncio.Event] = []
 
     def __repr__(self) -> str:
         return f"<Events: {len(self.listeners())} handlers>"
@@ -377,8 +377,10 @@ class Events:
 
     def ended(self) -> None:
         """Hear that an inbox is empty and nothing of it is in hand."""
-        if self._still is not None:
-            self._still.set()
+        if self._waiters:
+            for waiter in self._waiters:
+                waiter.set()
+            self._waiters.clear()
 
     # --- the time they run --------------------------------------------------------------
 
@@ -431,9 +433,9 @@ class Events:
         """
         with anyio.move_on_after(timeout):
             while not self._is_still():
-                self._still = asyncio.Event()
-                await self._still.wait()
-        self._still = None
+                waiter = asyncio.Event()
+                self._waiters.append(waiter)
+                await waiter.wait()
         return self._is_still()
 
     def _is_still(self) -> bool:

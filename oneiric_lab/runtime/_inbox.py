@@ -74,13 +74,15 @@ class Post(Protocol):
 
 
 class _Worker:
-    """One task of an inbox: since when it has an event in hand, and whether it was cut short."""
+    """One task of an inbox: since when it has an event in hand, how often that one was tried,
+    and whether it was cut short.
+    """
 
-    __slots__ = ("cut", "since", "task")
+    __slots__ = ("attempts", "cut", "since", "task")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] | None = None
-        self.since, self.cut = inf, False
+        self.since, self.cut, self.attempts = inf, False, 0
 
 
 class Inbox:
@@ -242,16 +244,16 @@ class Inbox:
                         continue
                     if outcome == "handled":
                         post.counts(event.topic).handled += 1
+                        if receipt is not None:
+                            receipt.told(self.listener.name, outcome, detail, attempts)
                     else:
-                        grave = post.bury(self.listener.name, event, outcome, detail, attempts)
-                        outcome = "dead"
+                        grave = self.give_up(event, receipt, outcome, detail, attempts)
                         if grave is not None:
                             await grave
-                    if receipt is not None:
-                        receipt.told(self.listener.name, outcome, detail, attempts)
                 except asyncio.CancelledError:
                     if not settled:
-                        self.give_up(event, receipt, "closed", "it was in hand at the end")
+                        why = "it was in hand at the end"
+                        self.give_up(event, receipt, "closed", why, me.attempts)
                     raise
                 finally:
                     self.busy -= 1
@@ -262,14 +264,16 @@ class Inbox:
             self._workers.remove(me)
             if waiting:
                 self._rouse()  # one that goes because there are too many leaves nothing behind
+            elif not self.busy:
+                post.ended()
 
     def give_up(
-        self, event: Event, receipt: Receipt | None, reason: str, detail: str
+        self, event: Event, receipt: Receipt | None, reason: str, detail: str, attempts: int = 0
     ) -> Awaitable[None] | None:
-        """Make a dead letter of an event that was never handed over, and tell who waits for it."""
-        grave = self._post.bury(self.listener.name, event, reason, detail, 0)
+        """Make a dead letter of an event, and tell who waits for it."""
+        grave = self._post.bury(self.listener.name, event, reason, detail, attempts)
         if receipt is not None:
-            receipt.told(self.listener.name, "dead", detail, 0)
+            receipt.told(self.listener.name, "dead", detail, attempts)
         return grave
 
     async def _deliver(
@@ -283,6 +287,7 @@ class Inbox:
         ends = 0.0
         while True:
             attempts += 1
+            me.attempts = attempts
             me.since = now = loop.time()
             if self._timer is None and listener.timeout:
                 self._timer = loop.call_later(listener.timeout, self._overdue)

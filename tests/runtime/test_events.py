@@ -612,6 +612,32 @@ class TestEnd:
         assert sorted(one.event["payload"] for one in dead) == [0, 1, 2]
         assert {one.reason for one in dead} == {"closed"}
 
+    def test_several_may_wait_for_it(self) -> None:
+        """A host drains before it ends the block: each wait ends by itself."""
+
+        async def story(yard: Yard) -> None:
+            yard.events.on("t", lambda event: asyncio.sleep(0.01), name="slow")
+            await yard.events.emit("t", 1)
+            async with asyncio.timeout(5):
+                both = await asyncio.gather(yard.events.drain(9), yard.events.drain(9))
+                assert all(both)
+
+        play(story)
+
+    def test_a_wait_between_two_attempts_ends_with_the_block(self) -> None:
+        """The letter tells how often it was tried."""
+
+        async def story(yard: Yard) -> None:
+            def bad(event: Event) -> None:
+                raise ValueError
+
+            yard.events.on("t", bad, retry={"attempts": 3, "base_delay": 60}, deadline=0)
+            await yard.events.emit("t", 1)
+            await asyncio.sleep(0)
+
+        (letter,) = play(story, drain_timeout=0.01).dead
+        assert (letter.reason, letter.attempts) == ("closed", 1)
+
     def test_what_is_emitted_while_it_ends_is_a_dead_letter(self) -> None:
         """A handler that emits as it is cancelled finds the queues closed."""
 
