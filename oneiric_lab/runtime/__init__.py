@@ -119,6 +119,8 @@ if TYPE_CHECKING:
     from ._watch import Watch as Watch
     from ._watching import Watching as Watching
     from ._watching import follow_files as follow_files
+    from ._within import emit as emit
+    from ._within import emit_sync as emit_sync
 else:
     # Who only runs workflows measures nothing, and who measures runs no host.
     __getattr__, __dir__ = exporter(
@@ -197,6 +199,8 @@ else:
             "call_task": "._flow_call",
             "choose_logs": "._logs",
             "dag_of": "._dag",
+            "emit": "._within",
+            "emit_sync": "._within",
             "exposition": "._exposition",
             "follow_files": "._watching",
             "fork_order": "._durable_view",
@@ -302,6 +306,8 @@ __all__ = [
     "call_task",
     "choose_logs",
     "dag_of",
+    "emit",
+    "emit_sync",
     "exposition",
     "follow_files",
     "fork_order",

@@ -72,6 +72,14 @@ class Post(Protocol):
     def ended(self) -> None:
         """Hear that an inbox is empty and nothing of it is in hand."""
 
+    @property
+    def emit(self) -> Callable[..., Awaitable[Event]]:
+        """Emit an event."""
+
+    @property
+    def emit_sync(self) -> Callable[..., Event]:
+        """Emit an event from another thread."""
+
 
 class _Worker:
     """One task of an inbox: since when it has an event in hand, how often that one was tried,
@@ -94,6 +102,7 @@ class Inbox:
         busy: Events that are in hand.
         stuck: For each worker that waits for room in another queue, that queue.
         held: Whether it is paused.
+        post: The events that it belongs to.
     """
 
     def __init__(self, listener: Listener, source: Source, post: Post) -> None:
@@ -103,7 +112,7 @@ class Inbox:
         self.held = False
         self.stuck: list[Inbox] = []
         self.open = True
-        self._source, self._post = source, post
+        self._source, self.post = source, post
         self._loop = asyncio.get_running_loop()
         self._workers: list[_Worker] = []
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -138,7 +147,7 @@ class Inbox:
                 return
         if len(self._workers) < self.listener.max_concurrency:
             self._workers.append(_Worker())
-            self._post.spawn(self._work, f"event {self.listener.name}")
+            self.post.spawn(self._work, f"event {self.listener.name}")
 
     async def room(self) -> None:
         """Wait until one more event may wait."""
@@ -217,7 +226,7 @@ class Inbox:
         me = next(w for w in self._workers if w.task is None)
         me.task = task
         AT_WORK.set(self)
-        loop, waiting, post = self._loop, self.waiting, self._post
+        loop, waiting, post = self._loop, self.waiting, self.post
         began = loop.time()
         try:
             while len(self._workers) <= self.listener.max_concurrency:
@@ -271,7 +280,7 @@ class Inbox:
         self, event: Event, receipt: Receipt | None, reason: str, detail: str, attempts: int = 0
     ) -> Awaitable[None] | None:
         """Make a dead letter of an event, and tell who waits for it."""
-        grave = self._post.bury(self.listener.name, event, reason, detail, attempts)
+        grave = self.post.bury(self.listener.name, event, reason, detail, attempts)
         if receipt is not None:
             receipt.told(self.listener.name, "dead", detail, attempts)
         return grave
@@ -330,7 +339,7 @@ class Inbox:
                 return "failed", _said(failed), attempts
             if loop.time() + wait >= ends:
                 return "deadline", _said(failed), attempts
-            self._post.counts(event.topic).retried += 1
+            self.post.counts(event.topic).retried += 1
             await asyncio.sleep(wait)
 
     async def _slowly(self, lease: Any, event: Event) -> bool:

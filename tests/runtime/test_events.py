@@ -12,7 +12,7 @@ import pytest
 from oneiric_lab.errors import UsageError
 from oneiric_lab.lifecycle import Lifecycle
 from oneiric_lab.registry import Candidate, Registry
-from oneiric_lab.runtime import Event, EventOptions, Events, options_of
+from oneiric_lab.runtime import Event, EventOptions, Events, emit, emit_sync, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -162,9 +162,9 @@ class TestEmit:
         """Nothing is handed over; a payload is JSON data."""
 
         async def story(yard: Yard) -> None:
-            for emit in (yard.events.emit, yard.events.dispatch):
+            for ask in (yard.events.emit, yard.events.dispatch):
                 with pytest.raises(UsageError) as caught:
-                    await emit(topic, payload)
+                    await ask(topic, payload)
                 assert caught.value.code == "event"
 
         play(story)
@@ -261,6 +261,31 @@ class TestThreads:
 
         play(story)
         assert [event.payload for event in caught] == [2]
+
+    def test_a_handler_need_not_know_whose_it_is(self) -> None:
+        """It emits where its own events come from, on the loop or in a thread."""
+        caught: list[Event] = []
+
+        class Relay:
+            async def handle(self, event: Event) -> None:
+                await emit("second", 2, headers={"tenant": "eu"})
+
+        class Blocks:
+            def handle(self, event: Event) -> None:
+                emit_sync("third", 3)
+
+        async def story(yard: Yard) -> None:
+            yard.life.registry.add(Candidate("event", "first", "x", Relay))
+            yard.life.registry.add(Candidate("event", "second", "x", Blocks, blocking=True))
+            yard.events.on(["second", "third"], caught.append, name="all")
+            await yard.events.emit("first")
+            await yard.events.drain(5)
+
+        play(story)
+        second, third = caught
+        assert (third.causation, second.headers) == (second.id, {"tenant": "eu"})
+        with pytest.raises(UsageError, match="no handler of events runs here"):
+            emit_sync("first")
 
     def test_another_loop_is_refused(self) -> None:
         """Rather than never woken."""
