@@ -285,6 +285,9 @@ class WorkspaceHost:
         with alone(self.folder, self.kind) as kept:
             lab.telemetry.rooms["runtime"] = self._read
             lab._hosted = self  # noqa: SLF001 - the same package
+            keeper = lab.keeping.keeper
+            # A rotated secret is hidden before who is built with it could log it.
+            hidden, keeper.tell = keeper.tell, self.redact.add
             if settings.runtime_supervisor.count_resolves:
                 lab.registry.count()
             if signals and any(name.startswith("OTEL_") for name in environ):
@@ -297,7 +300,7 @@ class WorkspaceHost:
                     with self.host.signals(last=True) if signals else nullcontext():
                         return await self.host.serve(lambda: self._up(up))
             finally:
-                lab._hosted = None  # noqa: SLF001 - see above
+                lab._hosted, keeper.tell = None, hidden  # noqa: SLF001 - see above
 
     def _up(self, up: Callable[[Screen], object]) -> None:
         tell_host(self.folder, self.kind, self.door.url)

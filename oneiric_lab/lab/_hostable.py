@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from oneiric_lab.runtime import Metrics, Telemetry, Watch, Watching
     from oneiric_lab.store import Store
 
+    from ._keeping import Keeping
     from ._running import Running
     from ._synced import RemoteStatus, SyncReport
     from ._watching import Followed
@@ -48,6 +49,10 @@ class Hostable(Protocol):
 
     def running(self) -> AbstractAsyncContextManager[Lifecycle]:
         """Hold its components."""
+
+    @property
+    def keeping(self) -> Keeping:
+        """What keeps its secrets."""
 
     @property
     def watching(self) -> Watching:

@@ -47,7 +47,11 @@ class Redactor:
 
     def refresh(self) -> None:
         """Ask again what is secret."""
-        for text in self._secrets():
+        self.add(*self._secrets())
+
+    def add(self, *texts: str) -> None:
+        """Hide these, too, from now on."""
+        for text in texts:
             for form in (text, text.strip(), quote(text, safe=""), json.dumps(text)[1:-1]):
                 if len(form) >= LEAST:
                     self._known[form] = None

@@ -144,6 +144,7 @@ class SecretKeeper:
     Attributes:
         rotations: How often secrets changed, or could not be had, by provider and outcome.
         in_use: Gives the versions with which what is in force was built.
+        tell: Called with each new value before anybody has it, as by a log that must hide it.
 
     Example:
         >>> from oneiric_lab.config import SecretSource
@@ -166,6 +167,7 @@ class SecretKeeper:
     ) -> None:
         self.rotations: Counter[tuple[str, str]] = Counter()
         self.in_use: Callable[[], Iterable[tuple[str, Version | None]]] = tuple
+        self.tell: Callable[[str], object] = len
         self._key, self._times = key, times
         self._clock, self._elapsed = clock, elapsed
         self._held: dict[str, _Held] = {}
@@ -238,6 +240,8 @@ class SecretKeeper:
     def _take(self, name: str, held: _Held, found: FoundSecret) -> None:
         version = self.version_of(name, found.text)
         now = self._clock()
+        if held.version != version:
+            self.tell(found.text)
         if held.version is not None and held.version != version and held.text is not None:
             held.older[held.version] = _Old(held.text)
             held.rotations += 1

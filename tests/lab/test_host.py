@@ -260,6 +260,24 @@ class TestHeld:
         assert metrics.value("oneiric_lab_watch_reloads_total", outcome="applied") == 1
         assert [row["event"] for row in logs.rows] == ["configuration refused"]
 
+    def test_a_rotated_secret_is_hidden_before_anybody_has_it(self, workspace: Workspace) -> None:
+        """
+        Who is built with it may log it at once.
+        """
+        workspace.secret("db", "first-of-the-db").local(
+            {"adapters": {"settings": {"index": {"key": "${secret:db}"}}}}
+        )
+        lab = workspace.open()
+
+        async def look(host: WorkspaceHost) -> Any:
+            workspace.secret("db", "second-of-the-db")
+            ref = lab.snapshot.tree["adapters"]["settings"]["index"]["key"]
+            await until(lambda: ref.find() == "second-of-the-db")
+            logging.getLogger("oneiric_lab.test").warning("built with %s", ref.find())
+            return lab.logs(match="built with")
+
+        assert [row["event"] for row in held(lab, look).rows] == ["built with ***"]
+
     def test_a_reload_that_is_asked_for_reads_the_files(self, workspace: Workspace) -> None:
         """
         What SIGHUP does, without watchers too.
