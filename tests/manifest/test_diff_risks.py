@@ -183,7 +183,9 @@ ADDED: list[tuple[dict[str, Any], list[str]]] = [
 
 
 class TestRisks:
-    @pytest.mark.parametrize(("path", "value", "wanted"), CASES, ids=lambda v: str(v)[:40])
+    @pytest.mark.parametrize(
+        ("path", "value", "wanted"), CASES, ids=lambda v: "absent" if v is ABSENT else str(v)[:40]
+    )
     def test_one_change_is_these_risks(self, path: str, value: Any, wanted: list[str]) -> None:
         """
         One value that changes is the risks that it is, and no other.
