@@ -26,6 +26,7 @@ from ._load import load
 from ._paths import get, leaves, parse_path, render_path
 from ._secrets import Secret, SecretRef
 from ._snapshot import Snapshot, plain
+from ._validate import REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -168,14 +169,14 @@ def propose(
 
     Raises:
         UsageError: There is no such layer, or it cannot be written.
-        SecretError: A revealed secret would be written.
+        SecretError: A revealed secret, or the text of a secret field, would be written.
     """
     edits = read_changes(snapshot, changes, unset, source)
     for change in edits:
-        if isinstance(change, Set) and isinstance(change.value, Secret | SecretRef):
+        if isinstance(change, Set) and (found := _secret_in(snapshot, change, layer)) is not None:
             raise SecretError(
-                f"{render_path(change.path)}: a secret is never written",
-                fix="write ${secret:id} in its place",
+                f"{render_path(found)}: a secret is never written",
+                fix="write ${secret:id} in its place, and keep it where `secrets` looks for it",
             )
     files: tuple[FileEdit, ...] = ()
     try:
@@ -191,6 +192,27 @@ def propose(
     values = changed_values(snapshot, after)
     problems = tuple(_shadowed(after, edits, layer))
     return Proposal(snapshot, after, edits, layer, values, problems, files)
+
+
+def _secret_in(snapshot: Snapshot, change: Set, layer: str) -> Path | None:
+    """Return the path of what *change* would write and nobody may see."""
+    said = [((*change.path, *rest), value) for rest, value in leaves(change.value)]
+    for path, value in said:
+        if isinstance(value, list):
+            said += [((*path, n), item) for n, item in enumerate(value)]
+            continue
+        if isinstance(value, Secret | SecretRef):
+            return path
+        if layer == "session" or value in (None, "") or not _is_secret(snapshot, path):
+            continue
+        if not (isinstance(value, str) and REFERENCE.search(value)):
+            return path
+    return None
+
+
+def _is_secret(snapshot: Snapshot, path: Path) -> bool:
+    infos = (snapshot.field(path[:depth]) for depth in range(1, len(path) + 1))
+    return any(info is not None and info.secret for info in infos)
 
 
 def rebase(proposal: Proposal, snapshot: Snapshot) -> Snapshot:

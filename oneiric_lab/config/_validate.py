@@ -105,7 +105,7 @@ class Locator:
                     if shown is None or shown.line != excerpt.line:
                         continue
                     start, end = shown.column - 1, shown.column - 1 + shown.width
-                    if not _REFERENCE.fullmatch(text[start:end].strip("\"'")):
+                    if not REFERENCE.fullmatch(text[start:end].strip("\"'")):
                         text = text[:start] + "*" * shown.width + text[end:]
         return replace(excerpt, text=text)
 
@@ -146,7 +146,7 @@ class Locator:
         )
 
 
-_REFERENCE = re.compile(r"\$\{(?:secret|env):[^}]*\}")
+REFERENCE = re.compile(r"\$\{(?:secret|env):[^}]*\}")
 
 
 def expand(tree: dict[str, Any], path: Path) -> list[Path]:

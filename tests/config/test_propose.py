@@ -183,6 +183,21 @@ class TestTexts:
             with pytest.raises(SecretError):
                 propose(snapshot, {"key": value}, layer="project")
 
+    @pytest.mark.parametrize("layer", ["project", "local", "profile:prod"])
+    def test_the_text_of_a_secret_field_is_not_written(self, tmp_path: Path, layer: str) -> None:
+        """A file holds references; whoever types a secret is told where it belongs."""
+        snapshot = opened(files(tmp_path, project=TEXT, prod=""), profiles=("prod",))
+        wanted = r"^error: key: a secret is never written"
+        with pytest.raises(SecretError, match=wanted) as caught:
+            propose(snapshot, {"key": "s3cret"}, layer=layer)
+
+        assert "s3cret" not in str(caught.value)
+        with pytest.raises(SecretError, match=r"key\[0\]: a secret"):
+            propose(snapshot, {"key": ["s3cret"]}, layer=layer)
+        for held in ("${secret:key}", "user:${env:KEY}", ""):
+            assert propose(snapshot, {"key": held}, layer=layer).files
+        assert propose(snapshot, {"key": "s3cret"}, layer="session").next is not None
+
 
 class TestValues:
     def test_new_and_gone(self, tmp_path: Path) -> None:
