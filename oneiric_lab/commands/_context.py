@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneiric_lab.errors import Fault, PassphraseError, UsageError
+from oneiric_lab.errors import Fault, UsageError
 
 from ._names import known_names
 
@@ -29,20 +29,10 @@ Work = Callable[[Callable[[int, int, str], None], Callable[[], bool]], "Result"]
 
 
 def _unseen(prompt: str) -> str:
-    """Ask in the terminal or the notebook. A widget would keep what was typed in the notebook."""
-    from getpass import getpass  # noqa: PLC0415 - few verbs ask
+    """Ask in the terminal or the notebook."""
+    from oneiric_lab.lab import ask_unseen  # noqa: PLC0415 - few verbs ask
 
-    try:
-        return getpass(prompt)
-    except (EOFError, OSError, NotImplementedError) as error:
-        # Nobody is there: a job of a CI, a notebook that is run as a whole.
-        raise PassphraseError(
-            Fault(
-                "passphrase-needed",
-                "nobody is there to ask for a passphrase",
-                fix="run this in a terminal or a notebook; or use a key without one",
-            )
-        ) from error
+    return ask_unseen(prompt)
 
 
 class Held:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ._locking import Frozen as Frozen
     from ._logging import follow_logs as follow_logs
     from ._logging import kept_logs as kept_logs
+    from ._on_its_way import ReleaseOnItsWay as ReleaseOnItsWay
+    from ._on_its_way import Verified as Verified
     from ._plan import Applied as Applied
     from ._plan import Plan as Plan
     from ._quarantine import Probed as Probed
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     from ._ui import Ui as Ui
     from ._ui import offer_widgets as offer_widgets
     from ._ui import widget as widget
+    from ._unseen import ask_unseen as ask_unseen
 else:
     # A kernel offers widgets before it opens a workspace, and who opens one drives no load.
     __getattr__, __dir__ = exporter(
@@ -119,6 +122,7 @@ else:
             "Plan": "._plan",
             "Probed": "._quarantine",
             "Proposed": "._signed",
+            "ReleaseOnItsWay": "._on_its_way",
             "Reloaded": "._following",
             "Remembered": "._trusted",
             "RemoteStatus": "._synced",
@@ -139,10 +143,12 @@ else:
             "Turned": "._following",
             "Ui": "._ui",
             "ValueDiff": "._results",
+            "Verified": "._on_its_way",
             "Wished": "._standing",
             "Workflows": "._flows",
             "WorkspaceHost": "._host",
             "allow": "._allow",
+            "ask_unseen": "._unseen",
             "asked_health": "._asked",
             "asked_metrics": "._asked",
             "assemble_files": "._signing",
@@ -204,6 +210,7 @@ __all__ = [
     "Plan",
     "Probed",
     "Proposed",
+    "ReleaseOnItsWay",
     "Reloaded",
     "Remembered",
     "RemoteStatus",
@@ -224,10 +231,12 @@ __all__ = [
     "Turned",
     "Ui",
     "ValueDiff",
+    "Verified",
     "Wished",
     "Workflows",
     "WorkspaceHost",
     "allow",
+    "ask_unseen",
     "asked_health",
     "asked_metrics",
     "assemble_files",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -10,8 +11,7 @@ from ._choosing import unknown_provider
 from ._operating import Operating
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from oneiric_lab.trust import Bundle, Report, Root
     from oneiric_lab.trust import Policy as TrustPolicy
 
+    from ._on_its_way import ReleaseOnItsWay
     from ._releases import Entered
     from ._signed import Proposed
     from ._synced import RemoteStatus, SyncReport
@@ -115,6 +116,30 @@ class Releasing(Operating[T]):
         return propose_release(
             self, manifest, root=root, now=now, days=days, previous=previous, out=out, write=write
         )
+
+    def release(
+        self,
+        manifest: str | os.PathLike[str],
+        *,
+        roots: Sequence[str] = (),
+        previous: str | None = None,
+        revocations: str | None = None,
+        now: datetime | None = None,
+    ) -> ReleaseOnItsWay:
+        """Return a release as its files say it stands, with the steps that are left.
+
+        Args:
+            manifest: A `*.oneiric.json`; the files of the release lie beside it.
+            roots: The chain of roots, oldest first; the last one says who may sign. By default
+                the one that is remembered.
+            previous: Manifest of the release before, to see what changes.
+            revocations: The newest revocation list.
+            now: The time that is meant; None is each moment.
+        """
+        from ._on_its_way import ReleaseOnItsWay  # noqa: PLC0415 - see above
+
+        name = os.fspath(manifest)
+        return ReleaseOnItsWay(self, name, tuple(roots), previous, revocations, now)
 
     def sync(self, *, dry_run: bool = False, fetcher: Fetcher | None = None) -> SyncReport:
         """Bring what the sources of the table `remote` have, and enter it.

@@ -295,6 +295,7 @@ def bundle_file(
     manifest: str | Path | None = None,
     out: str | Path | None = None,
     write: bool = True,
+    strict: bool = True,
 ) -> Bundled:
     """Make the bundle of the envelope in *file*; only one that holds is written.
 
@@ -307,6 +308,7 @@ def bundle_file(
         manifest: Beside the envelope by default.
         out: Beside the envelope by default.
         write: Whether anything is written.
+        strict: Whether one that does not hold is refused, and not returned with its report.
 
     Raises:
         UsageError: No root was given.
@@ -329,7 +331,8 @@ def bundle_file(
         now=ground.now,
         limits=ground.limits,
     )
-    report.raise_for_failure()
+    if strict or write:
+        report.raise_for_failure()
     target = Path(out) if out is not None else beside(file, BUNDLE)
     if not write:
         return Bundled(bundle, report, chain[0].sha256)

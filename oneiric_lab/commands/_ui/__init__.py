@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "configuration": "Effective values as a tree: why each is so, and what a change would do.",
     "diff": "What differs between two manifests, the gravest first.",
     "load": "The live chart of a load run.",
+    "release": "The steps of a release: risks, policy, signatures, verification, bundle.",
     "status": "What is wanted of components beside what is so, with what happens to them.",
 }
 """Widget to its one line of help."""

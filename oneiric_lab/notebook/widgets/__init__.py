@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._explanation import Explanation
     from ._explorer import Explorer
     from ._load import LoadChart
+    from ._release import Release
     from ._status import StatusBoard
 
 
@@ -126,12 +127,29 @@ def status(lab: Any) -> StatusBoard:
     return make(lab)
 
 
+def release(lab: Any, manifest: Any = None, **files: Any) -> Release:
+    """Show the steps of a release: risks, policy, signatures, verification, bundle.
+
+    Args:
+        lab: Where it is made.
+        manifest: A `*.oneiric.json`, or what `lab.release` returned; none to choose it there.
+        files: `roots=`, `previous=`, `revocations=` and `now=`, as `lab.release` takes them.
+
+    Raises:
+        MissingExtraError: Without anywidget.
+    """
+    from ._release import release as make  # noqa: PLC0415 - brings anywidget
+
+    return make(lab, manifest, **files)
+
+
 OFFERS: Mapping[str, Offer] = {
     "explorer": Offer(VERBS["explorer"], explorer),
     "explanation": Offer(VERBS["explanation"], explanation),
     "configuration": Offer(VERBS["configuration"], configuration),
     "diff": Offer(VERBS["diff"], diff),
     "load": Offer(VERBS["load"], load),
+    "release": Offer(VERBS["release"], release),
     "status": Offer(VERBS["status"], status),
 }
 """Name to what `lab.ui` offers."""

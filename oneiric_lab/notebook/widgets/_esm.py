@@ -23,9 +23,14 @@ LIMIT: Final = 24 * 1024
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const |function |class )", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(?:/\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
-_STRING = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
-# Not + and -: what stands between two of them counts.
-_SPACED = re.compile(r" ?([{}()\[\],;:?=<>*&|]) ?")
+_TEXT = re.compile(
+    r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\$]|\\.|\$(?!\{)|\$\{[^`{}]*\})*`)"""
+)
+_SPACED = re.compile(r" ?([{}()\[\],;:?=<>*&|%]) ?")
+# What stands between two of these counts: a - -b, a++ + b.
+_SUMMED = re.compile(r"(?<![+-]) ([+-]) (?![+-])")
+# A line that ends with what is said behind it.
+_NOTED = re.compile(r" // [^\n]*\Z")
 _INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
 
 
@@ -39,22 +44,36 @@ def module(name: str) -> str:
 def part(name: str) -> str:
     """Return the file of a module as it travels: in one with others, without what need not."""
     text = _EXPORT.sub("", _IMPORT.sub("", _text(f"{name}.mjs")))
-    return "".join(
-        map(_squeezed, _INDENT.sub("", _COMMENT.sub("", text)).splitlines(keepends=True))
-    )
+    out = ""
+    for line in map(_squeezed, _INDENT.sub("", _COMMENT.sub("", text)).splitlines()):
+        if line.startswith(("}", "]", ")")) and _NOTED.search(out) is None:
+            # Nothing has to end before what closes all of it.
+            out = out.removesuffix(";") if line.startswith("}") else out
+            out = out.removesuffix(",") + line
+        elif out.endswith(("{", "(", "[", ",", ";")) and not line.startswith("export "):
+            out += line
+        else:
+            out += f"\n{line}"
+    return out + "\n"
 
 
 def _squeezed(line: str) -> str:
-    """Return *line* without blanks around signs; one with a template or a slash stays.
+    """Return *line* without blanks around signs and without what is said behind it.
+
+    One with a template in a template, or with a pattern, stays as it is.
 
     Example:
-        >>> _squeezed('if (a > 1) return { b: "c : d" };')
+        >>> _squeezed('if (a > 1) return { b: "c : d" }; // so')
         'if(a>1)return{b:"c : d"};'
     """
-    pieces = _STRING.split(line)
-    if any("`" in code or "/" in code for code in pieces[::2]):
+    pieces = _TEXT.split(line)
+    for at, code in enumerate(pieces[::2]):
+        if " // " in code:
+            pieces[2 * at :] = [code.split(" // ")[0]]
+            break
+    if any("`" in code or "/" in code.replace(" / ", "") for code in pieces[::2]):
         return line
-    pieces[::2] = [_SPACED.sub(r"\1", code) for code in pieces[::2]]
+    pieces[::2] = [_SUMMED.sub(r"\1", _SPACED.sub(r"\1", code)) for code in pieces[::2]]
     return "".join(pieces)
 
 

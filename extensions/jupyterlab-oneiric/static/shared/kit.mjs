@@ -15,6 +15,12 @@ export const el = (tag, attributes = {}, ...children) => {
 /** The sign of a tone, since colour alone says nothing to many. */
 export const GLYPHS = { ok: "✓ ", warn: "⚠ ", bad: "✗ ", info: "ℹ " };
 
+/** What is said while the kernel does not answer. */
+export const BUSY = "the kernel is busy with a cell, or gone: this is answered when it is free";
+
+/** A number of things in words. */
+export const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+
 /** Call `draw` when colours may have changed; returns what ends that. */
 export const onTheme = (draw) => {
   const watch = new MutationObserver(draw);

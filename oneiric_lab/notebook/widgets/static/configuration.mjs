@@ -1,22 +1,19 @@
-import { GLYPHS, codeLine, el } from "./kit.mjs";
+import { BUSY, GLYPHS, codeLine, el, many } from "./kit.mjs";
 import { py } from "./python.mjs";
 import { Rows, lead, search } from "./rows.mjs";
 import { viewNode } from "./view.mjs";
 
 /* Effective values as a tree, and how they change; what travels is told in _configuration.py, beside this folder. */
 
-const BUSY = "the kernel is busy with a cell, or gone: this is answered when it is free";
 const SHOWS = { all: "all values", said: "what a layer says", many: "said by several layers", faults: "with faults", edited: "planned" };
-const MOST_FAULTS = 5;
 
 /** Words that open a file at a line where there is a JupyterLab, which listens for them. */
 const place = (text, file, line) =>
-  file == null ? el("span", {}, text)
-    : el("a", { href: "#", tabindex: -1, title: `open ${text}`, onclick: (event) => event.preventDefault(),
+  file == null ? text
+    : el("a", { href: "#", tabindex: -1, onclick: (event) => event.preventDefault(),
       "data-commandlinker-command": "rendermime:handle-local-link",
       "data-commandlinker-args": JSON.stringify({ path: file, id: `#line=${Math.max(0, (line ?? 1) - 1)}` }) }, text);
 
-const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
 class Configuration {
   constructor(model, root) {
@@ -114,9 +111,9 @@ class Configuration {
     this.target.replaceChildren(...writable.map((name) => option(name)));
     this.target.value = writable.includes(target) ? target : writable[0];
     const { faults } = sheet;
-    this.faults.replaceChildren(...faults.slice(0, MOST_FAULTS).map(({ tone, text, where, file, line }) =>
+    this.faults.replaceChildren(...faults.slice(0, 5).map(({ tone, text, where, file, line }) =>
       el("li", { class: `ol-${tone}` }, GLYPHS[tone] + text, ...(where ? [" ", place(where, file, line)] : []))),
-    ...(faults.length > MOST_FAULTS ? [el("li", {}, `and ${faults.length - MOST_FAULTS} more`)] : []));
+    ...(faults.length > 5 ? [el("li", {}, `and ${faults.length - 5} more`)] : []));
     this.faults.hidden = !faults.length;
     this.lower = sheet.path.map((path, at) => `${path} ${sheet.value[at]}`.toLowerCase());
     const marks = new Map(faults.map(({ tone, where, line }) => [`${where?.split(":", 1)[0]}:${line}`, tone]));

@@ -1,12 +1,11 @@
-import { GLYPHS, codeLine, el } from "./kit.mjs";
-import { decode, judge, said } from "./columns.mjs";
+import { GLYPHS, codeLine, el, many } from "./kit.mjs";
+import { decode, judge } from "./columns.mjs";
 import { pyArguments } from "./python.mjs";
 import { Rows, lead, search } from "./rows.mjs";
 
 /* Two manifests by meaning, the gravest first; what travels is told in _diff.py, beside this folder. */
 
-const SECTIONS = { risk: "risks", winner: "this workspace", header: "manifest", entry: "entries", kept: "unchanged" };
-const NOUNS = { winner: "what changes for this workspace" };
+const SECTIONS = { risk: "risks", winner: "what changes for this workspace", header: "manifest", entry: "entries", kept: "unchanged" };
 
 class Diff {
   constructor(model, root) {
@@ -113,7 +112,7 @@ class Diff {
       const items = sections[kind];
       if (!items) continue;
       const open = this.open.get(kind) !== false;
-      list.push({ id: kind, title: `${NOUNS[kind] ?? title} (${items.length.toLocaleString("en")})`, depth: 1, children: items, open });
+      list.push({ id: kind, title: `${title} (${items.length.toLocaleString("en")})`, depth: 1, children: items, open });
       if (!open) continue;
       for (const item of items) {
         if (item.children) item.open = this.open.get(item.id) !== false;
@@ -122,7 +121,7 @@ class Diff {
         if (item.children && item.open) for (const child of item.children) list.push(...this.lines(child));
       }
     }
-    const total = `${sheet.differs.toLocaleString("en")} difference${sheet.differs === 1 ? "" : "s"}`;
+    const total = many(sheet.differs, "difference");
     this.status.textContent = filtered ? `${differs.toLocaleString("en")} of ${total}` : total;
     this.rows.node.classList.toggle("ol-unified", this.unified);
     this.rows.head.children[1].textContent = this.unified ? "before and after" : "before";
@@ -179,10 +178,10 @@ class Diff {
   detail(item) {
     if (!item?.kind) return void this.details.replaceChildren(el("span", { class: "ol-quiet" }, this.rows.list.length ? "n and p go from one difference to the next, Enter from a risk to its entry" : ""));
     const [name, old, now] = ["name", "old", "new"].map((column) => this.at(column, item.row));
-    const part = (word, text, tag) => (text == null ? [] : [el("div", {}, el("span", { class: "ol-quiet" }, `${word} `), el(tag, {}, said(text)))]);
+    const part = (word, text) => (text == null ? [] : [el("div", {}, el("span", { class: "ol-quiet" }, `${word} `), el("code", {}, text))]);
     const ask = item.kind === "risk" ? this.at("risks", item.row).map((code) => this.sheet.asks[code]) : [];
     const words = item.kind === "risk" ? ["what", "where"] : ["before", "after"];
-    this.details.replaceChildren(el("strong", {}, name), ...part(words[0], old, "code"), ...part(words[1], now, "code"), ...ask.map((text) => el("div", {}, text)));
+    this.details.replaceChildren(el("strong", {}, name), ...part(words[0], old), ...part(words[1], now), ...ask.map((text) => el("div", {}, text)));
   }
 
   asCode() {

@@ -1,4 +1,4 @@
-import { GLYPHS, codeLine, el } from "./kit.mjs";
+import { BUSY, GLYPHS, codeLine, el } from "./kit.mjs";
 import { pyArguments } from "./python.mjs";
 import { asItIs, compete } from "./ranking.mjs";
 import { viewNode } from "./view.mjs";
@@ -6,7 +6,6 @@ import { viewNode } from "./view.mjs";
 /* Why a component is provided by whom, and who would if a few facts were others;
    what travels is told in _contest.py, beside this folder. */
 
-const BUSY = "the kernel is busy with a cell, or gone: this is answered when it is free";
 
 class Explanation {
   constructor(model, root) {

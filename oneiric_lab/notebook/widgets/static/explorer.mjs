@@ -1,4 +1,4 @@
-import { GLYPHS, codeLine, el } from "./kit.mjs";
+import { BUSY, GLYPHS, codeLine, el, many } from "./kit.mjs";
 import { counts, decode, judge, merge, order, said } from "./columns.mjs";
 import { pyArguments } from "./python.mjs";
 
@@ -10,11 +10,9 @@ const BARS = 12;
 const LABELS = { stack_level: "level", source_name: "source name" };
 const WIDE = { component: 190, provider: 130, version: 80, state: 112, reason: 220, capabilities: 150, source: 92, source_name: 130, code: 92 };
 const TONES = { active: "ok", rejected: "bad", quarantined: "bad", unhealthy: "bad", degraded: "warn", paused: "warn", healthy: "ok" };
-const BUSY = "the kernel is busy with a cell, or gone: this is answered when it is free";
 let made = 0;
 
 const label = (name) => LABELS[name] ?? name;
-const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
 /** What one model holds for all its views: the rows, and what the last change did to them. */
 class Sheet {
