@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytest.importorskip("anywidget", reason="needs oneiric-lab[notebook]")
 
 SECRET = "0p3n-s3same"
-FILES = {
+FILES: dict[str, Any] = {
     "roots": ["root.1.json"],
     "previous": "old.oneiric.json",
     "revocations": "revocations.1.json",
@@ -238,6 +238,7 @@ class TestChoosing:
         assert states(shown) == ["open"]
         given = {"roots": "root.1.json, root.1.json", "previous": "", "revocations": ""}
         act(page, "choose", manifest="shop.oneiric.json", **given)
+        assert shown.release is not None
         assert shown.release.roots == ("root.1.json", "root.1.json")
         assert shown.title == "release of shop.oneiric.json"
         assert len(shown.steps) == 7
