@@ -46,6 +46,16 @@ class TestModules:
         assert len(re.findall(r"^export default", text, re.MULTILINE)) == 1
 
     @pytest.mark.parametrize("name", MODULES)
+    def test_no_name_is_said_twice(self, name: str) -> None:
+        """
+        What is joined has one scope.
+        """
+        text = "\n".join(path(f"{one}.mjs").read_text() for one in parts(name))
+        named = re.findall(r"^(?:export )?(?:const|let|class|function) (\w+)", text, re.MULTILINE)
+
+        assert sorted(named) == sorted(set(named))
+
+    @pytest.mark.parametrize("name", MODULES)
     def test_needs_of_a_notebook_only_what_all_have(self, name: str) -> None:
         """
         Of its model a module uses what every front end of anywidget gives.

@@ -1,9 +1,8 @@
-import { GLYPHS, codeLine, el } from "./kit.mjs";
+import { BUSY, GLYPHS, codeLine, el } from "./kit.mjs";
 import { viewNode } from "./view.mjs";
 
 /* What is wanted of components beside what is so; what travels is told in _status.py. */
 
-const BUSY = "the kernel is busy with a cell, and hears this when it ends";
 const SOURCES = { fresh: "ok", stale: "warn", failing: "bad", never: "bad" };
 const BAD = new Set(["failed", "stalled", "unhealthy"]);
 
