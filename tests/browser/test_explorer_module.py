@@ -437,7 +437,7 @@ class TestExplanation:
                 {"type": "note", "text": EVIL, "tone": "warn"},
                 {"type": "code", "text": "+ a = 1", "caption": "would write"},
                 {"type": "text", "text": "words"},
-                {"type": "tree"},
+                {"type": "tree", "roots": [], "more": 0},
             ],
         }
         planned = {"target": "adapter:cache", "code": "lab.plan({})", "view": view}
