@@ -105,11 +105,13 @@ class SafeFetcher:
     async def _tries(self, client: HttpClient, request: Request, sink: Sink, host: str) -> Fetched:
         import stamina  # noqa: PLC0415 - 36 ms, for those who go out
 
+        from ._http import SPARE  # noqa: PLC0415 - see fetch
+
         _quiet()
         rules = self.rules
-        end = self._clock() + rules.deadline
+        end, spare = self._clock() + rules.deadline, SPARE * rules.deadline
         tries = stamina.retry_context(
-            on=lambda error: wait(error, end - self._clock()),
+            on=lambda error: wait(error, end - self._clock() - spare),
             attempts=rules.attempts,
             timeout=None,
             wait_initial=rules.base_delay,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ._exchange import Body, Hop
     from ._request import Request, Rules, Sink
 
-_PART = 0.9
+SPARE = 0.1
+"""The part of a deadline in which nothing new is begun."""
+
 CONNECTIONS = 10
 """Most connections of a client."""
 
@@ -76,7 +78,9 @@ class HttpClient:
         hop = next(steps)
         while True:
             with _told(hop):
-                connect = min(self._rules.connect_timeout, max(left * _PART, 0.001))
+                connect = min(
+                    self._rules.connect_timeout, max(left - SPARE * self._rules.deadline, 0.001)
+                )
                 waits = httpx.Timeout(self._rules.read_timeout, connect=connect, pool=None)
                 sent = self._client.build_request(
                     "GET", hop.address.url, headers=dict(hop.headers), timeout=waits
