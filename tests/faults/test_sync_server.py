@@ -32,17 +32,26 @@ class Shop:
         self.folder, self.server = folder, server
         self.house = ReleaseHouse(now=dt.datetime.now(dt.UTC).replace(microsecond=0))
         (folder / "trust.toml").write_text(f'root = "sha256:{self.house.root.sha256}"\n')
-        (folder / "oneiric.toml").write_text(
-            f'[remote]\nenabled = true\nmanifest_url = "{server.url}shop.oneiric.json"\n'
-            "retry_base_delay = 0.01\nretry_max_delay = 0.02\nmax_retries = 2\ndeadline = 1\n"
-            "max_manifest_bytes = 4194304\n"
-            + ("" if ca is None else f'ca_file = "{ca}"\n')
-            + "[plugins]\nauto_load = false\n"
-        )
+        self.ca = "" if ca is None else f'ca_file = "{ca}"\n'
+        self.write(20)
         self.offer("p1")
         self.lab = self.open()
         assert self.lab.sync().ok
         self.offer("p2")
+
+    def write(self, deadline: int) -> None:
+        """Write the configuration; a short deadline is for what never ends."""
+        (self.folder / "oneiric.toml").write_text(
+            f'[remote]\nenabled = true\nmanifest_url = "{self.server.url}shop.oneiric.json"\n'
+            "retry_base_delay = 0.01\nretry_max_delay = 0.02\nmax_retries = 2\n"
+            f"deadline = {deadline}\nmax_manifest_bytes = 4194304\n{self.ca}"
+            "[plugins]\nauto_load = false\n"
+        )
+
+    def hurry(self) -> None:
+        """Wait for no more than a second from now on."""
+        self.write(1)
+        self.lab.reload()
 
     def offer(self, provider: str) -> None:
         """Publish a release of one entry with an artifact."""
@@ -95,6 +104,8 @@ class Shop:
 
     def recovers(self) -> None:
         """Prove that the next sync brings release 2, once the server is well."""
+        self.write(20)
+        self.lab.reload()
         self.server.answers = {path: [Answer(body=one)] for path, one in self.whole.items()}
         assert self.lab.sync().ok
         assert self.serves() == {"p2"}
@@ -145,6 +156,8 @@ class TestServer:
         if path == WHEEL and isinstance(answer, Answer) and answer.body == BOMB:
             code = "fetch-encoding"
         shop.server.answers[path] = [answer]
+        if isinstance(answer, Drip):
+            shop.hurry()
 
         shop.holds("unreachable", code or "fetch-connection")
         shop.recovers()
@@ -329,6 +342,7 @@ class TestTls:
                 server.answers[BUNDLE] = [Answer(302, headers={"Location": plain.url + "b"})]
             else:
                 server._stalls = True
+                shop.hurry()
 
             codes = {"http": "fetch-redirect", "stalls": "fetch-timeout"}
             shop.holds("unreachable", codes.get(harm, "fetch-tls"))
