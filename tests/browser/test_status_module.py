@@ -113,7 +113,7 @@ class TestStatus:
         page.evaluate("(told) => window.change({ told })", state(listening=0)["told"])
         text = page.get_by_role("group", name="status").inner_text()
         assert "Nothing is declared here" in text
-        assert "no process is listening" in text
+        assert "no process listening" in text
         page.evaluate("(told) => window.change({ told })", every()["told"])
         page.get_by_role("searchbox").fill("no such thing")
         assert "No component holds all of this" in page.inner_text("body")

@@ -42,16 +42,15 @@ class Status {
     const focused = this.root.getRootNode().activeElement?.dataset?.ol;
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const seen = rows.filter((row) => words.every((word) => JSON.stringify(row).toLowerCase().includes(word)));
-    const who = listening === 1 ? "1 process" : `${listening || "no"} processes`;
+    const who = listening > 1 ? `${listening} processes` : `${listening || "no"} process`;
     this.head.replaceChildren(ill ? toned("warn", `${ill} not as wanted`) : listening ? toned("ok", "all as wanted") : toned("info", "nobody says how they are"), ` · ${count.toLocaleString("en")} components · ${who} listening`);
-    const empty = rows.length ? "No component holds all of this." : "Nothing is declared here: a plugin, plugins.packages or @lab.component brings candidates.";
+    const empty = rows.length ? "No component holds all of this." : "Nothing is declared here.";
     const more = count > rows.length ? [el("p", { class: "ol-quiet" }, `and ${(count - rows.length).toLocaleString("en")} more, all as wanted`)] : [];
     this.parts.replaceChildren(
       seen.length ? this.table("components", ["component", "wanted", "is", "in force", "leases", "process", "do"], seen.flatMap((row) => this.lines(row))) : el("p", {}, empty), ...more,
-      ...(listening ? [] : [el("p", { class: "ol-quiet" }, "no process is listening: lab.watch(), or oneiric-lab run, acts when it starts")]),
       ...(sources.length ? [el("h4", {}, "sync"), this.table("sources", ["source", "state", "last good"], sources.map(([name, state, good]) => [name, toned(SOURCES[state], state), good]))] : []),
       el("h4", {}, "events"),
-      deeds.length ? this.table("events", ["at", "component", "what", "in force", "by", "detail"], deeds) : el("p", { class: "ol-quiet" }, "what processes do to components, and what is wanted of them, stands here"));
+      deeds.length ? this.table("events", ["at", "component", "what", "in force", "by", "detail"], deeds) : el("p", { class: "ol-quiet" }, "nothing was done yet"));
     if (top) grid()?.scrollTo({ top });
     if (focused) this.parts.querySelector(`[data-ol="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
