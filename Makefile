@@ -16,7 +16,7 @@ BIN := $(DEV)/bin
 PIP := -m pip --disable-pip-version-check --no-input
 PLUGINS := $(wildcard extensions/examples/*/pyproject.toml)
 
-.PHONY: help lab demo test check lint types floors notebooks golden bench docs pictures matrix types-js clean lock python
+.PHONY: help lab demo test check lint types floors notebooks golden bench bench-browser docs pictures matrix types-js clean lock python
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,6 +90,9 @@ bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/p
 	$(BENCH)/bin/python -m pytest -q -p no:cacheprovider --benchmark-disable-gc --benchmark-quiet \
 	  --benchmark-timer=time.process_time --benchmark-min-time=0.0005 --benchmark-json=build/bench.json tests/bench
 	$(BENCH)/bin/python scripts/performance.py build/bench.json docs/explanation/performance.md
+
+bench-browser: $(BENCH)/.stamp  ## measure the explorer beside other tables, in a browser
+	$(BENCH)/bin/python scripts/explorer_bench.py docs/explanation/explorer-speed.md
 
 docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html

@@ -63,6 +63,16 @@ class TestExtension:
         """
         assert sum(path.stat().st_size for path in MODULES) <= MOST
 
+    def test_a_checkout_serves_it_as_it_stands(self) -> None:
+        """
+        `oneiric-lab lab` from a checkout asks for this folder, not for the copy of an install.
+        """
+        from oneiric_lab.commands._lab import arguments
+
+        words = arguments(Path("/w"), None, {}, is_root=False)
+
+        assert f"--LabServerApp.extra_labextensions_path={FOLDER.parent}" in words
+
     def test_comes_with_the_wheel(self, tmp_path: Path) -> None:
         """
         A wheel puts it where JupyterLab looks, and what it shares beside the widgets.

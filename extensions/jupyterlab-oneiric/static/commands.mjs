@@ -21,7 +21,7 @@ for notebook in tutorials():
     copy(notebook, ".")`;
 
 /** A name as a word of a magic, and as a literal of Python: both read it as JSON writes it. */
-export const quoted = (name) => (/^[\w./-]+$/.test(name) ? name : JSON.stringify(name));
+export const quoted = (name) => (/^[\w./-]+$/.test(name) ? name : JSON.stringify(name).replace(/[{}]/g, "$&$&"));
 
 export const makeCommands = async (shared, parts) => {
   const { InputDialog, showErrorMessage } = await shared("@jupyterlab/apputils");
