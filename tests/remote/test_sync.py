@@ -475,6 +475,58 @@ class TestSources:
         assert "canary" not in report.to_json()
         assert lab.remote_status().sources[1].attempts[-1].message
 
+    def test_a_bundle_may_lie_elsewhere(self, place: Place) -> None:
+        """
+        Then the manifest may have any name; an address that changed is asked anew.
+        """
+        release = place.house.release([entry("b")])
+        place.remote.files |= {"m": release.manifest, "b": release.bundle.encode()}
+        for name in ("m", "m?again"):
+            place.remote.files[name] = release.manifest
+            place.write(
+                f'[remote.sources.beta]\nurl = "{place.remote.url(name)}"\n'
+                f'bundle_url = "{place.remote.url("b")}"\n'
+            )
+            row = place.open().sync(fetcher=place.remote).sources[1]
+            assert row.outcome == "entered", row.faults
+
+    def test_two_sources_of_one_name_are_refused(self, place: Place) -> None:
+        """
+        `remote.manifest_url` is the source `default`.
+        """
+        place.write(f'[remote.sources.default]\nurl = "{place.remote.url(NAME)}"\n')
+        place.offer()
+
+        rows = place.open().sync(fetcher=place.remote).sources
+
+        assert [(one.outcome, one.faults[0].code) for one in rows] == [("refused", "remote-source")]
+
+    @pytest.mark.parametrize(
+        ("limit", "sizes", "code"),
+        [
+            ("max_artifact_bytes = 4", (5, 5), "remote-too-large"),
+            ("max_cache_bytes = 9", (5, 5), "remote-too-large"),
+            ("", (5, 6), "remote-artifact"),
+        ],
+    )
+    def test_artifacts_that_are_too_much_are_not_fetched(
+        self, place: Place, limit: str, sizes: tuple[int, int], code: str
+    ) -> None:
+        """
+        One of them, all together, or two stories about one: it is known before a byte comes.
+        """
+        one, two = entry("one", b"wheel"), entry("two", b"w2222")
+        for made, size in zip((one, two), sizes, strict=True):
+            made["artifact"]["size"] = size
+        if not limit:
+            two["artifact"]["sha256"] = one["artifact"]["sha256"]
+        place.write(f"{limit}\n")
+        place.offer(one, two)
+        row = place.open().sync(fetcher=place.remote).sources[0]
+
+        assert (row.outcome, row.faults[0].code) == ("refused", code)
+        assert not [path for path in place.remote.seen if path.startswith("dist/")]
+
     def test_another_channel_than_was_asked_for_is_refused(self, place: Place) -> None:
         """
         With what to write where it was meant.
