@@ -19,6 +19,7 @@ from ._root import parts
 _NEEDS = (
     ("toml-rs", "reads TOML twenty times as fast", "fast"),
     ("pyyaml", "reads YAML layers", "yaml"),
+    ("fastjsonschema", "validates in action:validation.schema", "schema"),
     ("ipython", "kernel and %oneiric", "notebook"),
     ("pandas", "frames", "notebook"),
     ("jupyterlab", "the workbench", "lab"),
