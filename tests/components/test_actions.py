@@ -564,6 +564,12 @@ class TestFetch:
 
         assert caught.value.code == "fetch-origin"
 
+    @pytest.mark.parametrize("origin", ["*", "example.com", "https://", "ftp://a.b", "https://a/b"])
+    def test_what_is_no_origin_is_refused(self, origin: str) -> None:
+        """It would allow nothing, and say nothing of it."""
+        with pytest.raises(ValidationError, match="is no origin"):
+            FetchSettings(origins=(origin,))
+
     def test_a_redirect_elsewhere_is_refused(self) -> None:
         """The origins hold for each hop."""
         with LoopbackServer() as other:

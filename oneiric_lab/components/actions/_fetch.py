@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from oneiric_lab.components._settings import ComponentSettings
 from oneiric_lab.config import Secret  # noqa: TC001 - pydantic reads the annotations
@@ -25,6 +26,7 @@ from ._payload import Payload, action_fault, base64_of
 if TYPE_CHECKING:
     from oneiric_lab.remote import Fetcher
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?\Z")
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -46,6 +48,15 @@ class FetchSettings(ComponentSettings):
     """Of the credentials."""
     token: Secret[str] | None = None
     """The credentials, for the first of the origins only."""
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, said: tuple[str, ...]) -> tuple[str, ...]:
+        # A pattern or a bare host would be none, and allow nothing without a word.
+        for one in said:
+            if not _ORIGIN.match(one):
+                raise ValueError(f"{one!r} is no origin: write it as https://api.example.com")
+        return said
 
 
 class _FetchPayload(Payload):
