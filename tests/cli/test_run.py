@@ -17,17 +17,19 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from oneiric_lab.cli import main
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
 COMMAND = [sys.executable, "-m", "oneiric_lab"]
 CANARY = "canary-3f1a-of-the-host"
 PROJECT = """
@@ -38,12 +40,18 @@ modules = ["shopcode"]
 [runtime_supervisor]
 http_token = "${secret:host-token}"
 
+[runtime_paths]
+workflow_checkpoints_enabled = false
+
 [workflows]
 runs_at_a_time = 200
 
 [workflows.dags.nightly]
 nodes = [{ id = "a", task = "nap" }, { id = "b", task = "nap", depends_on = ["a"] }]
 """
+DURABLE = "[runtime_paths]\nworkflow_checkpoints_enabled = true\n"
+"""Runs outlive their process only where a test is about that: it costs a second each."""
+
 CODE = """
 import asyncio, logging
 from pathlib import Path
@@ -143,6 +151,13 @@ def verb(folder: Path, *words: str) -> tuple[int, Any]:
     return code, json.loads(out.getvalue())
 
 
+def fits(name: str, found: object) -> None:
+    """Hold what was printed against its published schema."""
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(found)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A workspace with a workflow, a token, and code that may run."""
@@ -204,6 +219,14 @@ class TestLife:
         assert events.index("ready") < events.index("draining")
         assert events[-1] == "stopped"
         assert logs[1]["records"]
+        fits("host", screen)
+        fits("host-ended", json.loads(rest))
+        fits("health", healthy[1])
+        fits("health", degraded[1])
+        fits("metrics", numbers[1])
+        fits("logs", logs[1])
+        for row in one.logs():
+            fits("log-record", row)
         kept = [p.read_bytes() for p in (folder / ".oneiric").rglob("*") if p.is_file()]
         everything = "".join(one.err) + rest + metrics + json.dumps([healthy, numbers, logs])
         assert CANARY not in everything
@@ -239,10 +262,13 @@ class TestLife:
 
 
 class TestTerm:
-    def test_a_hundred_runs_in_flight_end_first(self, host: Callable[..., Process]) -> None:
+    def test_a_hundred_runs_in_flight_end_first(
+        self, host: Callable[..., Process], folder: Path
+    ) -> None:
         """
         Not ready at once, no order is taken any more, all runs are done, exit 0 within ten seconds.
         """
+        (folder / "oneiric.local.toml").write_text(DURABLE)
         one = host()
         one.up()
         order = {"seconds": 0.6}
@@ -272,7 +298,8 @@ class TestTerm:
         """
         At the limit of the drain it is told, the exit is 0, and the next host ends the run.
         """
-        (folder / "oneiric.local.toml").write_text("[runtime_supervisor]\ndrain_timeout = 0.5\n")
+        limit = "[runtime_supervisor]\ndrain_timeout = 0.5\n"
+        (folder / "oneiric.local.toml").write_text(DURABLE + limit)
         one = host()
         one.up()
         status, body = one.ask("/workflows/nightly/runs", {"once": True})
@@ -429,7 +456,7 @@ class TestPrometheus:
         assert found == ["1", "1"]
 
 
-def _until(so: Callable[[], object], seconds: float = 20) -> None:
+def _until(so: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not so():
