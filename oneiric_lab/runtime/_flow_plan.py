@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from oneiric_lab.views import Cell, Fields, Node, Note, Result, Table, Tree, View
+from oneiric_lab.views import (
+    Box,
+    Cell,
+    Fields,
+    Graph,
+    Node,
+    Note,
+    Result,
+    Table,
+    Tree,
+    View,
+    to_svg,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +69,26 @@ class FlowPlan(Result):
         for node in self.dag.nodes:
             out[node.id] = 1 + max((out[name] for name in node.depends_on), default=-1)
         return out
+
+    def to_svg(self) -> str:
+        """Return the nodes as a picture that stands alone, SVG."""
+        levels = self.levels()
+        places = {node.id: place for place, node in enumerate(self.dag.nodes)}
+        boxes = tuple(
+            Box(
+                node.id,
+                f"task:{node.task}",
+                levels[node.id],
+                tuple(places[name] for name in node.depends_on),
+                bad=node.task not in self.code,
+            )
+            for node in self.dag.nodes
+        )
+        words = "; ".join(
+            f"{node.id} after {', '.join(node.depends_on)}" if node.depends_on else node.id
+            for node in self.dag.nodes
+        )
+        return to_svg(Graph(f"workflow {self.workflow}", words, boxes))
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""

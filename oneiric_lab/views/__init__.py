@@ -6,6 +6,7 @@ All escaping is here. A view is made of blocks (`Table`, `Fields`, `Tree`, `Note
 
 from ._figure import Figure, Line
 from ._frames import frame_of
+from ._graph import Box, Graph, to_svg
 from ._html import safe_link, to_html
 from ._json import MIME, mimebundle, to_json_view
 from ._markdown import to_markdown
@@ -33,12 +34,14 @@ from ._text import clean, columns, to_text
 __all__ = [
     "MIME",
     "Block",
+    "Box",
     "Cell",
     "CellLike",
     "Code",
     "Column",
     "Fields",
     "Figure",
+    "Graph",
     "Line",
     "Node",
     "Note",
@@ -59,5 +62,6 @@ __all__ = [
     "to_json_view",
     "to_markdown",
     "to_page",
+    "to_svg",
     "to_text",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -105,6 +106,16 @@ class TestWorkflow:
         assert plan.ok
         assert "└─ send" in str(plan)
         assert plan.as_dict()["dag"]["nodes"][1]["depends_on"] == ["pick"]
+
+    def test_a_plan_is_drawn_into_a_file(self, ask: Ask, tmp_path: Path) -> None:
+        """
+        A picture that stands alone, and tells in words what it shows.
+        """
+        ask("workflow", "plan", "ship", "--out", str(tmp_path / "ship.svg"))
+        root = ET.fromstring((tmp_path / "ship.svg").read_text())
+
+        assert root.tag.endswith("svg")
+        assert "pick; send after pick" in "".join(root.itertext())
 
     def test_run(self, ask: Ask) -> None:
         """
