@@ -9,6 +9,7 @@ import sys
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.runtime import Code
@@ -82,7 +83,21 @@ def _digest(factory: Any, root: Path) -> str:
         return hashlib.sha256(inspect.getsource(inside).encode()).hexdigest()
     except (OSError, TypeError):
         code = getattr(inside, "__code__", None)
-        return "" if code is None else hashlib.sha256(code.co_code).hexdigest()
+        return "" if code is None else hashlib.sha256(_compiled(code)).hexdigest()
+
+
+def _compiled(code: CodeType) -> bytes:
+    """Return what a function was compiled to, the same in every process."""
+    parts = [code.co_code, repr(code.co_names).encode()]
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            parts.append(_compiled(const))
+        elif isinstance(const, frozenset):
+            # Its order is by hashes, which differ from process to process.
+            parts.append(repr(sorted(map(repr, const))).encode())
+        else:
+            parts.append(repr(const).encode())
+    return b"\0".join(parts)
 
 
 def _file(module: str, root: Path) -> Path | None:

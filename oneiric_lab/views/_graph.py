@@ -79,7 +79,7 @@ def to_svg(graph: Graph) -> str:
     for box, (name, detail) in zip(graph.boxes, names, strict=True):
         wanted = max(columns(name) * _LETTER, columns(detail) * _LETTER * 10 / 12) + 2 * _EDGE
         widths[box.column] = max(widths[box.column], round(wanted))
-    lefts = [_EDGE]
+    lefts: list[int] = [_EDGE]
     for width in widths:
         lefts.append(lefts[-1] + width + _BETWEEN)
     for box in graph.boxes:
@@ -115,7 +115,8 @@ def to_svg(graph: Graph) -> str:
 
 def _arrows(graph: Graph, places: list[tuple[float, float]], widths: list[int]) -> Iterator[str]:
     for number, box in enumerate(graph.boxes):
-        x, y = places[number][0], places[number][1] + _HEIGHT / 2
+        x, top = places[number]
+        y = top + _HEIGHT / 2
         for first in box.before:
             from_x = places[first][0] + widths[graph.boxes[first].column]
             from_y = places[first][1] + _HEIGHT / 2

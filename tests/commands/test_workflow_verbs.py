@@ -223,3 +223,38 @@ class TestRecordedRuns:
             ask("workflow", "fork", found.id, "--from", "sned")
         with pytest.raises(WorkflowError, match="all nodes of the run"):
             ask("workflow", "fork", found.id)
+
+    def test_a_kernel_gets_jobs(self, ask: Ask, tmp_path: Path) -> None:
+        """
+        Of what takes long; two at a time share one engine.
+        """
+        from oneiric_lab.lab import Lab
+
+        with Lab.open(tmp_path, trusted=True) as lab:
+            kernel = Interaction(
+                current=lambda: lab,
+                submit=lambda name, do: do,  # type: ignore[arg-type,return-value]  # that there is one
+                takes_over=False,
+            )
+            first, second = (run(["workflow", "run", "ship"], kernel) for _ in range(2))
+            done = first.result(20)  # type: ignore[union-attr]  # a job
+            assert second.result(20).ok  # type: ignore[union-attr]  # a job
+            fork: Any = run(["workflow", "fork", done.id, "--from", "send"], kernel)
+            assert fork.result(20).nodes[0].state == "kept"
+
+    def test_runs_complete(
+        self,
+        ask: Ask,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """
+        The newest ones.
+        """
+        asked = ask("workflow", "enqueue", "ship")
+        monkeypatch.setenv("_ONEIRIC_LAB_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_LINE", f"oneiric-lab -C {tmp_path} workflow show sh")
+        main([])
+
+        assert capsys.readouterr().out.split() == [f"plain,{asked.run_id}"]

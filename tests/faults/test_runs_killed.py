@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import multiprocessing
@@ -447,3 +448,38 @@ class TestPostgres:
         assert "the runs of this workspace cannot be used" in found
         assert "start the server" in found
         assert "hunter2" not in found
+
+    def test_a_workspace_names_its_server(self, tmp_path: Path, postgres: str) -> None:
+        """
+        By one setting: it runs there, and every process reads there.
+        """
+        from oneiric_lab.testing import Workspace
+
+        workspace = Workspace(tmp_path).secret("runs", postgres)
+        workspace.project(
+            """
+            app.name = "Post Gres"
+            plugins.auto_load = false
+            workflows.database_url = "${secret:runs}"
+            [workflows.dags.w]
+            nodes = [{ id = "a", task = "t" }, { id = "b", task = "t", depends_on = ["a"] }]
+            """
+        )
+        lab = workspace.open()
+        lab.component("task:t", provider="here")(lambda: lambda: "done")
+        waiting = lab.workflows.enqueue("w", 1, dedup_key="k")
+        found = lab.workflows.run_here("w")
+
+        assert found.ok
+        assert lab.workflows.engines.application == "oneiric-post-gres"
+        rows = lab.workflows.runs(workflow="w").rows
+        assert {row.id: row.state for row in rows} == {found.id: "done", waiting.run_id: "waiting"}
+        assert lab.workflows.show(found.id).results == {"a": "done", "b": "done"}
+
+        async def host() -> Any:
+            async with lab.running(), lab.workflows.engine() as engine:
+                assert engine.show(found.id).ok
+                return await engine.wait(waiting.run_id)
+
+        assert asyncio.run(host()).ok
+        assert not (tmp_path / ".oneiric" / "workflows.db").exists()
