@@ -75,7 +75,7 @@ def to_svg(graph: Graph) -> str:
     many = 1 + max((box.column for box in graph.boxes), default=0)
     widths = [_LEAST] * many
     rows = [0] * many
-    places: list[tuple[float, float]] = []
+    places: list[tuple[int, int]] = []
     for box, (name, detail) in zip(graph.boxes, names, strict=True):
         wanted = max(columns(name) * _LETTER, columns(detail) * _LETTER * 10 / 12) + 2 * _EDGE
         widths[box.column] = max(widths[box.column], round(wanted))
@@ -113,7 +113,7 @@ def to_svg(graph: Graph) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _arrows(graph: Graph, places: list[tuple[float, float]], widths: list[int]) -> Iterator[str]:
+def _arrows(graph: Graph, places: list[tuple[int, int]], widths: list[int]) -> Iterator[str]:
     for number, box in enumerate(graph.boxes):
         x, top = places[number]
         y = top + _HEIGHT / 2
