@@ -58,10 +58,20 @@ WIDGETS: Final = {
         "lab.desire('adapter:cache', 'paused', why='backup'); lab.ui.status()",
         ".ol-status",
     ),
+    "steps": (
+        "Lab.open('.').ui.release('next.oneiric.json', roots=['root.1.json'],"
+        " previous='shop.oneiric.json')",
+        ".ol-release",
+    ),
     "explorer": ("lab.ui.explorer()", ".ol-explorer"),
 }
 """Name to the cell that shows it, and what finds it on the page."""
-PAGES: Final = ("explorer", "load", "status")
+KEYS: Final = {
+    "configuration": ("/", *"server", "Enter", "ArrowDown", "ArrowDown", "ArrowRight", "e"),
+    "diff": ("n", "n"),
+}
+"""What is pressed before a picture, in the rows of a widget."""
+PAGES: Final = ("explorer", "load", "status", "configuration", "diff", "steps")
 """Those that the documentation shows, beside the workbench as a whole."""
 
 
@@ -120,6 +130,10 @@ def workbench(playwright: Any, browser: str, server: Server) -> None:
             _run(page, number)
             shown = page.locator(where).first
             shown.wait_for()
+            if name in KEYS:
+                shown.get_by_role("treegrid").focus()
+                for key in KEYS[name]:
+                    page.keyboard.press(key)
             page.wait_for_timeout(9000 if name == "load" else 600)
             _shoot(shown, name, scheme)
         if scheme == "light":
@@ -162,7 +176,7 @@ def _shoot(shown: Any, name: str, look: str) -> None:
 
 
 def releases(folder: Path) -> None:
-    """Write two releases into *folder*, the newer one with its bundle."""
+    """Write two releases into *folder*, the newer one with its bundle, and one to be made."""
     house = ReleaseHouse(now=datetime.now(UTC).replace(microsecond=0) - timedelta(days=1))
     old = house.release(
         {"adapter:cache": "redis", "service:payment": "stripe", "task:mail": "smtp"}
@@ -171,6 +185,9 @@ def releases(folder: Path) -> None:
     (folder / "old.oneiric.json").write_bytes(old.manifest)
     (folder / "shop.oneiric.json").write_bytes(new.manifest)
     (folder / "shop.oneiric-bundle.json").write_bytes(new.bundle.encode())
+    components = {"adapter:cache": "memory", "service:payment": "adyen"}
+    (folder / "next.oneiric.json").write_bytes(house.manifest(components, version=3))
+    (folder / "root.1.json").write_bytes(house.root.envelope.encode())
 
 
 def main() -> int:

@@ -449,7 +449,7 @@ class TestExplanation:
         assert page.locator("s").inner_text() == "old"
         failed = {"title": "refused", "facts": [], "tone": "bad", "blocks": []}
         page.evaluate("(failed) => window.tell({failed})", failed)
-        assert page.locator(".ol-planned").inner_text().strip() == "refused"
+        assert page.locator(".ol-planned").inner_text().strip() == "✗ refused"
 
     def test_it_follows(self, render: Any) -> None:
         """
