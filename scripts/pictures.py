@@ -45,7 +45,12 @@ tbody tr:nth-child(odd) { background: #f6f8fa; }
 .ol-warn { color: #8a5a00; } .ol-lost, .ol-muted { color: #6e7781; }
 a { color: #0a58a8; text-decoration: none; }
 """
-OPEN: Final = "%load_ext oneiric_lab\nfrom oneiric_lab import Lab\nlab = Lab.sample()"
+OPEN: Final = """\
+%load_ext oneiric_lab
+from oneiric_lab import Lab
+lab = Lab.sample()
+before = {"previous": "shop.oneiric.json"}
+"""
 WIDGETS: Final = {
     "explanation": ("lab.ui.explanation('adapter:cache')", ".ol-explanation"),
     "configuration": ("lab.ui.configuration()", ".ol-configuration"),
@@ -59,8 +64,7 @@ WIDGETS: Final = {
         ".ol-status",
     ),
     "steps": (
-        "Lab.open('.').ui.release('next.oneiric.json', roots=['root.1.json'],"
-        " previous='shop.oneiric.json')",
+        "Lab.open('.').ui.release('next.oneiric.json', roots=['root.1.json'], **before)",
         ".ol-release",
     ),
     "explorer": ("lab.ui.explorer()", ".ol-explorer"),
