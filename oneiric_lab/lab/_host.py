@@ -288,6 +288,7 @@ class WorkspaceHost:
             keeper = lab.keeping.keeper
             # A rotated secret is hidden before who is built with it could log it.
             hidden, keeper.tell = keeper.tell, self.redact.add
+            self.redact.add(*keeper.texts())
             if settings.runtime_supervisor.count_resolves:
                 lab.registry.count()
             if signals and any(name.startswith("OTEL_") for name in environ):

@@ -216,6 +216,13 @@ class SecretKeeper:
                 return None
         return self._fails(name, held, "the place that had it is gone")
 
+    def texts(self) -> tuple[str, ...]:
+        """Return every value that is kept now, for who must hide them."""
+        with self._lock:
+            kept = [held.text for held in self._held.values()]
+            kept += [old.text for held in self._held.values() for old in held.older.values()]
+        return tuple(text for text in kept if text is not None)
+
     def _fails(self, name: str, held: _Held, why: str) -> str:
         with self._lock:
             if not held.down:

@@ -282,6 +282,23 @@ class TestTold:
         keeper.refresh([source.ref("db")], force=True)
         text = "hunter22 hunter23 hunter22-long abc"
         assert keeper.redact(text) == "secret:db secret:db secret:long abc"
+        assert {"hunter22", "hunter23", "hunter22-long", "abc"} == set(keeper.texts())
+
+    def test_who_must_hide_a_value_hears_of_it_first(
+        self, source: SecretSource, keeper: SecretKeeper, vault: Vault
+    ) -> None:
+        """
+        Each new one once, and not again while it stays.
+        """
+        heard: list[str] = []
+        keeper.tell = heard.append
+        source.find("db")
+        first = vault.held["db"]
+        vault.held["db"] = "hunter23"
+        for _ in range(2):
+            keeper.refresh([source.ref("db")], force=True)
+
+        assert heard == [first, "hunter23"]
 
 
 class TestReferences:
