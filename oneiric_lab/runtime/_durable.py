@@ -11,6 +11,7 @@ import contextvars
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - DBOS reads the annotations
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oneiric_lab.errors import Fault, MissingExtraError, WorkflowError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     Step = Callable[[str, Callable[[], Awaitable[dict[str, Any]]]], Awaitable[dict[str, Any]]]
@@ -35,6 +36,7 @@ BEGUN: Final = 100
 
 _lock = threading.Lock()
 _held: list[str] = []
+_reading = contextvars.ContextVar("oneiric_reads_runs", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +216,15 @@ class Records:
 
     def rows(self, *, with_order: bool = False, **options: Any) -> list[Row]:
         """Return runs, the newest first; options as DBOS's `list_workflows` takes them."""
-        found = self._client.list_workflows(
-            name=FLOW,
-            application_name=self._application,
-            sort_desc=True,
-            load_input=with_order,
-            load_output=False,
-            **options,
-        )
+        with _as_json():
+            found = self._client.list_workflows(
+                name=FLOW,
+                application_name=self._application,
+                sort_desc=True,
+                load_input=with_order,
+                load_output=False,
+                **options,
+            )
         return [_row(one) for one in found]
 
     def row(self, run_id: str) -> Row | None:
@@ -231,7 +234,8 @@ class Records:
 
     def nodes(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return what is recorded of the nodes of a run."""
-        steps = self._client.list_workflow_steps(run_id)
+        with _as_json():
+            steps = self._client.list_workflow_steps(run_id)
         return {one["function_name"]: one["output"] for one in steps if one["output"] is not None}
 
     def enqueue(self, run_id: str, order: Mapping[str, Any], queue: str) -> None:
@@ -511,11 +515,48 @@ def load() -> Any:
     try:
         import dbos  # noqa: PLC0415 - half a second, of who asks for durable runs
         import dbos._dbos  # noqa: PLC0415 - see `Host.launch`
+        import dbos._serialization  # noqa: PLC0415 - see `_refuse_pickles`
     except ImportError as error:
         raise MissingExtraError(
             "durable workflows need DBOS, which is not installed", extra="durable"
         ) from error
+    _refuse_pickles(dbos._serialization.DBOSDefaultSerializer)  # noqa: SLF001 - see there
     return dbos
+
+
+def _refuse_pickles(default: Any) -> None:
+    """Have no record unpickled where we read: DBOS reads each as the record itself says.
+
+    Whoever may write to a shared database could run code in every host otherwise. A program's
+    own use of DBOS is left as it is.
+    """
+    original = default.deserialize
+    if getattr(original, "is_ours", False):
+        return
+
+    def deserialize(text: str) -> Any:
+        if _held or _reading.get():
+            raise WorkflowError(
+                Fault(
+                    "record-refused",
+                    "a record of a run is a pickle, which is not read",
+                    why="Oneiric Lab writes JSON; another program wrote this one",
+                    fix="look who else writes to the database of the runs",
+                )
+            )
+        return original(text)
+
+    deserialize.is_ours = True  # type: ignore[attr-defined]  # told by it next time
+    default.deserialize = deserialize
+
+
+@contextmanager
+def _as_json() -> Iterator[None]:
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
 
 
 def taken(by: str) -> WorkflowError:

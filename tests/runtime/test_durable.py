@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import pickle
 import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 pytest.importorskip("dbos", reason="needs pip install 'oneiric-lab[durable]'")
 
 CODE = {"note": Code("note 1")}
+QUEUE = "oneiric-test"
 
 
 @pytest.fixture
@@ -194,6 +197,48 @@ class TestRecords:
                 RecordedRuns(records, lambda executor: False).show("w-1")
         finally:
             records.close()
+
+    @pytest.mark.parametrize("table", ["operation_outputs", "workflow_input"])
+    def test_a_pickle_is_not_read(self, database: Database, tmp_path: Path, table: str) -> None:
+        """
+        Somebody who may write to the database runs no code here, nor in a host.
+        """
+        canary = tmp_path / "canary"
+        desk = desk_of()
+        order = Order("w", dag(a=""), None, CODE)
+        host(database, desk, lambda engine: ran(engine, order))
+        assert database.path is not None
+        bad = base64.b64encode(pickle.dumps(Touch(str(canary)))).decode()
+        with closing(sqlite3.connect(database.path)) as db:
+            if table == "operation_outputs":
+                kind, said = "operation_outputs", "output"
+            else:
+                kind, said = "workflow_status", "inputs"
+            db.execute(f"UPDATE {table} SET {said} = ?", (bad,))
+            db.execute(f"UPDATE {kind} SET serialization = 'py_pickle'")
+            db.execute("UPDATE workflow_status SET status = 'ENQUEUED', queue_name = ?", (QUEUE,))
+            db.commit()
+        records = Records(database, "oneiric-test")
+        with suppress(WorkflowError, TypeError, AttributeError):
+            RecordedRuns(records, lambda executor: False).show("w-1")
+        records.close()
+
+        async def wait(engine: DurableEngine) -> None:
+            await asyncio.sleep(0.5)
+
+        with suppress(WorkflowError, TypeError, AttributeError):
+            host(database, desk, wait)
+        assert not canary.exists()
+
+
+class Touch:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (self.path, "w")
 
 
 class TestCancel:
