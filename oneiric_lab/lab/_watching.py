@@ -192,7 +192,8 @@ def manifests(snapshot: Snapshot) -> Iterator[Path]:
             path = snapshot.inputs.root / unquote(parts.path)
             yield path
             yield path.with_name(path.name.replace(".oneiric.json", ".oneiric-bundle.json"))
-    yield snapshot.inputs.root / snapshot.settings.trust.policy
+            # What judges them: a release that was refused may be taken now.
+            yield snapshot.inputs.root / snapshot.settings.trust.policy
 
 
 def _all(lab: Watched) -> Iterator[Path]:
