@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from threading import local
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -80,7 +79,7 @@ class Keeping:
 
     def _key(self) -> bytes:
         if self._secret is None:
-            self._secret = secrets.token_bytes(32)
+            self._secret = os.urandom(32)
             assert self._lab is not None, "see source"  # noqa: S101 - our own
             # Where nothing can be written, versions mean nothing beyond this process.
             with suppress(OSError):
@@ -179,11 +178,11 @@ def shared_key(folder: Path) -> bytes:
     with suppress(FileNotFoundError):
         return path.read_bytes()
     make_folder(folder)
-    fresh = folder / f"{KEY}.{secrets.token_hex(8)}"
+    fresh = folder / f"{KEY}.{os.urandom(8).hex()}"
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
+            file.write(os.urandom(32))
         # Of two processes that are first at once, one makes it, whole, and both read it.
         with suppress(FileExistsError):
             path.hardlink_to(fresh)
