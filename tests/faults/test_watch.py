@@ -143,15 +143,14 @@ class TestSaves:
 
     def test_a_save_of_several_writes(self, workspace: Workspace) -> None:
         """
-        What an editor truncates and writes by pieces is loaded when it is whole.
+        What an editor truncates, and writes a moment later, is loaded when it is written.
         """
         lab, path = workspace.open(), workspace.path / "oneiric.toml"
 
         def save(wait: Callable[[object], None]) -> None:
             with path.open("wb", buffering=0) as file:
-                for byte in text(1):
-                    file.write(bytes([byte]))
-                    time.sleep(0.0002)
+                time.sleep(0.06)
+                file.write(text(1))
 
         events = watched(lab, save, 1)
         assert all(getattr(event, "ok", False) for event in events)
