@@ -213,3 +213,53 @@ class TestFaults:
         assert not event.ok
         assert event.faults[0].code == "reload-failed"
         assert "s3cr3t" not in str(event)
+
+
+class TestFallen:
+    def test_without_notices(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        It is told once, by an event and a record, and files are followed by looking.
+        """
+        from oneiric_lab.lab import Fallen, Reloaded
+
+        def none_left(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("watchfiles.awatch", none_left)
+        lab = workspace.open()
+        told: list[Any] = []
+
+        async def work() -> None:
+            async with lab.watch(interval=0.1) as watch:
+                told.append(await anext(watch))
+                workspace.project(PROJECT + "[server]\nport = 2\n")
+                told.append(await anext(watch))
+                assert lab.watching.mode == "poll"
+
+        run(work)
+        assert [type(event) for event in told] == [Fallen, Reloaded]
+        assert "No space left on device" in str(told[0])
+        assert told[0].as_dict()["mode"] == "poll"
+        assert lab.watching.counts()["fallbacks"] == 1
+        assert lab.value("server.port") == 2
+
+    def test_a_sync_that_cannot_begin(self, workspace: Workspace) -> None:
+        """
+        Its faults are told, and the watch lives.
+        """
+        url = (workspace.path / "shop.oneiric.json").as_uri()
+        said = {"enabled": True, "manifest_url": url, "sources": {"default": {"url": url}}}
+        workspace.local({"remote": said})
+        lab = workspace.open()
+
+        async def work() -> Any:
+            async with lab.watch(interval=0.1) as watch:
+                while not lab.watching.mode:  # noqa: ASYNC110 - nothing tells
+                    await anyio.sleep(0.01)
+                workspace.file("shop.oneiric.json", "{}")
+                async for event in watch:
+                    if not event.ok:
+                        return event
+            return None
+
+        assert isinstance(run(work), SyncReport)
