@@ -21,6 +21,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import anyio
+
 from oneiric_lab.errors import OneiricError, logger
 from oneiric_lab.views import Fields, Note, Result, View
 
@@ -225,7 +227,9 @@ class Host:
             raise
         finally:
             try:
-                left = await self._wind_down()
+                # A cancel scope of anyio would cancel each await of it anew.
+                with anyio.CancelScope(shield=True):
+                    left = await self._wind_down()
             finally:
                 for helper in helpers:
                     helper.cancel()

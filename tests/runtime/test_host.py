@@ -9,6 +9,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from oneiric_lab.errors import UsageError
@@ -137,6 +138,25 @@ class TestOrder:
         asyncio.run(main())
 
         assert world.seen == ["a up", "a down"]
+
+    def test_a_cancel_scope_ends_its_parts_too(self) -> None:
+        """
+        One of anyio's cancels each await again; the end of things is shielded.
+        """
+        world = World()
+
+        async def slowly() -> None:
+            await asyncio.sleep(0.05)
+            world.seen.append("b ended")
+
+        async def main() -> None:
+            host = Host([world.part("a"), world.part("b", end=slowly)])
+            async with anyio.create_task_group() as tasks:
+                await host.serve(tasks.cancel_scope.cancel)
+
+        asyncio.run(main())
+
+        assert world.seen == ["a up", "b up", "b ended", "b down", "a down"]
 
 
 class TestDrain:
