@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
 
-    from oneiric_lab.config import Proposal, ValueChange
+    from oneiric_lab.config import FileEdit, Proposal, Snapshot, ValueChange
     from oneiric_lab.errors import Fault
     from oneiric_lab.lifecycle import SwapReport
     from oneiric_lab.registry import Generation
@@ -127,7 +127,7 @@ class Plan(Result):
         if self.order:
             blocks.append(Note(f"swapped here in this order: {', '.join(self.order)}"))
         blocks += [
-            Code(_diff(file.before, file.after), "diff", f"would write {file.shown}")
+            Code(_diff(self.proposal.now, file), "diff", f"would write {file.shown}")
             for file in self.proposal.files
         ]
         blocks += [
@@ -159,13 +159,17 @@ def _places(change: ValueChange) -> str:
     return f"{new or '-'} (was {old})"
 
 
-def _diff(before: bytes | None, after: bytes) -> str:
+def _diff(now: Snapshot, file: FileEdit) -> str:
+    """Return the lines of a file that differ, with a sign in place of each secret."""
     from difflib import unified_diff  # noqa: PLC0415 - only a plan with files pays
 
-    old = (before or b"").decode("utf-8", "replace").splitlines()
-    new = after.decode("utf-8", "replace").splitlines()
+    from ._secret_texts import masked, written_secrets  # noqa: PLC0415 - see above
+
+    before = file.before or b""
+    secrets = written_secrets(now, before) | written_secrets(now, file.after)
+    old, new = (data.decode("utf-8", "replace").splitlines() for data in (before, file.after))
     lines = list(unified_diff(old, new, n=1, lineterm=""))[2:]
-    return "\n".join(line for line in lines if not line.startswith("@@"))
+    return "\n".join(masked(line, secrets) for line in lines if not line.startswith("@@"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

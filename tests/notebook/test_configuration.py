@@ -222,6 +222,43 @@ class TestValues:
         assert CANARY not in everything
         assert CANARY not in repr(shown) + capsys.readouterr().out
 
+    def test_no_secret_of_a_file_stands_in_a_plan(self, wire: type[Wire], tmp_path: Path) -> None:
+        """
+        One that a file says in so many words is a sign in the lines that differ, and beside them.
+        """
+        from oneiric_lab.notebook.widgets._configuration import configuration
+
+        lines = f'token = "{CANARY}"\nheader_name = "x"\n'
+        (tmp_path / "oneiric.toml").write_text(
+            f"[remote.auth]\n{lines}[profiles.prod.remote.auth]\n{lines}"
+        )
+        shown = configuration(Lab.open(tmp_path, environ={}))
+        page = wire.made[-1]
+        for layer in ("project", "profile:prod"):
+            path = "remote.auth.header_name"
+            found = json.dumps(planned(page, f"{path}=y", layer=layer)["view"], ensure_ascii=False)
+            assert 'token = \\"…\\"' in found
+            page.click(
+                {"do": "plan", "changes": [], "unset": ["remote.auth.token"], "layer": layer}
+            )
+        assert "-token" in json.dumps(page.told("planned")[-1])
+        assert CANARY not in json.dumps(page.sent, default=str)
+        assert CANARY not in str(shown.lab.plan(unset=["remote.auth.token"], layer="project"))
+
+    def test_no_line_of_a_broken_file_travels(
+        self, opened: tuple[Any, Wire], tmp_path: Path
+    ) -> None:
+        """
+        Nobody knows what is secret in a file that cannot be parsed: its place is told alone.
+        """
+        _, page = opened
+        (tmp_path / "oneiric.toml").write_text(f'a = "{CANARY}" x\n')
+        page.click({"do": "reload"})
+        planned(page, "b=1", layer="project")
+        assert "oneiric.toml:1:" in json.dumps(page.told("failed"))
+        assert "not TOML" in json.dumps(page.told("planned"))
+        assert CANARY not in json.dumps(page.sent, default=str)
+
     def test_many_values(self, wire: type[Wire], tmp_path: Path) -> None:
         """
         Ten times too many values, and long ones, are sent cut; a saved output stays small.

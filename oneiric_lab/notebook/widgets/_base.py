@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from oneiric_lab.errors import MissingExtraError, OneiricError
@@ -77,6 +78,7 @@ class Widget(Shown, anywidget.AnyWidget):  # type: ignore[misc]  # IPython takes
             self._fail(error)
 
     def _fail(self, error: OneiricError) -> None:
-        """Send back what was refused."""
-        notes = tuple(Note("\n".join(fault.lines()), "bad") for fault in error.faults)
+        """Send back what was refused, without lines of files: one may say a secret."""
+        faults = (replace(fault, excerpt=None) for fault in error.faults)
+        notes = tuple(Note("\n".join(fault.lines()), "bad") for fault in faults)
         self.send({"failed": to_json_view(View("error", "refused", notes))})

@@ -272,7 +272,9 @@ class Configuration(Widget):
         self._plan = plan = self.lab.plan(changes, unset=unset, layer=layer)
         more = f", unset={unset!r}" if unset else ""
         self._code = f"lab.plan({changes!r}{more}, layer={layer!r})"
-        self._answer("planned", plan, self._code, ok=plan.ok)
+        # Without lines of files, see `_fail`.
+        problems = tuple(replace(fault, excerpt=None) for fault in plan.problems)
+        self._answer("planned", replace(plan, problems=problems), self._code, ok=plan.ok)
 
     def _refuse_secret(self, path: str, value: str) -> None:
         info = self.lab.snapshot.field(path)
