@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from pathlib import Path
 
-    from oneiric_lab.config import Settings
+    from oneiric_lab.config import Settings, Snapshot
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.registry import Registry
     from oneiric_lab.runtime import (
@@ -42,6 +42,7 @@ class Offers(Protocol):
 
     root: Path
     registry: Registry
+    snapshot: Snapshot
     settings: Settings
     store: Store
 
@@ -104,7 +105,11 @@ class Engines:
         if self._memory is None:
             said = self._lab.settings.workflows
             self._memory = MemoryEngine(
-                self.tasks, hooks=self.hooks, nodes=said.nodes_at_a_time, limit=said.max_bytes
+                self.tasks,
+                hooks=self.hooks,
+                nodes=said.nodes_at_a_time,
+                limit=said.max_bytes,
+                secrets=self.tasks.secrets,
             )
         return self._memory
 
@@ -125,6 +130,7 @@ class Engines:
             is_host=is_host,
             schedules={name: one.model_dump() for name, one in said.schedules.items()},
             order_of=self._order_of,
+            secrets=self.tasks.secrets,
         )
 
     # --- entered ------------------------------------------------------------------------

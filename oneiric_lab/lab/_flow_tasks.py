@@ -10,13 +10,20 @@ from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from oneiric_lab.runtime import Code
 
+from ._secret_texts import secret_texts
+
 if TYPE_CHECKING:
+    from oneiric_lab.config import Snapshot
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.registry import Candidate, Registry
+
+
+SHORTEST: Final = 6
+"""Letters of a secret from which on its text is looked for: less is found by chance."""
 
 
 class Offers(Protocol):
@@ -24,6 +31,7 @@ class Offers(Protocol):
 
     root: Path
     registry: Registry
+    snapshot: Snapshot
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -37,10 +45,11 @@ class LabTasks:
         lab: The lab.
     """
 
-    __slots__ = ("_lab",)
+    __slots__ = ("_hidden", "_lab")
 
     def __init__(self, lab: Offers) -> None:
         self._lab = lab
+        self._hidden: tuple[object, tuple[str, ...]] = (None, ())
 
     def lease(self, key: str) -> Any:
         """Return what `async with` makes a lease of."""
@@ -53,6 +62,14 @@ class LabTasks:
             NoCandidateError: Nobody provides it.
         """
         return code_of(self._lab.registry.resolve("task", key), self._lab.root)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secrets of the workspace that are no common word, read once a snapshot."""
+        snapshot = self._lab.snapshot
+        if self._hidden[0] is not snapshot:
+            found = {text for text in secret_texts(snapshot) if len(text) >= SHORTEST}
+            self._hidden = snapshot, tuple(sorted(found, key=len, reverse=True))
+        return self._hidden[1]
 
     def keys(self) -> list[str]:
         """Return the tasks that somebody provides, sorted."""

@@ -383,7 +383,8 @@ class Workflows:
         return candidate, dag
 
     def _given(self, payload: Any) -> Any:
-        return json_value(payload, "the payload", limit=self._lab.settings.workflows.max_bytes)
+        limit = self._lab.settings.workflows.max_bytes
+        return json_value(payload, "the payload", limit=limit, secrets=self.tasks.secrets())
 
     def _order(self, name: str, payload: Any) -> Order:
         """Return a run of *name* that can be run.
@@ -545,6 +546,6 @@ class LoneTasks:
 
         async def do() -> TaskRun:
             run_id = new_run_id(key)
-            return TaskRun(await call_task(tasks, key, given, run_id))
+            return TaskRun(await call_task(tasks, key, given, run_id, secrets=tasks.secrets))
 
         return do

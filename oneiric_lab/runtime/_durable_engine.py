@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import socket
 from contextlib import AsyncExitStack, ExitStack, suppress
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
@@ -69,6 +69,7 @@ class DurableEngine:
         every: Seconds between two looks into the queue.
         schedules: Name to what a host asks for by the clock, see `Host.schedule`.
         order_of: Makes the order that a schedule asks for, of workflow and payload.
+        secrets: Gives the texts that must be kept out of results.
     """
 
     durable = True
@@ -88,14 +89,16 @@ class DurableEngine:
         every: float = 0.2,
         schedules: Mapping[str, Mapping[str, Any]] | None = None,
         order_of: Callable[[str, Any], Order] | None = None,
+        secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.counters = FlowCounters()
         self.hooks = hooks or FlowHooks()
-        self.executor = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.executor = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
         self.held: dict[str, str] = {}
         self._tasks, self._nodes, self._limit = tasks, nodes, limit
         self._database, self._application, self._accept = database, application, accept
         self._is_host = is_host
+        self._secrets = secrets
         self._schedules, self._order_of = schedules or {}, order_of
         self._queue = application if is_host else f"{application}.{self.executor}"
         self._host = _host(self, at_a_time, every)
@@ -334,7 +337,14 @@ class DurableEngine:
     async def drive(self, run_id: str, said: dict[str, Any], record: Recorder) -> dict[str, Any]:
         """Run an order here; called by DBOS, also for what another process began."""
         order = Order.of(said)
-        caller = Caller(self._tasks, run_id, order.workflow, order.payload, self._limit)
+        caller = Caller(
+            self._tasks,
+            run_id,
+            order.workflow,
+            order.payload,
+            self._limit,
+            secrets=self._secrets,
+        )
 
         async def step(node: Node, found: Mapping[str, Any]) -> tuple[NodeRun, bool]:
             is_new = False

@@ -123,6 +123,7 @@ class Caller:
         sleep: Waits between two attempts.
         clock: Nanoseconds that never go back.
         wall: Seconds since 1970.
+        secrets: Gives the texts that must be kept out of what is recorded.
     """
 
     tasks: Tasks
@@ -134,6 +135,7 @@ class Caller:
     sleep: Callable[[float], Awaitable[object]] = anyio.sleep
     clock: Callable[[], int] = time.perf_counter_ns
     wall: Callable[[], float] = time.time
+    secrets: Callable[[], Iterable[str]] = tuple
 
     async def call(self, node: Node, found: Mapping[str, Any]) -> NodeRun:
         """Do a node, as often as it may be tried; what its task raises is in what is returned.
@@ -160,7 +162,10 @@ class Caller:
                         Results(found, node.depends_on),
                     )
                     returned = await _invoke(instance, node, said)
-                result = json_value(returned, f"the result of {node.id}", limit=self.limit)
+                result = None
+                if returned is not None:
+                    what, hidden = f"the result of {node.id}", self.secrets()
+                    result = json_value(returned, what, limit=self.limit, secrets=hidden)
                 error = None
             except Exception as failure:  # noqa: BLE001 - whatever a task raises is its answer
                 error = failure
@@ -172,7 +177,7 @@ class Caller:
             node.task,
             "done" if error is None else "failed",
             result,
-            None if error is None else _said(error),
+            None if error is None else _said(error, self.secrets()),
             attempt,
             started,
             (self.clock() - begun) / 1e6,
@@ -182,7 +187,13 @@ class Caller:
 
 
 async def call_task(
-    tasks: Tasks, key: str, payload: Mapping[str, Any], run_id: str, **options: Any
+    tasks: Tasks,
+    key: str,
+    payload: Mapping[str, Any],
+    run_id: str,
+    *,
+    secrets: Callable[[], Iterable[str]] = tuple,
+    **options: Any,
 ) -> NodeRun:
     """Run one task alone, outside of any workflow.
 
@@ -191,10 +202,11 @@ async def call_task(
         key: Of the task.
         payload: What it is given.
         run_id: Where its idempotency key comes from.
+        secrets: Gives the texts that must be kept out of what is shown.
         options: `retry=` and `timeout=` as a `Node` has them.
     """
     node = Node(key, key, payload=json_value(payload, "the payload"), **options)
-    return await Caller(tasks, run_id).call(node, {})
+    return await Caller(tasks, run_id, secrets=secrets).call(node, {})
 
 
 async def _invoke(instance: Any, node: Node, said: TaskContext) -> Any:
@@ -269,9 +281,11 @@ def _may_pass(error: Exception) -> bool:
     return not isinstance(error, NoCandidateError | WorkflowError)
 
 
-def _said(error: Exception) -> dict[str, Any]:
+def _said(error: Exception, secrets: Iterable[str]) -> dict[str, Any]:
     if isinstance(error, OneiricError):
         return {"code": error.code, "message": error.faults[0].message}
     text = str(error).encode(errors="replace").decode()
+    for secret in secrets:
+        text = text.replace(secret, "(a secret)")
     kind = type(error).__name__
     return {"code": "task-failed", "message": f"{kind}: {text[:2000]}" if text else kind}

@@ -56,6 +56,7 @@ class MemoryEngine:
         nodes: Nodes of one run that run at a time.
         limit: Most bytes of a result.
         wall: Seconds since 1970.
+        secrets: Gives the texts that must be kept out of results.
 
     Example:
         >>> import anyio
@@ -74,10 +75,12 @@ class MemoryEngine:
         nodes: int = AT_A_TIME,
         limit: int = MAX_BYTES,
         wall: Callable[[], float] = time.time,
+        secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.counters = FlowCounters()
         self.hooks = hooks or FlowHooks()
         self._tasks, self._nodes, self._limit, self._wall = tasks, nodes, limit, wall
+        self._secrets = secrets
         self._runs: dict[str, _Live] = {}
         self._going: set[asyncio.Task[None]] = set()
         self._is_open = False
@@ -190,7 +193,13 @@ class MemoryEngine:
     async def _drive(self, run_id: str, run: _Live) -> None:
         order = run.order
         caller = Caller(
-            self._tasks, run_id, order.workflow, order.payload, self._limit, wall=self._wall
+            self._tasks,
+            run_id,
+            order.workflow,
+            order.payload,
+            self._limit,
+            wall=self._wall,
+            secrets=self._secrets,
         )
 
         async def step(node: Node, found: Mapping[str, Any]) -> tuple[NodeRun, bool]:

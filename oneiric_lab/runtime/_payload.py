@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.config import Secret, SecretRef
 from oneiric_lab.errors import Fault, WorkflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_BYTES: Final = 1_048_576
 """Most bytes of one payload or result as JSON; what is larger belongs into a store of objects."""
@@ -19,7 +22,9 @@ _WHOLE: Final = 1 << 63
 """Whole numbers are of 64 bits: readers in other languages have no larger ones."""
 
 
-def json_value(value: Any, what: str, *, limit: int = MAX_BYTES) -> Any:
+def json_value(
+    value: Any, what: str, *, limit: int = MAX_BYTES, secrets: Iterable[str] = ()
+) -> Any:
     """Return *value* as it is when it was written as JSON and read again.
 
     A tuple is a list then, and nothing is shared with *value*. What JSON has no form for is
@@ -29,6 +34,7 @@ def json_value(value: Any, what: str, *, limit: int = MAX_BYTES) -> Any:
         value: What a task was given, or what it returned.
         what: What people call it.
         limit: Most bytes.
+        secrets: Texts that must not stand in it.
 
     Raises:
         WorkflowError: With code `not-json`, `secret-refused` or `too-large`.
@@ -57,6 +63,15 @@ def json_value(value: Any, what: str, *, limit: int = MAX_BYTES) -> Any:
                 fix="keep it elsewhere, and pass where it is; workflows.max_bytes is the limit",
             )
         )
+    for secret in secrets:
+        if json.dumps(secret, ensure_ascii=False)[1:-1] in text:
+            raise WorkflowError(
+                Fault(
+                    "secret-refused",
+                    f"the text of a secret would be kept with the run: {what}",
+                    fix="pass what it was used for, and not the secret itself",
+                )
+            )
     return json.loads(text)
 
 

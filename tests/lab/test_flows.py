@@ -219,6 +219,32 @@ class TestRun:
         ]
 
 
+class TestSecrets:
+    def test_a_secret_is_kept_out_of_what_is_recorded(self, workspace: Workspace) -> None:
+        """
+        Of payloads, of results, and of what a failure says.
+        """
+        lab = workspace.secret("canary", "s3cr3t-canary").open()
+        answers: list[Any] = ["the word is s3cr3t-canary", OSError("no: s3cr3t-canary")]
+
+        @lab.component("task:note", provider="leaky")
+        class Leaky:
+            def run(self) -> Any:
+                answer = answers.pop(0)
+                if isinstance(answer, OSError):
+                    raise answer
+                return answer
+
+        found = lab.workflows.run_here("ship")
+        assert found.nodes[0].error is not None
+        assert found.nodes[0].error["code"] == "secret-refused"
+        failed = lab.tasks.run_here("note")
+        assert failed.node.error == {"code": "task-failed", "message": "OSError: no: (a secret)"}
+        with pytest.raises(WorkflowError, match="the text of a secret"):
+            lab.workflows.run_here("ship", {"a": ["s3cr3t-canary"]})
+        assert "s3cr3t" not in str(found) + str(failed)
+
+
 class TestEngine:
     def test_a_host_triggers_and_reads_numbers(self, lab: Lab[Any]) -> None:
         """
