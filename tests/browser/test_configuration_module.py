@@ -280,7 +280,10 @@ class TestChange:
         tell(page, planned={"ok": False, "code": "x", "view": view})
         assert page.get_by_role("button", name="Apply").is_disabled()
         assert "✗ <img" in page.locator(".ol-out").inner_text()
+        tell(page, planned={"ok": True, "code": "x", "view": VIEW})
+        page.get_by_role("button", name="Apply").click()
         tell(page, failed={**VIEW, "title": "refused"})
+        assert page.get_by_role("button", name="Apply").is_disabled()
         assert page.locator(".ol-out").inner_text().strip() == "refused"
 
     def test_a_secret_is_not_typed(self, render: Any) -> None:

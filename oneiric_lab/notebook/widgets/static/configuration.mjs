@@ -154,7 +154,7 @@ class Configuration {
       if (applied.ok && !applied.undo) this.edits.clear();
       this.pending = this.ready = false;
     }
-    if (failed) this.pending = false;
+    if (failed) this.pending = this.ready = false;
     this.chips();
     this.out.replaceChildren(viewNode(answer.view));
     this.settle();
