@@ -201,7 +201,8 @@ class Listing(Result):
         )
         return View(
             "list",
-            f"{components} components, {len(self)} candidates",
+            f"{components} component{'s'[: components != 1]}, "
+            f"{len(self)} candidate{'s'[: len(self) != 1]}",
             (Table(heads, tuple(table), more=len(self) - len(table)),),
             facts=(f"generation {self.generation}",),
         )
