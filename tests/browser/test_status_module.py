@@ -71,6 +71,17 @@ class TestStatus:
         assert "⚠ stale" in page.get_by_role("group", name="sources").inner_text()
         assert "memory 2 drains" in page.get_by_role("group", name="events").inner_text()
 
+    def test_read_only(self, render: Any) -> None:
+        """
+        Without its buttons it shows the same, and the last column is the process.
+        """
+        page = render("status", {**every(), "plain": True})
+
+        assert page.get_by_role("button").count() == 0
+        heads = page.get_by_role("group", name="components").locator("th").all_inner_texts()
+        assert heads[-1] == "process"
+        assert "backup" in page.get_by_role("group", name="components").inner_text()
+
     def test_a_pause_with_a_note_by_keys(self, render: Any) -> None:
         """
         Enter opens the note, Enter sends it, Escape leaves it; the code says the same.

@@ -38,11 +38,11 @@ def lab(folder: Path) -> Iterator[Lab[Any]]:
         yield opened
 
 
-def show(lab: Lab[Any]) -> Any:
+def show(lab: Lab[Any], **options: Any) -> Any:
     """Return the widget of a lab."""
     from oneiric_lab.notebook.widgets._status import status
 
-    return status(lab)
+    return status(lab, **options)
 
 
 def wanted(shown: Any, target: str = "adapter:cache") -> str:
@@ -80,6 +80,19 @@ class TestStatusBoard:
         sent.click({**want, "target": "adapter:cash", "word": "drain"})
         wait(lambda: sent.told("failed"))
         assert "adapter:cash" in json.dumps(sent.told("failed"))
+
+    def test_read_only(self, wire: type[Wire], lab: Lab[Any]) -> None:
+        """
+        Where others look on, no message writes a wish, whatever the page says that it is.
+        """
+        shown = show(lab, read_only=True)
+        assert shown.plain
+        shown.plain = False
+        shown.told_want({"target": "adapter:cache", "word": "pause", "why": "x"})
+        lab.desire("adapter:secrets", "draining", why="later")
+        wait(lambda: wanted(shown, "adapter:secrets") == "draining")
+
+        assert wanted(shown) == "running"
 
     def test_in_the_loop_of_the_components(self, wire: type[Wire], lab: Lab[Any]) -> None:
         """

@@ -112,11 +112,12 @@ def diff(lab: Any, left: Any, right: Any = None) -> Diff:
     return make(lab, left, right)
 
 
-def status(lab: Any) -> StatusBoard:
+def status(lab: Any, *, read_only: bool = False) -> StatusBoard:
     """Show health, sync, activity, and what is wanted of components beside what is so.
 
     Args:
         lab: Whose components.
+        read_only: Without the buttons, as on a page that others see.
 
     Raises:
         UsageError: There is no lab.
@@ -124,7 +125,7 @@ def status(lab: Any) -> StatusBoard:
     """
     from ._status import status as make  # noqa: PLC0415 - brings anywidget
 
-    return make(lab)
+    return make(lab, read_only=read_only)
 
 
 def release(lab: Any, manifest: Any = None, **files: Any) -> Release:

@@ -41,17 +41,21 @@ class StatusBoard(Widget):
 
     Attributes:
         lab: Whose components.
+        read_only: It has no buttons, and does nothing that a page asks for.
     """
 
     name = "status"
 
     told = traitlets.Dict().tag(sync=True)
+    plain = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, lab: Lab[Any]) -> None:
+    def __init__(self, lab: Lab[Any], *, read_only: bool = False) -> None:
         self.lab = lab
+        # Not the trait alone, which a page may change.
+        self.read_only = read_only
         self._at = monotonic()
         self._parts = self._ask()
-        super().__init__(told=told(*self._parts))
+        super().__init__(told=told(*self._parts), plain=read_only)
 
     def _ask(self) -> tuple[Standing, Deeds, RemoteStatus]:
         return self.lab.standing(), self.lab.activity(limit=MOST_DEEDS), self.lab.remote_status()
@@ -73,6 +77,8 @@ class StatusBoard(Widget):
 
     def told_want(self, said: Mapping[str, Any]) -> None:
         """Pause, resume or drain a component, with a note."""
+        if self.read_only:
+            return
         target, word, why = said.get("target"), said.get("word"), said.get("why")
         if not isinstance(target, str) or word not in _STATES or not isinstance(why, str):
             return
@@ -174,10 +180,10 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def status(lab: Lab[Any] | None) -> StatusBoard:
-    """Return the status of *lab*, which follows it."""
+def status(lab: Lab[Any] | None, *, read_only: bool = False) -> StatusBoard:
+    """Return the status of *lab*, which follows it; with *read_only* there are no buttons."""
     if lab is None:
         raise UsageError("there is no lab whose status could be shown", fix="lab = Lab.open()")
-    shown = StatusBoard(lab)
+    shown = StatusBoard(lab, read_only=read_only)
     follow(lab, shown, "status")
     return shown

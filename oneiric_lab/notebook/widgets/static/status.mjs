@@ -11,7 +11,7 @@ const button = (key, label, onclick, more = {}) => el("button", { type: "button"
 
 class Status {
   constructor(model, root) {
-    Object.assign(this, { model, root, open: null });
+    Object.assign(this, { model, root, open: null, wide: model.get("plain") ? 6 : 7 });
     this.head = el("span", { role: "status" });
     this.filter = el("input", { type: "search", "aria-label": "filter components", placeholder: "filter", oninput: () => this.draw() });
     this.parts = el("div");
@@ -47,7 +47,7 @@ class Status {
     const empty = rows.length ? "No component holds all of this." : "Nothing is declared here.";
     const more = count > rows.length ? [el("p", { class: "ol-quiet" }, `and ${(count - rows.length).toLocaleString("en")} more, all as wanted`)] : [];
     this.parts.replaceChildren(
-      seen.length ? this.table("components", ["component", "wanted", "is", "in force", "leases", "process", "do"], seen.flatMap((row) => this.lines(row))) : el("p", {}, empty), ...more,
+      seen.length ? this.table("components", ["component", "wanted", "is", "in force", "leases", "process", "do"].slice(0, this.wide), seen.flatMap((row) => this.lines(row))) : el("p", {}, empty), ...more,
       ...(sources.length ? [el("h4", {}, "sync"), this.table("sources", ["source", "state", "last good"], sources.map(([name, state, good]) => [name, toned(SOURCES[state], state), good]))] : []),
       el("h4", {}, "events"),
       deeds.length ? this.table("events", ["at", "component", "what", "in force", "by", "detail"], deeds) : el("p", { class: "ol-quiet" }, "nothing was done yet"));
@@ -74,7 +74,7 @@ class Status {
     const is = row.is.length ? row.is : [["-", true, "", "", true, ""]];
     const lines = is.map(([word, well, force, leases, healthy, process], at) => {
       const tone = BAD.has(word) || !healthy ? "bad" : well ? (word === "-" ? "quiet" : "ok") : "warn";
-      return [at ? "" : cell(...name), at ? "" : cell(...[wish].flat()), toned(tone, word), force, leases, process, at ? "" : cell(...act)];
+      return [at ? "" : cell(...name), at ? "" : cell(...[wish].flat()), toned(tone, word), force, leases, process, at ? "" : cell(...act)].slice(0, this.wide);
     });
     if (this.open?.target === target && !held) lines.push([this.form()]);
     return lines;
