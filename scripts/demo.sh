@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tour in a terminal: the same story as notebooks/00-tour, on a copy that goes at the end.
+# The first half of the tour in a terminal: values and components, as in notebooks/00-tour, on a
+# copy that goes at the end.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -42,4 +43,4 @@ run check --all-profiles
 say "Which plugin cannot even be imported? Each is tried in a process of its own."
 run plugins --probe --only adapter:cache
 run explain adapter:cache
-say "make lab opens the same in a notebook."
+say "make lab opens a notebook that goes on: a swap under load, two releases, a signature."

@@ -63,6 +63,12 @@ class TestTutorial:
 
         assert {"application/vnd.oneiric.view+json", "text/html", "text/plain"} <= kinds
 
+    def test_a_saved_output_is_small(self, path: Path) -> None:
+        """Whatever its data, an output takes at most 24 KB of a notebook."""
+        sizes = [len(json.dumps(output)) for cell in _cells(path) for output in cell["outputs"]]
+
+        assert max(sizes) <= 24 * 1024
+
     def test_an_error_shows_no_traceback_of_ours(self, path: Path) -> None:
         """What went wrong is told in the words of the user's files."""
         for cell in _cells(path):
