@@ -289,6 +289,34 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Workflows",
+        "A run of 1,000 nodes that do nothing, in memory, each with a lease and its result looked "
+        "at. Then 200 nodes in a row that are recorded one by one, beside the same number of "
+        "steps of DBOS alone: as it comes, and with the database as we set it up.",
+        {
+            "workflow of 1,000 nodes, in memory": "In memory",
+            "200 durable nodes in a row": "Durable",
+        },
+        "",
+        (
+            *(
+                Bound(
+                    f"ours, {width} at a time",
+                    60 * MS,
+                    group="workflow of 1,000 nodes, in memory",
+                )
+                for width in (1, 10, 1000)
+            ),
+            # At least nine tenths of the rate: no more than ten ninths of the time.
+            Bound(
+                "ours",
+                10 / 9,
+                "DBOS alone, as it comes",
+                group="200 durable nodes in a row",
+            ),
+        ),
+    ),
+    Section(
         "Driving a load",
         "What the generator takes for an operation that does nothing, its recording included: "
         "fifty users who do not think, and arrivals at an even rate.",
