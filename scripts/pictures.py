@@ -61,7 +61,7 @@ WIDGETS: Final = {
     ),
     "status": (
         "lab.desire('adapter:cache', 'paused', why='backup'); lab.ui.status()",
-        ".ol-status",
+        ".ol-board",
     ),
     "steps": (
         "Lab.open('.').ui.release('next.oneiric.json', roots=['root.1.json'], **before)",

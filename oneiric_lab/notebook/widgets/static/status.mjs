@@ -17,7 +17,7 @@ class Status {
     this.parts = el("div");
     this.failed = el("div", { "aria-live": "polite" });
     this.code = codeLine();
-    root.classList.add("ol-widget", "ol-status");
+    root.classList.add("ol-widget", "ol-board");
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "status");
     root.append(el("header", {}, el("strong", {}, "status"), this.head, this.filter), this.failed, this.parts, this.code.node);
