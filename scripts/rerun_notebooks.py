@@ -28,6 +28,9 @@ def rerun(path: Path) -> None:
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", ()):
+            # Of a kernel that is gone: without it every front end shows the snapshot.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
     path.write_text(text + "\n", encoding="utf-8")
 

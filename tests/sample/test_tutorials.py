@@ -69,6 +69,10 @@ class TestTutorial:
 
         assert max(sizes) <= 24 * 1024
 
+    def test_no_kernel_that_is_gone_is_named(self, path: Path) -> None:
+        """A live view of the last run would hide the snapshot where our extension is not."""
+        assert "widget-view" not in path.read_text(encoding="utf-8")
+
     def test_an_error_shows_no_traceback_of_ours(self, path: Path) -> None:
         """What went wrong is told in the words of the user's files."""
         for cell in _cells(path):
