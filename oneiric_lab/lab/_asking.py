@@ -96,9 +96,14 @@ class Asking(Workspace[T]):
         domain, _, key = self._known(target).partition(":")
         return self.registry.what_if(domain, key, **facts)
 
-    def candidates(self, domain: str | None = None) -> Listing:
-        """Return all candidates, or those of one domain; where they run, also how they are."""
-        found = self.registry.current.listing(domain)
+    def candidates(self, domain: str | None = None, *, most: int | None = None) -> Listing:
+        """Return all candidates, or those of one domain; where they run, also how they are.
+
+        Args:
+            domain: One of the seven, None for all.
+            most: List the first ones only, so many; of 100,000 that takes no time to speak of.
+        """
+        found = self.registry.current.listing(domain, most)
         return self._run().told(found) if self.is_running() else found
 
     def handle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from oneiric_lab.errors import (
@@ -17,7 +17,7 @@ from oneiric_lab.views import Result
 
 from ._candidate import TABLES, Candidate, is_target, names
 from ._explain import Explanation, Stand, decide, no_candidate
-from ._rank import Wish, rank
+from ._rank import Wish, ordered, rank
 from ._settle import find, unmet
 
 if TYPE_CHECKING:
@@ -270,15 +270,16 @@ class Generation(Result):
 
     def _stands(self, domain: str, key: str, node: Node) -> Iterator[Stand]:
         target = f"{domain}:{key}"
-        ranking, rejected = rank(node.members, self.rules, domain, key)
-        for row in ranking:
+        winner = node.winner
+        ranking, rejected = ordered(node.members, self.rules, domain, key)
+        for place, (_, candidate) in enumerate(ranking, 1):
             state, reason = "shadowed", ""
-            if row.candidate is node.winner:
+            if candidate is winner:
                 state = "active"
-            elif row.rank == 1 and node.winner is None:
+            elif place == 1 and winner is None:
                 problem = self.explain(domain, key).problem
                 reason = "" if problem is None else problem.message
-            yield Stand(target, row.candidate, state, row.rank, reason)
+            yield Stand(target, candidate, state, place, reason)
         for out in rejected:
             first = out.refusals[0]
             state = "quarantined" if first.code == "quarantined" else "rejected"
@@ -304,11 +305,20 @@ class Generation(Result):
 
         return GenerationDiff(self, other)
 
-    def listing(self, domain: str | None = None) -> Listing:
-        """Return all candidates with their states, or those of one domain, as a table."""
+    def listing(self, domain: str | None = None, most: int | None = None) -> Listing:
+        """Return all candidates with their states, or those of one domain, as a table.
+
+        Args:
+            domain: One of the seven, None for all.
+            most: List the first ones only, so many, without a look at the others.
+        """
         from ._listing import listing  # noqa: PLC0415 - see diff
 
-        return listing(self, domain)
+        below = [keys for name, keys in self.nodes.items() if domain in (None, name)]
+        sizes = [len(node.members) for keys in below for node in keys.values()]
+        if most is None or sum(sizes) <= most:
+            return listing(self, domain)
+        return replace(listing(self, domain, most), of=(len(sizes), sum(sizes)))
 
     def as_dict(self) -> dict[str, object]:
         """Return all candidates with their states."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
@@ -12,12 +13,12 @@ from oneiric_lab.views import Cell, Column, Result, Table, View
 from ._candidate import parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from oneiric_lab.views import CellLike, Tone
 
     from ._candidate import Candidate
-    from ._explain import Asked
+    from ._explain import Asked, Stand
 
 _TONES: dict[str, Tone] = {
     "active": "ok",
@@ -27,56 +28,45 @@ _TONES: dict[str, Tone] = {
 }
 
 
-def listing(generation: Asked, domain: str | None = None) -> Listing:
-    """Return all candidates, or those of one domain, with their states."""
-    names = ("component", "state", "rank", "reason", "code")
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    put = [columns[name].append for name in names]
+def listing(generation: Asked, domain: str | None = None, most: int | None = None) -> Listing:
+    """Return all candidates, or those of one domain, or the first of them, with their states."""
+    stands = islice(generation.stands(domain), most)
+    return Listing(generation.number, _columns(generation, stands))
+
+
+def _columns(generation: Asked, stands: Iterable[Stand]) -> dict[str, list[Any]]:
+    """Return what is listed of candidates, a column after the other."""
     found: list[Candidate] = []
+    targets: list[str] = []
+    states: list[str] = []
+    ranks: list[int | None] = []
+    reasons: list[str] = []
     # Nothing of a row is kept but texts and numbers: a hundred thousand objects more would
     # have the collector walk through all there are.
-    for target, c, state, rank, reason in generation.stands(domain):
+    for target, c, state, rank, reason in stands:
         found.append(c)
-        values = (target, state, rank, reason, _code(c, state))
-        for append, value in zip(put, values, strict=True):
-            append(value)
+        targets.append(target)
+        states.append(state)
+        ranks.append(rank)
+        reasons.append(reason)
     # A few sets of capabilities are shared by many: each is sorted once.
-    sorted_: dict[frozenset[str], tuple[str, ...]] = {}
+    capabilities = {held: tuple(sorted(held)) for held in {c.capabilities for c in found}}
     priority = generation.rules.priority
-    more: dict[str, list[Any]] = {
+    return {
+        "component": targets,
         "provider": [c.provider for c in found],
         "version": [c.version for c in found],
-        "priority": [priority(c) for c in found],
+        "state": states,
+        "rank": ranks,
+        "priority": [priority(c) if c.priority is None else c.priority for c in found],
         "stack_level": [c.stack_level or 0 for c in found],
-        "capabilities": [
-            sorted_.get(c.capabilities)
-            or sorted_.setdefault(c.capabilities, tuple(sorted(c.capabilities)))
-            for c in found
-        ],
+        "capabilities": [capabilities[c.capabilities] for c in found],
         "source": [c.source for c in found],
         "source_name": [c.source_name for c in found],
+        "code": [_code(c, state) for c, state in zip(found, states, strict=True)],
+        "reason": reasons,
         "summary": [c.summary for c in found],
     }
-    columns |= more
-    return Listing(generation.number, {name: columns[name] for name in COLUMNS})
-
-
-COLUMNS = (
-    "component",
-    "provider",
-    "version",
-    "state",
-    "rank",
-    "priority",
-    "stack_level",
-    "capabilities",
-    "source",
-    "source_name",
-    "code",
-    "reason",
-    "summary",
-)
-"""What is listed of a candidate."""
 
 
 def _code(candidate: Candidate, state: str) -> str:
@@ -98,10 +88,13 @@ class Listing(Result):
     Attributes:
         generation: Number of the publish that was asked.
         columns: Name to one value for each candidate, winners first within each component.
+        of: The components and the candidates of which these are the first; None where these
+            are all.
     """
 
     generation: int
     columns: Mapping[str, Sequence[Any]]
+    of: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.columns["component"])
@@ -159,7 +152,9 @@ class Listing(Result):
             values, value_key = self.columns[by], sort_key(by)
             kept.sort(key=lambda at: value_key(values[at]), reverse=sort.startswith("-"))
         return replace(
-            self, columns={name: [col[at] for at in kept] for name, col in self.columns.items()}
+            self,
+            columns={name: [col[at] for at in kept] for name, col in self.columns.items()},
+            of=None,
         )
 
     def as_dict(self) -> dict[str, object]:
@@ -189,7 +184,7 @@ class Listing(Result):
                 )
             )
             last = row["component"]
-        components = len(set(self.columns["component"]))
+        components, candidates = self.of or (len(set(self.columns["component"])), len(self))
         heads = (
             "component",
             "provider",
@@ -202,8 +197,8 @@ class Listing(Result):
         return View(
             "list",
             f"{components} component{'s'[: components != 1]}, "
-            f"{len(self)} candidate{'s'[: len(self) != 1]}",
-            (Table(heads, tuple(table), more=len(self) - len(table)),),
+            f"{candidates} candidate{'s'[: candidates != 1]}",
+            (Table(heads, tuple(table), more=candidates - len(table)),),
             facts=(f"generation {self.generation}",),
         )
 

@@ -49,10 +49,18 @@ def rank(
 
     Takes O(n log n) time for n candidates.
     """
+    scored, rejected = ordered(members, rules, domain, key, wish)
+    return tuple([Ranked(i, c, s) for i, (s, c) in enumerate(scored, 1)]), tuple(rejected)
+
+
+def ordered(
+    members: Iterable[Candidate], rules: Rules, domain: str, key: str, wish: Wish = NO_WISH
+) -> tuple[list[tuple[Score, Candidate]], list[Rejected]]:
+    """Return what `rank` returns, who may win with the bare score."""
     scored, rejected = _scored(sorted(members, key=_tie), rules, domain, key, wish, why=True)
     # Stable, and sorted by name before: what the score leaves equal stays in that order.
     scored.sort(key=_first, reverse=True)
-    return tuple([Ranked(i, c, s) for i, (s, c) in enumerate(scored, 1)]), tuple(rejected)
+    return scored, rejected
 
 
 def best(members: Iterable[Candidate], rules: Rules, domain: str, key: str) -> Candidate | None:
@@ -111,4 +119,4 @@ def _scored(
     return scored, rejected
 
 
-__all__ = ["NO_WISH", "Wish", "best", "rank"]
+__all__ = ["NO_WISH", "Wish", "best", "ordered", "rank"]

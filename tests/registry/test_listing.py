@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
-from oneiric_lab.registry import Candidate, Listing, Registry, Rules
+from oneiric_lab.registry import Candidate, Choice, Listing, Registry, Rules
 
 
 def candidate(domain: str, key: str, provider: str, factory: Any = "", **facts: Any) -> Candidate:
@@ -76,6 +78,31 @@ class TestListing:
 
         assert (len(table.rows), table.more) == (1, 3)
         assert providers(listing().first(2)) == ["redis", "memory"]
+
+    @settings(deadline=None, max_examples=50)
+    @given(most=st.integers(0, 30), domain=st.sampled_from([None, "adapter", "task", "event"]))
+    def test_a_beginning(self, most: int, domain: str | None) -> None:
+        """
+        Listing the first ones only gives the same rows, and says of how many.
+        """
+        registry = Registry(rules=Rules(selections={"task": {"t1": Choice("nobody")}}))
+        registry.add(
+            *(
+                candidate("task", f"t{n % 5}", f"p{n}", enabled_by="no" if n % 4 else None)
+                for n in range(12)
+            ),
+            *(candidate("adapter", f"a{n % 3}", f"p{n}") for n in range(8)),
+        )
+        whole = registry.current.listing(domain)
+        begun = registry.current.listing(domain, most)
+
+        assert begun.rows == whole.rows[:most]
+        assert begun.view().title == whole.view().title
+        assert begun.view(2) == whole.view(2) or most < 2
+        assert begun.of == (
+            None if len(whole) <= most else (len(set(whole.columns["component"])), len(whole))
+        )
+        assert begun.where(state="active", sort="-rank").of is None
 
 
 class TestWhere:
