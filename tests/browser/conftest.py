@@ -264,7 +264,11 @@ _MODEL = """async ([esm, css, given]) => {
   document.body.append(style, root);
   const bytes = ({ $bytes }) =>
     new DataView(Uint8Array.from(atob($bytes), (c) => c.charCodeAt(0)).buffer);
-  for (const value of Object.values(state)) if (value?.cells) value.cells = bytes(value.cells);
+  const cells = (values) => {
+    for (const value of Object.values(values)) if (value?.cells) value.cells = bytes(value.cells);
+    return values;
+  };
+  cells(state);
   const heard = {};
   const model = {
     get: (name) => state[name],
@@ -278,7 +282,7 @@ _MODEL = """async ([esm, css, given]) => {
   window.tell = (message, ...cells) =>
     (heard["msg:custom"] ?? []).forEach((call) => call(message, cells.map(bytes)));
   window.change = (changes) => {
-    Object.assign(state, changes);
+    Object.assign(state, cells(changes));
     const calls = Object.keys(changes).flatMap((name) => heard[`change:${name}`] ?? []);
     for (const call of calls) call();
   };

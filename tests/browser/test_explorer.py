@@ -6,6 +6,12 @@ from typing import Any
 
 LAB = "%load_ext oneiric_lab\nfrom oneiric_lab import Lab\nlab = Lab.sample()"
 
+MANY = f"""\
+{LAB}
+import time
+from oneiric_lab import Candidate
+lab.registry.add(*(Candidate("task", f"key{{n}}", "x", factory=dict) for n in range(5000)))"""
+
 
 class TestExplorer:
     def test_from_a_row_to_a_plan(self, open_notebook: Any) -> None:
@@ -42,3 +48,21 @@ class TestExplorer:
         assert "52 candidates" in data["text/plain"]
         assert "<table" in "".join(data["text/html"])
         assert len(str(data)) <= 64 * 1024
+
+    def test_all_rows_come_while_a_cell_runs(self, open_notebook: Any) -> None:
+        """
+        A cell that ends when all rows were sent sees that end; what is typed acts on all of them.
+        """
+        shown = "shown = lab.ui.explorer()\ndisplay(shown)"
+        busy = "while shown.grid.is_begun:\n    time.sleep(0.02)"
+        notebook = open_notebook(MANY, f"{shown}\n{busy}", name="many.ipynb")
+        page = notebook.page
+        notebook.run(0)
+        notebook.run(1)
+        header = page.locator(".ol-explorer header")
+        header.get_by_text("5,052 candidates").wait_for()
+        page.get_by_role("searchbox").type("key4999")
+        header.get_by_text("1 of 5,052 candidates").wait_for()
+
+        data = notebook.save()["cells"][1]["outputs"][0]["data"]
+        assert "5052 candidates" in "".join(data["text/plain"])

@@ -255,10 +255,44 @@ class TestGridStates:
         page = render("explorer", {"sheet": None, "asked": {}})
         assert status(page) == "loading…"
         assert page.evaluate("window.sent") == [{"do": "whole"}]
-        whole = sheet(generation())
-        page.evaluate("([whole, cells]) => window.tell({whole}, cells)", [whole, whole["cells"]])
+        page.evaluate("(sheet) => window.change({sheet})", sheet(generation()))
 
         assert status(page) == "4 candidates"
+
+    def test_a_beginning(self, render: Any) -> None:
+        """
+        The first rows say of how many they are; when all come, the row that was chosen stays so
+        and what was typed acts on all.
+        """
+        found = generation(*[candidate("task", f"t{n:03}", "x") for n in range(300)])
+        from oneiric_lab.notebook.widgets._columns import Packer
+
+        columns, cells = Packer().whole(found.listing(most=50).columns)
+        begun = {
+            "number": 0,
+            "generation": found.number,
+            "count": 50,
+            "total": 304,
+            "columns": columns,
+            "cells": {"$bytes": base64.b64encode(cells).decode()},
+        }
+        page = render("explorer", {"sheet": begun, "asked": {}})
+        assert status(page) == "304 candidates"
+        seen = column(page, "component")
+        page.get_by_role("grid").focus()
+        pressed(page, *["ArrowDown"] * 9, "ArrowRight")
+        chosen = page.get_by_role("grid").get_attribute("aria-activedescendant")
+        page.evaluate("(sheet) => window.change({sheet})", {**sheet(found), "number": 1})
+
+        assert status(page) == "304 candidates"
+        assert column(page, "component") == seen
+        grid = page.get_by_role("grid")
+        assert grid.get_attribute("aria-activedescendant") == chosen
+        assert grid.get_attribute("aria-rowcount") == "305"
+        assert page.locator("[data-ol]").get_attribute("id") == chosen
+        page.get_by_role("searchbox").fill("t29")
+        assert status(page) == "10 of 304 candidates"
+        assert page.evaluate("window.sent.filter((each) => each.do)") == []
 
     def test_a_change(self, render: Any) -> None:
         """

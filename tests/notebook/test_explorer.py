@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,43 @@ def lab(tmp_path: Path) -> Iterator[Lab[Any]]:
         yield made
 
 
+@pytest.fixture
+def big(lab: Lab[Any]) -> Lab[Any]:
+    """Return the same with more rows than travel at once."""
+    lab.registry.add(*(candidate("task", f"t{n}", f"p{n % 3}") for n in range(1_500)))
+    return lab
+
+
+def sheets(grid: Wire) -> list[tuple[dict[str, Any], bytes]]:
+    """Return each sheet that was sent, with its codes."""
+    first = (grid.sent[0]["data"]["state"]["sheet"], grid.buffers[0][0])
+    more = [
+        (data["state"]["sheet"], buffers[0])
+        for data, buffers in zip(grid.sent[1:], grid.buffers[1:], strict=True)
+        if "sheet" in data.get("state", {})
+    ]
+    return [first, *more]
+
+
+def unpacked(sheet: dict[str, Any], cells: Any, name: str) -> list[Any]:
+    """Return a column as a page reads it."""
+    column = next(column for column in sheet["columns"] if column["name"] == name)
+    values: list[Any] = column["values"]
+    width, at, count = column["width"], column["at"], sheet["count"]
+    if not width:
+        return values * int(count)
+    codes: Any = array({1: "B", 2: "H", 4: "I"}[width], bytes(cells)[at : at + count * width])
+    return [values[code] for code in codes]
+
+
+def busy(until: Any) -> None:
+    """Be a cell that does nothing but compute, until it is interrupted."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if until():
+            raise KeyboardInterrupt
+
+
 def of(wire: type[Wire], trait: str) -> Wire:
     """Return the connection of the newest widget that has this trait."""
     return next(w for w in reversed(wire.made) if trait in w.sent[0]["data"]["state"])
@@ -75,7 +113,7 @@ class TestExplorer:
         assert list(cells[columns["provider"]["at"] :][:4]) == [3, 1, 0, 2]
 
         grid.click({"do": "whole"})
-        assert grid.told("whole")[0]["columns"] == sheet["columns"]
+        assert grid.state("sheet")[1]["columns"] == sheet["columns"]
         assert bytes(grid.buffers[-1][0]) == cells
         assert repr(shown) == "<Explorer: 2 components, 4 candidates>"
 
@@ -186,12 +224,91 @@ class TestExplorer:
         wait(lambda: len(grid.told("delta")) == 2)
         assert grid.told("delta")[1]["count"] == 0
         grid.click({"do": "whole"})
-        assert (grid.told("whole")[0]["number"], grid.told("whole")[0]["count"]) == (2, 5)
+        sheet = grid.state("sheet")[-1]
+        assert (sheet["number"], sheet["count"]) == (2, 5)
         lab.registry.add(*(candidate("task", f"t{n}", "x") for n in range(MOST_CHANGED + 1)))
-        wait(lambda: len(grid.told("whole")) == 2)
-        assert grid.told("whole")[1]["number"] == 3
+        wait(lambda: len(grid.state("sheet")) == 3)
+        assert grid.state("sheet")[-1]["number"] == 3
         lab.close()
         explorer(lab)
+
+    def test_of_many_the_first_ones_come_first(self, wire: type[Wire], big: Lab[Any]) -> None:
+        """
+        A beginning that says of how many, then all, in the same order; changes follow.
+        """
+        from oneiric_lab.notebook.widgets._explorer import FIRST, explorer
+
+        shown = explorer(big)
+        grid = of(wire, "sheet")
+        begun = grid.state("sheet")[0]
+        whole = big.candidates()
+        assert (begun["number"], begun["count"], begun["total"]) == (0, FIRST, len(whole))
+        wait(lambda: len(grid.state("sheet")) == 2)
+        sheet = grid.state("sheet")[1]
+        assert (sheet["number"], sheet["count"]) == (1, len(whole))
+        assert "total" not in sheet
+        for name in ("component", "provider", "state", "rank"):
+            found = [unpacked(s, b, name) for s, b in sheets(grid)]
+            assert found == [[*whole.columns[name]][:FIRST], [*whole.columns[name]]]
+
+        big.registry.add(candidate("adapter", "cache", "new", priority=500))
+        wait(lambda: grid.told("delta"))
+        assert (grid.told("delta")[0]["number"], grid.told("delta")[0]["count"]) == (2, 4)
+        assert not shown.grid.is_begun
+
+    def test_a_beginning_looks_as_all_do(self, wire: type[Wire], big: Lab[Any]) -> None:
+        """
+        Its snapshot is that of all rows; what asks for more than these has all of them.
+        """
+        from oneiric_lab.notebook.widgets._explorer import explorer
+
+        explorer(big)
+        big.close()
+        shown = explorer(big)  # nothing will follow
+        assert not shown.grid.is_begun
+        listing = big.candidates()
+        for asked in ({}, {"text": "t1499"}, {"sort": "-component"}):
+            shown.grid.listing = big.candidates(most=1000)
+            shown.grid.asked = asked
+            found = shown._repr_mimebundle_()
+            shown.grid.listing = listing
+            assert found == shown._repr_mimebundle_()
+        shown.grid.listing = big.candidates(most=1000)
+        shown.grid.asked = {}
+        assert shown.as_dict() == listing.as_dict()
+        assert not explorer(big, "t1").grid.is_begun
+
+    @pytest.mark.parametrize("end", ["close", "cancel"])
+    def test_nothing_is_lost_where_following_ends(
+        self, wire: type[Wire], big: Lab[Any], end: str
+    ) -> None:
+        """
+        A lab that its cell closes at once, or a job that is cancelled: all rows come all the same.
+        """
+        from oneiric_lab.notebook.widgets._explorer import explorer
+
+        shown = explorer(big)
+        if end == "cancel":
+            wait(lambda: [job.state for job in big._jobs().jobs] == ["running"])
+            big._jobs().jobs[0].cancel()
+        else:
+            big.close()
+        grid = of(wire, "sheet")
+        wait(lambda: len(grid.state("sheet")) == 2)
+        assert grid.state("sheet")[1]["count"] == 1504
+        assert not shown.grid.is_begun
+
+    def test_a_busy_cell(self, wire: type[Wire], big: Lab[Any]) -> None:
+        """
+        All rows are sent while the main thread does something else, as an interrupt ends it.
+        """
+        from oneiric_lab.notebook.widgets._explorer import explorer
+
+        explorer(big)
+        grid = of(wire, "sheet")
+        with pytest.raises(KeyboardInterrupt):
+            busy(until=lambda: len(grid.state("sheet")) == 2)
+        assert grid.state("sheet")[1]["count"] == 1504
 
     def test_what_runs(self, wire: type[Wire], lab: Lab[Any]) -> None:
         """

@@ -28,6 +28,9 @@ MOST_ROWS = 50
 """Rows of the snapshot."""
 MOST_CHANGED = 5_000
 """Rows that a change tells one by one, and marks; where more changed, all are sent anew."""
+FIRST = 1_000
+"""Rows that are sent with the explorer itself. Where there are more, all follow at once: these
+are seen while the others are still listed."""
 
 
 class Grid(Widget):
@@ -63,35 +66,40 @@ class Grid(Widget):
         super().__init__(asked=dict(asked))
 
     def whole(self) -> dict[str, object]:
-        """Return all rows as they travel; see `_columns`."""
+        """Return all rows that are listed, as they travel; see `_columns`."""
         with self._lock:
-            return self._whole()
-
-    def _whole(self) -> dict[str, object]:
-        columns, cells = self._packer.whole(self.listing.columns)
-        return {
-            "number": self._number,
-            "generation": self.listing.generation,
-            "count": len(self.listing),
-            "columns": columns,
-            "cells": memoryview(cells),
-        }
+            columns, cells = self._packer.whole(self.listing.columns)
+            found: dict[str, object] = {
+                "number": self._number,
+                "generation": self.listing.generation,
+                "count": len(self.listing),
+                "columns": columns,
+                "cells": memoryview(cells),
+            }
+            return found if self.listing.of is None else {**found, "total": self.listing.of[1]}
 
     def change(self, listing: Listing) -> None:
         """Send the rows of the components that are not as they were."""
+        if not self._changed(listing):
+            self.do_whole()
+
+    def _changed(self, listing: Listing) -> bool:
+        """Take *listing*, and tell what differs; return whether that is few enough to be told."""
         with self._lock:
+            if self.listing.of is not None:
+                self._number += 1
+                self.listing = listing
+                return False
             before, after = by_component(self.listing), by_component(listing)
             names = before.keys() | after.keys()
             touched = {name for name in names if before.get(name) != after.get(name)}
             if not touched and listing.generation == self.listing.generation:
-                return
+                return True
             rows = [at for at, name in enumerate(listing.columns["component"]) if name in touched]
             self._number += 1
             self.listing = listing
             if len(rows) > MOST_CHANGED:
-                whole = self._whole()
-                self.send({"whole": whole}, buffers=[whole.pop("cells")])
-                return
+                return False
             some = {name: [column[at] for at in rows] for name, column in listing.columns.items()}
             columns, cells = self._packer.more(some)
             delta = {
@@ -102,11 +110,11 @@ class Grid(Widget):
                 "components": sorted(touched),
             }
             self.send({"delta": delta}, buffers=[cells])
+            return True
 
     def do_whole(self) -> None:
-        """Send all rows."""
-        whole = self.whole()
-        self.send({"whole": whole}, buffers=[whole.pop("cells")])
+        """Send all rows: as the state, which a page has whenever its module comes to be run."""
+        self.send_state("sheet")
 
     def told_explain(self, said: Mapping[str, Any]) -> None:
         """Explain the component of a row."""
@@ -126,6 +134,11 @@ class Grid(Widget):
     def as_dict(self) -> dict[str, object]:
         """Return the rows that pass the filter."""
         return chosen(self.listing, self.asked).as_dict()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether only the first rows were sent so far."""
+        return self.listing.of is not None
 
 
 class Explorer(Shown, ipywidgets.VBox):  # type: ignore[misc]  # see above
@@ -155,22 +168,31 @@ class Explorer(Shown, ipywidgets.VBox):  # type: ignore[misc]  # see above
 
     def look(self) -> None:
         """Show how things stand now, where they are not as they were."""
-        now = self._now()
-        if now == self._seen:
+        now, before = self._now(), self._seen
+        if now == before and not self.grid.is_begun:
             return
         self._seen = now
         self.grid.change(self.lab.candidates())
-        self.explanation.follow()
+        if now != before:
+            self.explanation.follow()
+
+    def complete(self) -> None:
+        """List and send all rows, where only the first ones were so far."""
+        if self.grid.is_begun:
+            self.look()
 
     def _close(self) -> None:
         self.explanation.hide()
 
     def as_dict(self) -> dict[str, object]:
         """Return the rows that pass the filter."""
+        self.complete()
         return self.grid.as_dict()
 
     def view(self) -> View:
         """Return the first rows that pass the filter, and what becomes of this picture."""
+        if any(self.grid.asked.values()):
+            self.complete()
         found = self.grid.view()
         note = Note("as it was when this was shown; the live explorer needs the kernel", "info")
         return replace(found, blocks=(*found.blocks, note))
@@ -190,7 +212,8 @@ def explorer(lab: Lab[Any], text: str = "", *, sort: str | None = None, **column
     """Return the explorer of *lab*, filtered as `Listing.where` filters."""
     if lab is None:
         raise UsageError("there is no lab to explore", fix="lab = Lab.open()")
-    listing = lab.candidates()
+    asked = bool(text or sort or columns)
+    listing = lab.candidates(most=None if asked else FIRST)
     listing.first(0).where(text, sort=sort, **columns)
     where: dict[str, Any] = {
         name: {"range": list(wanted)}
@@ -201,7 +224,7 @@ def explorer(lab: Lab[Any], text: str = "", *, sort: str | None = None, **column
         for name, wanted in columns.items()
     }
     shown = Explorer(lab, listing, {"text": text, "where": where, "sort": sort})
-    follow(lab, shown, "explorer")
+    follow(lab, shown, "explorer", last=Explorer.complete)
     return shown
 
 

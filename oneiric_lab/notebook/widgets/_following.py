@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import ref
 
 from oneiric_lab.errors import UsageError
 from oneiric_lab.jobs import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oneiric_lab.jobs import Context
     from oneiric_lab.lab import Lab
 
@@ -27,18 +28,38 @@ class Looking(Protocol):
         """Show how things stand now, where they are not as they were."""
 
 
-def follow(lab: Lab[Any], widget: Looking, name: str) -> None:
-    """Let *widget* look until the lab is closed, or it is."""
+W = TypeVar("W", bound=Looking)
+
+
+def follow(
+    lab: Lab[Any], widget: W, name: str, *, last: Callable[[W], object] | None = None
+) -> None:
+    """Let *widget* look until the lab is closed, or it is.
+
+    Args:
+        lab: Whose job it is.
+        widget: Who looks: not before its cell had the time to show it.
+        name: Of the job.
+        last: Called with the widget when the job is cancelled, or cannot begin.
+    """
     this = ref(widget)
 
     async def followed(ctx: Context) -> None:
-        while (shown := this()) is not None and shown.comm is not None:
+        while not ctx.is_cancelled:  # while it looked, which is not interrupted
+            try:
+                await asyncio.sleep(EVERY)
+            except asyncio.CancelledError:
+                if last is not None and (shown := this()) is not None:
+                    last(shown)
+                raise
+            shown = this()
+            if shown is None or shown.comm is None:
+                return
             await in_thread(shown.look)
             del shown
-            if ctx.is_cancelled:  # while it looked, which is not interrupted
-                return
-            await asyncio.sleep(EVERY)
 
-    # A lab that was closed stands still, and can be looked at.
-    with suppress(UsageError):
+    try:
         lab.submit(followed, name=name)
+    except UsageError:  # a lab that was closed stands still, and can be looked at
+        if last is not None:
+            last(widget)

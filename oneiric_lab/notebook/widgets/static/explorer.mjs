@@ -19,23 +19,20 @@ class Sheet {
   constructor(model) {
     this.model = model;
     this.views = new Set();
-    const sheet = model.get("sheet");
-    if (sheet) this.take(sheet, sheet.cells);
-    else this.ask();
+    this.take();
   }
 
-  take(sheet, cells) {
-    this.columns = decode(sheet.columns, cells, sheet.count);
-    Object.assign(this, { count: sheet.count, number: sheet.number, generation: sheet.generation, news: "" });
-    this.marks = new Uint8Array(sheet.count);
+  /** All rows, or the first of `total` until all are there. */
+  take() {
+    const sheet = this.model.get("sheet");
+    if (!sheet) return this.ask();
+    const { columns, cells, count, ...more } = sheet;
+    Object.assign(this, more, { count, total: more.total, news: "", asked: false, columns: decode(columns, cells, count), marks: new Uint8Array(count) });
     this.tell();
   }
 
-  told({ whole, delta, ...rest }, buffers) {
-    if (whole) {
-      this.asked = false;
-      this.take(whole, buffers[0]);
-    } else if (delta && this.columns && delta.number > this.number) {
+  told({ delta, ...rest }, buffers) {
+    if (delta && this.columns && delta.number > this.number) {
       if (delta.number > this.number + 1) return this.ask();
       const found = merge(this.columns, this.count, decode(delta.columns, buffers[0], delta.count), delta.count, delta.components);
       Object.assign(this, found, { count: found.marks.length, number: delta.number });
@@ -171,7 +168,7 @@ class Explorer {
     this.at = Math.min(this.at, Math.max(0, this.order.length - 1));
     this.body.style.height = `${this.order.length * ROW}px`;
     this.grid.setAttribute("aria-rowcount", this.order.length + 1);
-    const total = many(sheet.count, "candidate");
+    const total = many(sheet.total ?? sheet.count, "candidate");
     this.status.textContent = [this.order.length === sheet.count ? total : `${this.order.length.toLocaleString("en")} of ${total}`, sheet.news].filter(Boolean).join(" · ");
     const chip = (text, act, pressed) => el("button", { type: "button", class: "ol-chip", "aria-pressed": pressed, onclick: act }, text);
     const chips = Object.entries(where).map(([name, wanted]) =>
@@ -416,8 +413,13 @@ export default () => {
     initialize({ model }) {
       sheet = new Sheet(model);
       const told = (message, buffers) => sheet.told(message, buffers);
+      const taken = () => sheet.take();
       model.on("msg:custom", told);
-      return () => model.off("msg:custom", told);
+      model.on("change:sheet", taken);
+      return () => {
+        model.off("msg:custom", told);
+        model.off("change:sheet", taken);
+      };
     },
     render({ model, el: root }) {
       const view = new Explorer(model, sheet, root);
