@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 flags=(--universal --python-version 3.11 --generate-hashes --fork-strategy fewest
-  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet "$@")
+  --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet "$@")
 # The build backend is locked too: the project is installed without build isolation.
 uv pip compile "${flags[@]}" --extra lab --extra load --extra yaml --group build pyproject.toml -o requirements/lab.txt
 uv pip compile "${flags[@]}" --extra test --extra docs --group build --group gates pyproject.toml -o requirements/dev.txt
