@@ -248,7 +248,7 @@ class TestHeld:
             workspace.project(PROJECT + "[app]\nname = 'new'\n")
             await until(lambda: lab.settings.app.name == "new")
             workspace.project("[")
-            await until(lambda: lab.watching.faults)
+            await until(lambda: lab.watching.faults and lab.logs(level="error").rows)
             return lab.health(), lab.metrics(), lab.logs(level="error")
 
         health, metrics, logs = held(lab, look)

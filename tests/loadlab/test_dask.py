@@ -155,7 +155,7 @@ class TestCluster:
         """
         It is told by the worker's number, with where it was raised.
         """
-        with pytest.raises(LoadError, match="worker 1 of 2 failed: ValueError: no setup today"):
+        with pytest.raises(LoadError, match=r"worker [12] of 2 failed: ValueError: no setup today"):
             run_apart(Plan(scenario(), {"do": "fail"}, constant(100, 5)), workers=client)
 
     def test_a_worker_that_is_killed(self, tmp_path: Path) -> None:

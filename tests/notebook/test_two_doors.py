@@ -39,6 +39,15 @@ LINES: dict[str, list[str]] = {
     "watch": [],  # a stream in one, a job in the other: see their own tests
     "remote": ["remote", "remote status"],
     "sync": [],  # a kernel gets a job: see tests/commands/test_sync_verbs.py
+    "secrets": ["secrets list", "secrets status"],
+    "task": ["task list"],
+    "workflow": ["workflow list", "workflow runs"],
+    "run": ["run --dry-run"],
+    "action": ["action list"],  # invoke is a job in a kernel
+    "event": ["event list", "event dead"],
+    "health": ["health"],
+    "metrics": ["metrics --catalogue"],
+    "logs": [],  # what each process logged: see tests/commands/test_host_verbs.py
     "load": ["load", "load list", "load runs"],
     "load-test": [],  # a result in one, a job in the other: see tests/commands/test_load.py
     "manifest": [
