@@ -218,6 +218,8 @@ PEERS = {
 }
 
 
+# svcs looks for the test client of Starlette where that is installed, which warns of its own.
+@pytest.mark.filterwarnings("ignore:Using `httpx` with")
 @pytest.mark.parametrize("peer", list(PEERS))
 def test_a_singleton_of_a_peer(benchmark: BenchmarkFixture, peer: str) -> None:
     """Each is asked in its own idiom for one of fifty things."""
