@@ -353,7 +353,9 @@ def drive(name: str, wrong: str) -> Run:
     params = dict(PARAMS.get(name, {}))
     if wrong == "every_edit_is_seen_in_time":
         params["within"] = 0.1
-    plan = Plan(kind, params, closed(min(usual["users"], 100), duration=0.4), timeout=0)
+    # A view is torn by an edit of the layer that shows, of which there are a few in a second.
+    duration = 2 if wrong == "no_view_is_torn" else 0.4
+    plan = Plan(kind, params, closed(min(usual["users"], 100), duration=duration), timeout=0)
     return asyncio.run(run(plan))
 
 
