@@ -69,80 +69,51 @@ def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> Fil
             `file-unreadable` or `file-too-large`.
     """
     name = shown or str(path)
+
+    def refused(code: str, message: str, fix: str | None = None) -> FileAccessError:
+        return FileAccessError(fault(code, message, path, shown, fix))
+
     try:
         # O_NONBLOCK: opening a named pipe must not wait for a writer.
         handle = os.open(
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
         )
     except FileNotFoundError as error:
-        raise FileAccessError(
-            fault(
-                "file-missing",
-                f"no such file: {name}",
-                path,
-                shown,
-                f"create it, or do not name it: touch {name}",
-            )
-        ) from error
+        fix = f"create it, or do not name it: touch {name}"
+        raise refused("file-missing", f"no such file: {name}", fix) from error
     except PermissionError as error:
-        raise FileAccessError(
-            fault(
-                "file-unreadable", f"not allowed to read {name}", path, shown, f"chmod u+r {name}"
-            )
-        ) from error
+        message = f"not allowed to read {name}"
+        raise refused("file-unreadable", message, f"chmod u+r {name}") from error
     except (OSError, ValueError) as error:
-        raise FileAccessError(
-            fault("file-unreadable", f"cannot read {name}: {reason(error)}", path, shown, None)
-        ) from error
+        raise refused("file-unreadable", f"cannot read {name}: {reason(error)}") from error
     try:
         # Before the bytes are read: a file that changes meanwhile has another key next time.
         found = os.fstat(handle)
         if stat.S_ISDIR(found.st_mode):
-            raise FileAccessError(
-                fault(
-                    "file-is-directory",
-                    f"expected a file, found a directory: {name}",
-                    path,
-                    shown,
-                    "name a file inside it",
-                )
-            )
+            message = f"expected a file, found a directory: {name}"
+            raise refused("file-is-directory", message, "name a file inside it")
         if not stat.S_ISREG(found.st_mode):
-            raise FileAccessError(
-                fault(
-                    "file-special",
-                    f"expected a regular file: {name}",
-                    path,
-                    shown,
-                    "name a regular file",
-                )
-            )
-        with os.fdopen(handle, "rb", closefd=False) as stream:
-            try:
-                # The room for the limit would be made for every file, however small.
-                data = stream.read(min(found.st_size, limit) + 1)
-                if len(data) > found.st_size:
-                    data += stream.read(limit + 1 - len(data))
-            except OSError as error:
-                raise FileAccessError(
-                    fault(
-                        "file-unreadable", f"cannot read {name}: {reason(error)}", path, shown, None
-                    )
-                ) from error
+            message = f"expected a regular file: {name}"
+            raise refused("file-special", message, "name a regular file")
+        try:
+            data = _bytes(handle, found.st_size, limit)
+        except OSError as error:
+            raise refused("file-unreadable", f"cannot read {name}: {reason(error)}") from error
     finally:
         os.close(handle)
     if len(data) > limit:
         size = max(found.st_size, len(data))
-        raise FileAccessError(
-            fault(
-                "file-too-large",
-                f"{name} has {size:,} bytes; at most {limit:,} are read",
-                path,
-                shown,
-                "split it into smaller files",
-            )
-        )
+        message = f"{name} has {size:,} bytes; at most {limit:,} are read"
+        raise refused("file-too-large", message, "split it into smaller files")
     return FileData(path, data, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+def _bytes(handle: int, size: int, limit: int) -> bytes:
+    """Return what *handle* has to give, one byte above *limit* at most."""
+    with os.fdopen(handle, "rb", closefd=False) as stream:
+        # The room for the limit would be made for every file, however small.
+        data = stream.read(min(size, limit) + 1)
+        return data if len(data) <= size else data + stream.read(limit + 1 - len(data))
 
 
 def reason(error: BaseException) -> str:

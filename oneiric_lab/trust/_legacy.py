@@ -26,14 +26,16 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab import canonical
 from oneiric_lab.errors import CanonicalError, InvalidSignatureError, OneiricError
 
-from ._checks import KINDS, Check, CheckState
+from ._checks import KINDS, Check
 from ._dsse import Verdict, good_signers
 from ._report import Release, Report
 from ._state import LegacySeen, State
+from ._verify_root import check_clock
 
 if TYPE_CHECKING:
+    from ._book import Book
     from ._limits import Limits
-    from ._policy import Legacy, Policy
+    from ._policy import Legacy
 
 _NOT_SIGNED = {"signature", "signature_algorithm", "signatures"}
 _SECOND = {"signatures", "signed_at", "expires_at"}
@@ -67,75 +69,54 @@ class _Old:
     signatures: tuple[str, ...]
 
 
-def verify_legacy(
-    manifest: bytes | None, *, policy: Policy, state: State, now: datetime, limits: Limits
-) -> Report:
+def verify_legacy(book: Book, manifest: bytes | None) -> Report:
     """Return what was found of a manifest of upstream's form, which has no bundle."""
-    legacy = policy.legacy
+    legacy = book.policy.legacy
     assert legacy is not None  # noqa: S101 - `verify` has looked
-    found: dict[str, Check] = {}
-
-    def note(code: str, state: CheckState, message: str, fix: str | None = None) -> None:
-        found[code] = Check(code, state, message, fix)
-
-    def oldest(old: _Old) -> datetime | None:
-        """Return when it is too old for the policy."""
-        if legacy.max_age is None or old.signed_at is None:
-            return None
-        return old.signed_at + legacy.max_age
-
-    def close(old: _Old | None, verdicts: tuple[Verdict, ...] = ()) -> Report:
-        checks = tuple(
-            found.get(kind.code) or Check(kind.code, "skipped", "upstream's form has no such thing")
-            for kind in KINDS
-        )
-        good = old is not None and all(check.state != "failed" for check in checks)
-        if not good or old is None or manifest is None:
-            return Report(checks, verdicts, (), State(), None, None)
-        digest = hashlib.sha256(manifest).hexdigest()
-        release = Release(
-            *(old.source, "", old.schema, 0, 0, digest, len(manifest)),
-            issued_at=old.signed_at,
-            expires_at=min((end for end in (old.expires_at, oldest(old)) if end), default=None),
-        )
-        seen = LegacySeen(old.schema, digest, old.signed_at)
-        gained = State(legacy={old.source: seen}, time=now.replace(microsecond=0))
-        return Report(checks, verdicts, (), gained, release, manifest)
-
-    skew = limits.skew if policy.skew is None else min(policy.skew, limits.skew)
-    if state.time is not None and now < state.time - skew:
-        note("clock", "failed", "the clock is behind the last trusted time", "set the clock")
-    else:
-        note("clock", "passed", "not behind the last trusted time")
+    check_clock(book)
     try:
-        old = _read(manifest, limits)
+        old = _read(manifest, book.limits)
     except (OneiricError, ValueError, TypeError) as error:
         message = error.faults[0].message if isinstance(error, OneiricError) else str(error)
-        note("manifest-form", "failed", f"not a manifest of upstream's form: {message}", _AGAIN)
-        return close(None)
-    note("manifest-form", "passed", f"upstream's form, schema {old.schema}")
-    _schema(old, policy, state, note)
-    verdicts = _judge(old, legacy)
-    keys = good_signers(verdicts)
-    said = f"{len(keys)} distinct keys have signed, {legacy.threshold} are needed"
-    if len(keys) < legacy.threshold and old.source in legacy.unsigned:
-        why = f"the policy takes {old.source!r} without: `legacy.unsigned`"
-        note("threshold", "skipped", f"{len(keys)} distinct keys have signed; {why}")
-    elif len(keys) < legacy.threshold:
-        fix = "name the keys of its signers in `legacy.keys`, or have it signed by more of them"
-        note("threshold", "failed", said, fix)
-    else:
-        note("threshold", "passed", said)
-    _times(old, legacy, now, skew, note)
-    last = state.legacy.get(old.source)
-    if last is None:
-        note("rollback", "passed", "nothing of this source was trusted before")
-    elif last.signed_at is not None and (old.signed_at is None or old.signed_at < last.signed_at):
-        before = canonical.utc_text(last.signed_at)
-        note("rollback", "failed", f"one that was signed at {before} was trusted before", _AGAIN)
-    else:
-        note("rollback", "passed", "not signed before the last trusted one")
-    return close(old, verdicts)
+        book.failed("manifest-form", f"not a manifest of upstream's form: {message}", _AGAIN)
+        return _close(book, None, manifest)
+    book.passed("manifest-form", f"upstream's form, schema {old.schema}")
+    _schema(book, old, legacy)
+    book.signatures = _judge(old, legacy)
+    _threshold(book, old, legacy)
+    _times(book, old, legacy)
+    _order(book, old)
+    return _close(book, old, manifest)
+
+
+def _close(book: Book, old: _Old | None, manifest: bytes | None) -> Report:
+    checks = tuple(
+        book.found.get(kind.code)
+        or Check(kind.code, "skipped", "upstream's form has no such thing")
+        for kind in KINDS
+    )
+    good = all(check.state != "failed" for check in checks)
+    if not good or old is None or manifest is None:
+        return Report(checks, book.signatures, (), State(), None, None)
+    digest = hashlib.sha256(manifest).hexdigest()
+    release = Release(
+        *(old.source, "", old.schema, 0, 0, digest, len(manifest)),
+        issued_at=old.signed_at,
+        expires_at=min(
+            (end for end in (old.expires_at, _oldest(old, book.policy.legacy)) if end),
+            default=None,
+        ),
+    )
+    seen = LegacySeen(old.schema, digest, old.signed_at)
+    gained = State(legacy={old.source: seen}, time=book.now.replace(microsecond=0))
+    return Report(checks, book.signatures, (), gained, release, manifest)
+
+
+def _oldest(old: _Old, legacy: Legacy | None) -> datetime | None:
+    """Return when it is too old for the policy."""
+    if legacy is None or legacy.max_age is None or old.signed_at is None:
+        return None
+    return old.signed_at + legacy.max_age
 
 
 def _read(manifest: bytes | None, limits: Limits) -> _Old:
@@ -208,54 +189,77 @@ def _judge(old: _Old, legacy: Legacy) -> tuple[Verdict, ...]:
     return tuple(out)
 
 
-def _schema(old: _Old, policy: Policy, state: State, note: Any) -> None:
-    legacy = policy.legacy
-    assert legacy is not None  # noqa: S101 - `verify` has looked
+def _schema(book: Book, old: _Old, legacy: Legacy) -> None:
+    policy, state = book.policy, book.state
     seen = state.legacy.get(old.source)
     last = 0 if seen is None else seen.schema
     least = max(policy.min_schema or 1, 1 if policy.root is None else policy.root.min_schema)
     if state.root is not None:
         least = max(least, state.root.min_schema)
     if old.schema not in legacy.schemas or old.schema < least:
-        note(
+        book.failed(
             "schema",
-            "failed",
             f"schema {old.schema} is not one that is taken here",
             "have it migrated (`manifest migrate`) and signed; or add it to `legacy.schemas`",
         )
     elif state.highest_schema or old.schema < last:
         # Unsigned after signed, in its larger form: no way back to a form that proves less.
         higher = max(state.highest_schema, last)
-        note(
+        book.failed(
             "schema",
-            "failed",
             f"schema {old.schema}, and schema {higher} was trusted here before",
             "get the release with its bundle",
         )
     else:
-        note("schema", "passed", str(old.schema))
+        book.passed("schema", str(old.schema))
 
 
-def _times(old: _Old, legacy: Legacy, now: datetime, skew: Any, note: Any) -> None:
-    signed, expires = old.signed_at, old.expires_at
-    if signed is not None and signed > now + skew:
-        note("issued", "failed", "it was signed in the future", "set the clock")
-    elif legacy.max_age is not None and signed is None:
-        note("issued", "failed", "it does not say when it was signed", "have it signed anew")
+def _threshold(book: Book, old: _Old, legacy: Legacy) -> None:
+    keys = good_signers(book.signatures)
+    said = f"{len(keys)} distinct keys have signed"
+    if len(keys) >= legacy.threshold:
+        book.passed("threshold", f"{said}, {legacy.threshold} are needed")
+    elif old.source in legacy.unsigned:
+        why = f"the policy takes {old.source!r} without: `legacy.unsigned`"
+        book.note("threshold", "skipped", f"{said}; {why}")
     else:
-        note("issued", "passed", "no time" if signed is None else canonical.utc_text(signed))
-    if legacy.max_age is not None and signed is not None and now - signed > legacy.max_age:
+        fix = "name the keys of its signers in `legacy.keys`, or have it signed by more of them"
+        book.failed("threshold", f"{said}, {legacy.threshold} are needed", fix)
+
+
+def _times(book: Book, old: _Old, legacy: Legacy) -> None:
+    signed, expires = old.signed_at, old.expires_at
+    if signed is not None and signed > book.now + book.skew:
+        book.failed("issued", "it was signed in the future", "set the clock")
+    elif legacy.max_age is not None and signed is None:
+        book.failed("issued", "it does not say when it was signed", "have it signed anew")
+    else:
+        book.passed("issued", "no time" if signed is None else canonical.utc_text(signed))
+    oldest = _oldest(old, legacy)
+    if legacy.max_age is not None and oldest is not None and book.now > oldest:
         days = legacy.max_age.days
-        note("expiry", "failed", f"it was signed more than {days} days ago", "get a newer one")
+        book.failed("expiry", f"it was signed more than {days} days ago", "get a newer one")
         return
     if expires is None:
         if legacy.expiry:
-            note("lifetime", "failed", "it says no expiry", "have it signed with one")
-        note("expiry", "skipped", "it never expires")
+            book.failed("lifetime", "it says no expiry", "have it signed with one")
+        book.note("expiry", "skipped", "it never expires")
         return
     if signed is not None and expires <= signed:
-        note("issued", "failed", "it expired before it was signed", "have it signed anew")
-    if now >= expires:
-        note("expiry", "failed", f"expired at {canonical.utc_text(expires)}", "get a newer one")
+        book.failed("issued", "it expired before it was signed", "have it signed anew")
+    until = canonical.utc_text(expires)
+    if book.now >= expires:
+        book.failed("expiry", f"expired at {until}", "get a newer one")
     else:
-        note("expiry", "passed", f"until {canonical.utc_text(expires)}")
+        book.passed("expiry", f"until {until}")
+
+
+def _order(book: Book, old: _Old) -> None:
+    last = book.state.legacy.get(old.source)
+    if last is None:
+        book.passed("rollback", "nothing of this source was trusted before")
+    elif last.signed_at is not None and (old.signed_at is None or old.signed_at < last.signed_at):
+        before = canonical.utc_text(last.signed_at)
+        book.failed("rollback", f"one that was signed at {before} was trusted before", _AGAIN)
+    else:
+        book.passed("rollback", "not signed before the last trusted one")

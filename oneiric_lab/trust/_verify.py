@@ -102,14 +102,13 @@ def verify(
     Raises:
         UsageError: *now* has no time zone.
     """
+    read = partial(read_head, limits=limits)
+    book = Book(policy, state, aware(now), tuple(evidence), limits, read)
     if bundle is None and policy.legacy is not None:
         from ._legacy import verify_legacy  # noqa: PLC0415 - only who trusts upstream's form
 
-        return verify_legacy(manifest, policy=policy, state=state, now=now, limits=limits)
-    read = partial(read_head, limits=limits)
-    return report_of(
-        Book(policy, state, aware(now), tuple(evidence), limits, read), bundle, manifest
-    )
+        return verify_legacy(book, manifest)
+    return report_of(book, bundle, manifest)
 
 
 def report_of(book: Book, given: Bundle | bytes | None, manifest: bytes | None) -> Report:

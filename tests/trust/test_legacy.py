@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from oneiric_lab.errors import PolicyError
+from oneiric_lab.errors import PolicyError, UsageError
 from oneiric_lab.testing import ReleaseHouse
-from oneiric_lab.trust import Policy, Report, State, advance, legacy_form, verify
+from oneiric_lab.trust import Limits, Policy, Report, State, advance, legacy_form, verify
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ALICE, BOB, EVE = (ReleaseHouse.signer(name) for name in ("alice", "bob", "eve"))
@@ -355,3 +355,37 @@ class TestTimes:
         assert failed(ask(sign(SECOND, ALICE), state=state, now=NOW - timedelta(days=1))) == [
             "clock"
         ]
+
+    def test_a_time_without_a_zone(self) -> None:
+        """
+        It is refused, as with a bundle.
+        """
+        with pytest.raises(UsageError, match="zone"):
+            ask(sign(SECOND, ALICE), now=datetime(2026, 3, 1))  # noqa: DTZ001 - that is the point
+
+    def test_no_manifest_at_all(self) -> None:
+        """
+        What was not given is not of upstream's form.
+        """
+        report = verify(None, None, policy=policy(), state=State(), now=NOW)
+
+        assert failed(report) == ["manifest-form"]
+
+    def test_more_bytes_than_are_read(self) -> None:
+        """
+        The limit holds before anything is parsed.
+        """
+        assert failed(ask(sign(SECOND, ALICE), limits=Limits(manifest_bytes=10))) == [
+            "manifest-form"
+        ]
+
+    def test_a_signature_that_is_no_base64(self) -> None:
+        """
+        It does not count, and those beside it do.
+        """
+        tree = sign(SECOND, ALICE)
+        tree["signatures"].append({"signature": "*", "algorithm": "ed25519"})
+        report = ask(tree)
+
+        assert [one.state for one in report.signatures] == ["good", "invalid"]
+        assert not report.failures
