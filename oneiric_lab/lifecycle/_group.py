@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope
 
-from ._slot import REBUILD, Slot, StepError
+from ._wish import REBUILD, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ._host import Host
     from ._incarnation import Incarnation
     from ._reports import SwapReport
-    from ._slot import Wish
+    from ._slot import Slot
+    from ._wish import Wish
 
     Commit = Callable[[], Awaitable[object] | None]
 

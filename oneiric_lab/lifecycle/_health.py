@@ -47,6 +47,10 @@ class Hysteresis:
     healthy: bool = True
     _streak: int = 0
 
+    def begin(self, fall: int, rise: int) -> None:
+        """Begin anew, healthy, for another one that came into force."""
+        self.fall, self.rise, self.healthy, self._streak = fall, rise, True, 0
+
     def observe(self, *, good: bool) -> bool:
         """Take one answer; return whether the belief changed."""
         if good == self.healthy:

@@ -48,9 +48,6 @@ class Host(Protocol):
     def owns_thread(self) -> bool:
         """Tell whether this is the owner's thread."""
 
-    def now(self) -> float:
-        """Return the time of the owner's loop."""
-
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start what ends an incarnation."""
 

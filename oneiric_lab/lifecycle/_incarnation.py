@@ -45,6 +45,7 @@ class Incarnation:
         target: `domain:key`.
         number: Grows with every incarnation of the key.
         candidate: What it was made from.
+        loop: The owner's.
         instance: What the factory gave; None before.
         state: Where it is in its life.
         retired: Whether it is out of force: no lease begins any more.
@@ -57,13 +58,13 @@ class Incarnation:
 
     __slots__ = (
         "_leases",
-        "_loop",
         "built",
         "candidate",
         "drained",
         "given",
         "holders",
         "instance",
+        "loop",
         "number",
         "owner",
         "pins",
@@ -96,7 +97,7 @@ class Incarnation:
         """Where each lease was taken, for those that were asked to tell."""
         self.drained: Callable[[], object] | None = None
         """Called on the owner's loop when the last lease of a retired one ends."""
-        self._loop = loop
+        self.loop = loop
         self._leases = 0
         self.threads: dict[object, None] = {}
         """Leases of other threads."""
@@ -186,7 +187,7 @@ class Incarnation:
         if self.threads:
             return
         try:
-            self._loop.call_soon_threadsafe(self.notice)
+            self.loop.call_soon_threadsafe(self.notice)
         except RuntimeError:
             # The loop has closed, and nobody waits.
             return

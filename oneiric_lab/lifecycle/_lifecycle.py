@@ -14,8 +14,9 @@ from ._group import nothing, swap_all
 from ._handle import LeaseHandle
 from ._lease import AskingThreadLease, Lease, thread_lease
 from ._limits import Limits
-from ._slot import Slot, Wish
+from ._slot import Slot
 from ._tally import Tally
+from ._wish import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -410,10 +411,6 @@ class Lifecycle:
     def owns_thread(self) -> bool:
         """Tell whether this is the owner's thread."""
         return self._owner == get_ident()
-
-    def now(self) -> float:
-        """Return the time of the owner's loop."""
-        return self.loop().time()
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start what ends an incarnation; `aclose` waits for it."""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from asyncio import get_running_loop
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from anyio import CancelScope
 
 from oneiric_lab.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Policy = Literal["wait", "force", "refuse"]
 """What happens at the limit of a drain: wait on, close under the lease, or wait on and refuse
@@ -66,6 +72,22 @@ class Limits:
                 )
 
 
-def deadline(seconds: float, now: float) -> float:
-    """Return when a limit of *seconds* that starts at *now* ends; never for 0."""
-    return now + seconds if seconds else math.inf
+async def called(seconds: float, call: Callable[..., Any], *args: Any) -> Any:
+    """Return what *call* gives; what it leaves to await is awaited within *seconds*.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    value = call(*args)
+    return await within(seconds, value) if hasattr(value, "__await__") else value
+
+
+async def within(seconds: float, work: Any) -> Any:
+    """Return what the awaitable *work* gives; 0 seconds is no limit.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    with CancelScope(deadline=get_running_loop().time() + seconds if seconds else math.inf):
+        return await work
+    raise TimeoutError(f"took longer than {seconds:g} s")

@@ -170,3 +170,11 @@ class Status(Result):
             blocks.append(Note(self.last_error, "bad"))
         tone: Any = "ok" if self.state == "active" and self.healthy else "warn"
         return View("status", f"{self.target}: {self.state}", tuple(blocks), tone=tone)
+
+
+def quantiles(values: list[float]) -> tuple[float, float] | None:
+    """Return the median and the 99th percentile, None of nothing."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]

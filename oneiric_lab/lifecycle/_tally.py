@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from typing import Final
 
 SECONDS: Final = (0.0001, 0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0)
@@ -56,28 +57,24 @@ class Tally:
     __slots__ = ("checks", "durations", "leaks", "swaps")
 
     def __init__(self) -> None:
-        self.swaps: dict[tuple[str, str], int] = {}
-        self.durations: dict[tuple[str, str], Buckets] = {}
-        self.checks: dict[tuple[str, str], int] = {}
-        self.leaks: dict[str, int] = {}
+        self.swaps: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.durations: defaultdict[tuple[str, str], Buckets] = defaultdict(Buckets)
+        self.checks: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.leaks: defaultdict[str, int] = defaultdict(int)
 
     def swapped(self, domain: str, outcome: str) -> None:
         """Count a request."""
-        self.swaps[domain, outcome] = self.swaps.get((domain, outcome), 0) + 1
+        self.swaps[domain, outcome] += 1
 
     def committed(self, domain: str, prepare_ns: int, commit_ns: int) -> None:
         """Count how long a swap took."""
-        for phase, spent in (("prepare", prepare_ns), ("commit", commit_ns)):
-            found = self.durations.get((domain, phase))
-            if found is None:
-                found = self.durations[domain, phase] = Buckets()
-            found.add(spent / 1e9)
+        self.durations[domain, "prepare"].add(prepare_ns / 1e9)
+        self.durations[domain, "commit"].add(commit_ns / 1e9)
 
     def checked(self, domain: str, *, good: bool) -> None:
         """Count an answer of a health check."""
-        answer = "good" if good else "bad"
-        self.checks[domain, answer] = self.checks.get((domain, answer), 0) + 1
+        self.checks[domain, "good" if good else "bad"] += 1
 
     def leaked(self, domain: str) -> None:
         """Count an instance whose end went wrong: what it held may still be held."""
-        self.leaks[domain] = self.leaks.get(domain, 0) + 1
+        self.leaks[domain] += 1

@@ -238,6 +238,36 @@ class TestSwaps:
 
         run(main)
 
+    def test_a_provider_by_name_is_the_one_of_the_generation(self, run: Any) -> None:
+        """
+        Asked for by name again and again, it is who the registry knows now, or is refused.
+        """
+        registry = Registry()
+        registry.add(
+            Candidate("adapter", "cache", "ok", dict, priority=1),
+            Candidate("adapter", "cache", "old", dict, version="1.0", source_name="a"),
+        )
+
+        async def main() -> None:
+            async with Lifecycle(registry) as life:
+                versions = []
+                for _ in range(2):
+                    await life.swap(*KEY, provider="old", force=True)
+                    versions.append(life.status(*KEY).version)
+                registry.add(
+                    Candidate("adapter", "cache", "old", list, version="2.0", source_name="a")
+                )
+                await life.swap(*KEY, provider="old", force=True)
+                versions.append(life.status(*KEY).version)
+                assert versions == ["1.0", "1.0", "2.0"]
+                need = await life.swap(*KEY, provider="old", need="ttl")
+                assert (need.outcome, need.why) == ("refused", "old lacks `ttl`")
+                registry.withdraw(source_name="a")
+                gone = await life.swap(*KEY, provider="old", force=True)
+                assert gone.why == "unknown provider `old` of adapter:cache; known: ok"
+
+        run(main)
+
     def test_what_is_so_already_is_coalesced(self, world: Any, run: Any) -> None:
         """
         Ten thousand at once for the same are one swap; `force` builds anew.
