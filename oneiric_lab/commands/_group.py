@@ -21,12 +21,21 @@ class Group(click.Group):
     Args:
         package: Where the modules stand: the verb `a-b` is `command` of `PACKAGE._a_b`.
         verbs: Name to its one line of help, in the order of the help.
+        sections: The same verbs by what they are about, for a help of many.
         options: As click takes them.
     """
 
-    def __init__(self, *, package: str, verbs: Mapping[str, str], **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        *,
+        package: str,
+        verbs: Mapping[str, str],
+        sections: Mapping[str, Mapping[str, str]] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**{"subcommand_metavar": "VERB ..."} | options)
         self._package, self.verbs = package, verbs
+        self._sections = sections or {"Verbs": verbs}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs, in the order of the table."""
@@ -58,9 +67,12 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of verbs without importing any."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(self.verbs.items()))
+        """Write the tables of verbs without importing any."""
+        width = max(map(len, self.verbs))
+        for title, verbs in self._sections.items():
+            with formatter.section(title):
+                # One column for all, so that the texts stand below each other.
+                formatter.write_dl([(verb.ljust(width), text) for verb, text in verbs.items()])
 
 
 def require_verb(ctx: click.Context) -> None:

@@ -28,6 +28,20 @@ class TestVerbs:
         assert verb == command.name
         assert all(p.help for p in command.params if isinstance(p, click.Option))
 
+    def test_help_tells_verbs_by_what_they_are_about(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """
+        Each verb stands in one section, and all texts begin in one column.
+        """
+        assert run(["--help"], Interaction()) is None
+        told = capsys.readouterr().out.partition("\nBegin:")[2]
+        lines = re.findall(r"^  ([a-z-]+) {2,}(?=[A-Z])", told, re.MULTILINE)
+        columns = {len(m[0]) for m in re.finditer(r"^  [a-z-]+ {2,}(?=[A-Z])", told, re.MULTILINE)}
+
+        assert lines == list(VERBS)
+        assert len(columns) == 1
+
     def test_help_imports_no_verb(self) -> None:
         """
         `--help` reads the table of verbs; nothing of a workspace is loaded.
