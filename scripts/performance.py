@@ -311,7 +311,7 @@ SECTIONS = (
             Bound(
                 "ours",
                 10 / 9,
-                "DBOS alone, as it comes",
+                "DBOS alone, our database",
                 group="200 durable nodes in a row",
             ),
         ),

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from ._dag import Node as Node
     from ._dag import dag_of as dag_of
     from ._delivery import Delivery as Delivery
-    from ._durable import Alive as Alive
-    from ._durable import Database as Database
-    from ._durable import Records as Records
+    from ._durable_alive import Alive as Alive
+    from ._durable_database import Database as Database
     from ._durable_engine import DurableEngine as DurableEngine
-    from ._durable_engine import busy as busy
-    from ._durable_engine import host_alive as host_alive
+    from ._durable_lock import busy as busy
+    from ._durable_lock import host_alive as host_alive
+    from ._durable_records import Records as Records
     from ._durable_view import RecordedRuns as RecordedRuns
     from ._durable_view import fork_order as fork_order
     from ._engine import Engine as Engine
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from ._flow_call import TaskContext as TaskContext
     from ._flow_call import Tasks as Tasks
     from ._flow_call import call_task as call_task
+    from ._flow_errors import has_ended as has_ended
+    from ._flow_errors import other_payload as other_payload
+    from ._flow_errors import unknown_run as unknown_run
     from ._flow_hooks import FlowEvent as FlowEvent
     from ._flow_hooks import FlowHooks as FlowHooks
     from ._flow_plan import FlowPlan as FlowPlan
@@ -84,9 +87,6 @@ if TYPE_CHECKING:
     from ._logs import read_log_lines as read_log_lines
     from ._logs import ringed as ringed
     from ._memory import MemoryEngine as MemoryEngine
-    from ._memory import has_ended as has_ended
-    from ._memory import other_payload as other_payload
-    from ._memory import unknown_run as unknown_run
     from ._metrics import CATALOGUE as CATALOGUE
     from ._metrics import REASONS as REASONS
     from ._metrics import ROOMS as ROOMS
@@ -126,7 +126,7 @@ else:
     __getattr__, __dir__ = exporter(
         __name__,
         {
-            "Alive": "._durable",
+            "Alive": "._durable_alive",
             "Answers": "._http",
             "BOUNDS_NS": "._counters",
             "CATALOGUE": "._metrics",
@@ -134,7 +134,7 @@ else:
             "Calling": "._reach",
             "Code": "._flow_call",
             "Dag": "._dag",
-            "Database": "._durable",
+            "Database": "._durable_database",
             "Delivery": "._delivery",
             "Door": "._http",
             "DurableEngine": "._durable_engine",
@@ -170,7 +170,7 @@ else:
             "ROOMS": "._metrics",
             "Reach": "._reach",
             "RecordedRuns": "._durable_view",
-            "Records": "._durable",
+            "Records": "._durable_records",
             "Redactor": "._redact",
             "RetryPolicy": "._retry",
             "Ring": "._logs",
@@ -194,7 +194,7 @@ else:
             "Watching": "._watching",
             "accepts": "._filters",
             "alone": "._alone",
-            "busy": "._durable_engine",
+            "busy": "._durable_lock",
             "call": "._reach",
             "call_task": "._flow_call",
             "choose_logs": "._logs",
@@ -205,8 +205,8 @@ else:
             "follow_files": "._watching",
             "fork_order": "._durable_view",
             "handlers_of": "._sinks",
-            "has_ended": "._memory",
-            "host_alive": "._durable_engine",
+            "has_ended": "._flow_errors",
+            "host_alive": "._durable_lock",
             "is_loopback": "._http",
             "is_tracing": "._spans",
             "json_lines": "._sinks",
@@ -216,7 +216,7 @@ else:
             "looping": "._host",
             "new_run_id": "._flow_run",
             "options_of": "._listener",
-            "other_payload": "._memory",
+            "other_payload": "._flow_errors",
             "pinned": "._secrets",
             "read_log_lines": "._logs",
             "read_process": "._telemetry",
@@ -228,7 +228,7 @@ else:
             "tell_host": "._alone",
             "trace_context": "._spans",
             "trace_spans": "._spans",
-            "unknown_run": "._memory",
+            "unknown_run": "._flow_errors",
         },
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab.errors import Fault, WorkflowError
 from oneiric_lab.manifest import dag_faults
 
-from ._retry import RetryPolicy, retry_of
+from ._retry import ONCE, RetryPolicy, retry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +40,7 @@ class Node:
     task: str
     depends_on: tuple[str, ...] = ()
     payload: Mapping[str, Any] = field(default_factory=dict)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = ONCE
     timeout: float = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Node:
             out["depends_on"] = list(self.depends_on)
         if self.payload:
             out["payload"] = dict(self.payload)
-        if self.retry != RetryPolicy():
+        if self.retry != ONCE:
             out["retry_policy"] = self.retry.as_dict()
         if self.timeout:
             out["timeout"] = self.timeout

@@ -17,32 +17,37 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import anyio
 from anyio import to_thread
 
-from oneiric_lab.errors import Fault, FileAccessError, UsageError, WorkflowError, logger
-from oneiric_lab.files import lock
+from oneiric_lab.errors import UsageError, WorkflowError, logger
 
-from ._counters import FlowCounters
-from ._durable import Alive, Database, Host, Records
+from ._durable_alive import Alive
+from ._durable_host import Host
+from ._durable_lock import take
+from ._durable_records import Records
 from ._durable_view import RecordedRuns
 from ._engine import Order
-from ._flow import AT_A_TIME, Flow
-from ._flow_call import Caller
+from ._flow import AT_A_TIME
+from ._flow_drive import Driver
+from ._flow_errors import engine_closed, has_ended, other_payload
 from ._flow_hooks import FlowHooks
-from ._flow_run import NodeRun, new_run_id
-from ._memory import has_ended, other_payload
+from ._flow_run import new_run_id
 from ._payload import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from types import TracebackType
 
-    from ._dag import Node
-    from ._durable import Recorder, Row
+    from ._durable_database import Database
+    from ._durable_host import Recorder
+    from ._durable_records import Row
+    from ._flow import Flow
     from ._flow_call import Tasks
     from ._flow_run import FlowRun
 
 LOOK: Final = 5.0
 """Seconds between two looks for runs whose process is gone."""
+
+CANCELLED: Final = 1.0
+"""Seconds between two looks for runs that another process cancelled."""
 
 LOG_BYTES: Final = 4 * 1024 * 1024
 """Of the log of SQLite, from which on the host copies it back into the file."""
@@ -91,22 +96,27 @@ class DurableEngine:
         order_of: Callable[[str, Any], Order] | None = None,
         secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        self.counters = FlowCounters()
         self.hooks = hooks or FlowHooks()
+        self._driver = Driver(tasks, self.hooks, nodes, limit, secrets)
+        self.counters = self._driver.counters
         self.executor = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
         self.held: dict[str, str] = {}
-        self._tasks, self._nodes, self._limit = tasks, nodes, limit
+        self._tasks = tasks
         self._database, self._application, self._accept = database, application, accept
         self._is_host = is_host
-        self._secrets = secrets
         self._schedules, self._order_of = schedules or {}, order_of
         self._queue = application if is_host else f"{application}.{self.executor}"
-        self._host = _host(self, at_a_time, every)
+        self._at_a_time, self._every = at_a_time, every
+        self._host = Host(
+            database, application, self.executor, self._queue, self._drive, self._tick
+        )
         self._runs: Records | None = None
         self._alive: Alive | None = None
         self._view: RecordedRuns | None = None
         self._active: dict[str, tuple[anyio.CancelScope, asyncio.Event]] = {}
         self._cancelled: set[str] = set()
+        # Orders of this process, which need not be read from their records.
+        self._begun: dict[str, Order] = {}
         self._exit = AsyncExitStack()
         self._is_open = False
 
@@ -127,7 +137,7 @@ class DurableEngine:
         async with AsyncExitStack() as stack:
             if self._database.path is not None:
                 held = stack.enter_context(ExitStack())
-                await to_thread.run_sync(_take, held, self._database.path)
+                await to_thread.run_sync(take, held, self._database.path)
             await to_thread.run_sync(self._database.make)
             self._runs = await to_thread.run_sync(Records, self._database, self._application)
             stack.callback(self._runs.close)
@@ -136,15 +146,18 @@ class DurableEngine:
                 stack.callback(self._alive.close)
                 await to_thread.run_sync(self._alive.hold, self.executor)
             self._view = RecordedRuns(self._runs, self._is_alive, self.held)
+            # Before DBOS begins: it looks for new queues once a second only.
+            await to_thread.run_sync(self._open_queue)
             # In the loop's own thread: DBOS then runs nodes on this loop.
             self._host.launch()
             stack.push_async_callback(self._end)
-            await to_thread.run_sync(self._host.listen)
             if self._is_host:
                 await to_thread.run_sync(self._host.schedule, self._schedules)
                 await to_thread.run_sync(self._take_up)
-            keeper = asyncio.get_running_loop().create_task(self._keep(), name="oneiric runs")
-            stack.push_async_callback(_stop, keeper)
+            loop = asyncio.get_running_loop()
+            for look, seconds in ((self._look, LOOK), (self._end_cancelled, CANCELLED)):
+                keeper = loop.create_task(_again(look, seconds), name="oneiric runs")
+                stack.push_async_callback(_stop, keeper)
             self._exit = stack.pop_all()
         self._is_open = True
         return self
@@ -174,16 +187,26 @@ class DurableEngine:
         with suppress(Exception):  # the next host does it as well
             await to_thread.run_sync(lambda: self._database.checkpoint(whole=True))
 
-    async def _keep(self) -> None:
-        """Look after the log of SQLite, and after runs of processes that are gone."""
-        while True:
-            await anyio.sleep(LOOK)
-            try:
-                await to_thread.run_sync(self._look)
-            except Exception as error:  # noqa: BLE001 - a server that is away comes back
-                logger(__name__).warning("runs cannot be looked after: %s", error)
+    def _open_queue(self) -> None:
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        self._runs.open_queue(self._queue, at_a_time=self._at_a_time, every=self._every)
 
-    def _look(self) -> None:
+    async def _end_cancelled(self) -> None:
+        """End runs here that another process cancelled: one question for all of them."""
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        # As they are now: one that is cancelled and resumed meanwhile has a new scope.
+        active = dict(self._active)
+        if not active:
+            return
+        for run_id in await to_thread.run_sync(self._runs.cancelled, active):
+            self._cancelled.add(run_id)
+            active[run_id][0].cancel()
+
+    async def _look(self) -> None:
+        """Look after the log of SQLite, and after runs of processes that are gone."""
+        await to_thread.run_sync(self._look_after)
+
+    def _look_after(self) -> None:
         path = self._database.path
         if path is not None:
             log = path.with_name(f"{path.name}-wal")
@@ -252,7 +275,12 @@ class DurableEngine:
             if known.order is None or known.order.get("payload") != order.payload:
                 raise other_payload(run_id)
             return False
-        await self._host.start(run_id, order.as_dict())
+        self._begun[run_id] = order
+        try:
+            await self._host.start(run_id, order.as_dict())
+        except BaseException:
+            self._begun.pop(run_id, None)
+            raise
         return True
 
     async def wait(self, run_id: str) -> FlowRun:
@@ -264,9 +292,8 @@ class DurableEngine:
             if active is not None:
                 await active[1].wait()
                 wait = 0.005
-            found = await to_thread.run_sync(view.show, run_id)
-            if found.is_ended or run_id in self.held:
-                return found
+            if await to_thread.run_sync(view.is_ended, run_id) or run_id in self.held:
+                return await to_thread.run_sync(view.show, run_id)
             await anyio.sleep(wait)
             wait = min(wait * 2, 0.25)
 
@@ -319,12 +346,10 @@ class DurableEngine:
 
     def _opened(self) -> tuple[Records, RecordedRuns]:
         if not self._is_open or self._runs is None or self._view is None:
-            raise UsageError(
-                Fault("engine-closed", "this engine takes no orders", fix="async with engine: ...")
-            )
+            raise engine_closed()
         return self._runs, self._view
 
-    async def tick(self, said: dict[str, Any], when: str) -> dict[str, Any]:
+    async def _tick(self, said: dict[str, Any], when: str) -> dict[str, Any]:
         """Ask for the run of a schedule; called by DBOS, once or again for one moment."""
         assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
         if self._order_of is None:
@@ -334,38 +359,10 @@ class DurableEngine:
         await to_thread.run_sync(self._runs.enqueue, run_id, order.as_dict(), self._queue)
         return {"run": run_id}
 
-    async def drive(self, run_id: str, said: dict[str, Any], record: Recorder) -> dict[str, Any]:
+    async def _drive(self, run_id: str, said: dict[str, Any], record: Recorder) -> dict[str, Any]:
         """Run an order here; called by DBOS, also for what another process began."""
-        order = Order.of(said)
-        caller = Caller(
-            self._tasks,
-            run_id,
-            order.workflow,
-            order.payload,
-            self._limit,
-            secrets=self._secrets,
-        )
-
-        async def step(node: Node, found: Mapping[str, Any]) -> tuple[NodeRun, bool]:
-            is_new = False
-
-            async def do() -> dict[str, Any]:
-                nonlocal is_new
-                is_new = True
-                return (await caller.call(node, found)).as_dict()
-
-            return NodeRun.of(await record(node.id, do)), is_new
-
-        flow = Flow(
-            order.dag,
-            run_id,
-            order.workflow,
-            step,
-            kept=order.kept,
-            hooks=self.hooks,
-            counters=self.counters,
-            limit=self._nodes,
-        )
+        order = self._begun.pop(run_id, None) or Order.of(said)
+        flow = self._driver.flow(order, run_id, record)
         scope, over = anyio.CancelScope(), asyncio.Event()
         self._active[run_id] = scope, over
         self.counters.began(run_id, order.workflow)
@@ -398,19 +395,6 @@ class DurableEngine:
         return {"state": outcome}
 
 
-def _host(engine: DurableEngine, at_a_time: int, every: float) -> Host:
-    return Host(
-        engine._database,  # noqa: SLF001 - a part of it
-        engine._application,  # noqa: SLF001 - see above
-        engine.executor,
-        engine._queue,  # noqa: SLF001 - see above
-        engine.drive,
-        engine.tick,
-        at_a_time=at_a_time,
-        every=every,
-    )
-
-
 def _of(row: Row, executor: str) -> bool:
     """Tell whether a run is still left behind by an executor."""
     if row.status == "PENDING":
@@ -418,41 +402,13 @@ def _of(row: Row, executor: str) -> bool:
     return row.status == "ENQUEUED" and (row.queue or "").endswith(f".{executor}")
 
 
-def lock_of(path: Path) -> Path:
-    """Return the file that the host of a database holds."""
-    return path.with_name(f"{path.name}.host")
-
-
-def _take(held: ExitStack, path: Path) -> None:
-    try:
-        held.enter_context(lock(lock_of(path), timeout=1.0))
-    except FileAccessError as error:
-        if error.code != "file-locked":
-            raise
-        raise busy(path) from error
-
-
-def busy(path: Path) -> WorkflowError:
-    """Return the error of a workspace whose runs another process drives."""
-    with suppress(OSError):
-        holder = lock_of(path).read_text().strip()
-    return WorkflowError(
-        Fault(
-            "engine-busy",
-            f"process {holder or '?'} is the host of this workspace's runs",
-            fix="workflow enqueue KEY has it run them",
-        )
-    )
-
-
-def host_alive(path: Path) -> Callable[[str], bool]:
-    """Return what tells whether an executor is the host of a database, and alive."""
-    try:
-        with lock(lock_of(path), timeout=0):
-            return lambda executor: False
-    except FileAccessError:
-        holder = lock_of(path).read_text().strip()
-        return lambda executor: executor.split("-")[-2:-1] == [holder]
+async def _again(look: Callable[[], Awaitable[None]], seconds: float) -> None:
+    while True:
+        await anyio.sleep(seconds)
+        try:
+            await look()
+        except Exception as error:  # noqa: BLE001 - a server that is away comes back
+            logger(__name__).warning("runs cannot be looked after: %s", error)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

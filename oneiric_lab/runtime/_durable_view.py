@@ -9,14 +9,14 @@ from oneiric_lab.errors import CodeChangedError, Fault, NoCandidateError, Workfl
 
 from ._dag import dag_of
 from ._engine import FORMAT, Order
+from ._flow_errors import has_ended, unknown_run
 from ._flow_run import FlowRun, NodeRun
-from ._memory import has_ended, unknown_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ._dag import Dag
-    from ._durable import Records, Row
+    from ._durable_records import Records, Row
     from ._flow_call import Code, Tasks
     from ._flow_run import State
 
@@ -72,6 +72,15 @@ class RecordedRuns:
                 )
             )
         return found
+
+    def is_ended(self, run_id: str) -> bool:
+        """Tell whether a run has ended, without what it was asked for.
+
+        Raises:
+            WorkflowError: There is no such run.
+        """
+        rows = self._runs.rows(workflow_ids=[run_id]) or [self.row(run_id)]
+        return self._short(rows[0], {}).is_ended
 
     def show(self, run_id: str) -> FlowRun:
         """Return a run with its nodes; see `Engine`."""

@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 
-from oneiric_lab.errors import Fault, UsageError, WorkflowError, did_you_mean
-
-from ._counters import FlowCounters
-from ._flow import AT_A_TIME, Flow
-from ._flow_call import Caller
+from ._flow import AT_A_TIME
+from ._flow_drive import Driver
+from ._flow_errors import engine_closed, has_ended, other_payload, unknown_run
 from ._flow_hooks import FlowHooks
 from ._flow_run import FlowRun, NodeRun
 from ._payload import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from ._dag import Node
     from ._engine import Order
+    from ._flow import Flow
     from ._flow_call import Tasks
 
 KEPT: Final = 100
@@ -77,10 +75,9 @@ class MemoryEngine:
         wall: Callable[[], float] = time.time,
         secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        self.counters = FlowCounters()
         self.hooks = hooks or FlowHooks()
-        self._tasks, self._nodes, self._limit, self._wall = tasks, nodes, limit, wall
-        self._secrets = secrets
+        self._driver = Driver(tasks, self.hooks, nodes, limit, secrets, wall)
+        self.counters, self._wall = self._driver.counters, wall
         self._runs: dict[str, _Live] = {}
         self._going: set[asyncio.Task[None]] = set()
         self._is_open = False
@@ -110,9 +107,7 @@ class MemoryEngine:
     async def start(self, order: Order, run_id: str) -> bool:
         """Begin a run; see `Engine`."""
         if not self._is_open:
-            raise UsageError(
-                Fault("engine-closed", "this engine takes no orders", fix="async with engine: ...")
-            )
+            raise engine_closed()
         run = self._asked(order, run_id)
         if run is None:
             return False
@@ -191,33 +186,10 @@ class MemoryEngine:
     # --- inside -------------------------------------------------------------------------
 
     async def _drive(self, run_id: str, run: _Live) -> None:
-        order = run.order
-        caller = Caller(
-            self._tasks,
-            run_id,
-            order.workflow,
-            order.payload,
-            self._limit,
-            wall=self._wall,
-            secrets=self._secrets,
-        )
-
-        async def step(node: Node, found: Mapping[str, Any]) -> tuple[NodeRun, bool]:
-            return await caller.call(node, found), True
-
-        run.flow = Flow(
-            order.dag,
-            run_id,
-            order.workflow,
-            step,
-            kept=order.kept,
-            hooks=self.hooks,
-            counters=self.counters,
-            limit=self._nodes,
-        )
+        run.flow = self._driver.flow(run.order, run_id)
         run.loop = asyncio.get_running_loop()
         run.began, run.state = self._wall(), "running"
-        self.counters.began(run_id, order.workflow)
+        self.counters.began(run_id, run.order.workflow)
         outcome = "cancelled"
         try:
             with run.scope:
@@ -264,37 +236,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def unknown_run(run_id: str, known: Iterable[str]) -> WorkflowError:
-    """Return the error of a name that no run has."""
-    return WorkflowError(
-        Fault(
-            "unknown-run",
-            f"no run is called {run_id}",
-            fix=did_you_mean(run_id, known) or "workflow runs lists them",
-        )
-    )
-
-
-def other_payload(run_id: str) -> WorkflowError:
-    """Return the error of a name that a run with another payload has."""
-    return WorkflowError(
-        Fault(
-            "run-exists",
-            f"the run {run_id} was asked for with another payload",
-            why="two orders with one key are one run, which is what such a key is for",
-            fix="give the other order a key of its own",
-        )
-    )
-
-
-def has_ended(run_id: str, state: str) -> WorkflowError:
-    """Return the error of an order to a run that has ended."""
-    return WorkflowError(
-        Fault(
-            "run-ended",
-            f"the run {run_id} has ended: {state}",
-            fix=f"workflow fork {run_id} runs what is missing, in a run of its own",
-        )
-    )

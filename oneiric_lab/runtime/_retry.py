@@ -79,7 +79,7 @@ def retry_of(said: Mapping[str, Any] | None) -> RetryPolicy:
         UsageError: It says something that is none.
     """
     if said is None or said == {}:
-        return RetryPolicy()
+        return ONCE
     if not isinstance(said, Mapping):
         raise UsageError(Fault("retry-policy", f"expected a retry policy, got {said!r:.60}"))
     facts = {_ALIASES.get(str(name), str(name)): value for name, value in said.items()}
@@ -108,3 +108,7 @@ def _check(name: str, value: object, low: float, high: float, *, whole: bool = F
         raise UsageError(
             Fault("retry-policy", f"{name}: expected {what} from {low} to {high:g}, got {value!r}")
         )
+
+
+ONCE: Final = RetryPolicy()
+"""What is so where nobody says."""

@@ -1,0 +1,122 @@
+"""The only door to DBOS and SQLAlchemy: imported when a durable run is asked for, and not before.
+
+DBOS is one instance per process, a second one silently uses the settings of the first; so this
+door lets one in and refuses the next. What is kept is JSON, never a pickle.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from oneiric_lab.errors import Fault, MissingExtraError, WorkflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FLOW: Final = "oneiric.flow"
+TICK: Final = "oneiric.tick"
+FORM: Final = "1"
+"""Of how a run is recorded; code that changed is found by our own digests."""
+
+_lock = threading.Lock()
+_held: list[str] = []
+_reading = contextvars.ContextVar("oneiric_reads_runs", default=False)
+
+
+def load() -> Any:
+    """Return DBOS, quiet: what it logs goes where the program's other records go.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    try:
+        import dbos  # noqa: PLC0415 - half a second, of who asks for durable runs
+        import dbos._dbos  # noqa: PLC0415 - see `Host.launch`
+        import dbos._serialization  # noqa: PLC0415 - see `_refuse_pickles`
+    except ImportError as error:
+        raise MissingExtraError(
+            "durable workflows need DBOS, which is not installed", extra="durable"
+        ) from error
+    _refuse_pickles(dbos._serialization.DBOSDefaultSerializer)  # noqa: SLF001 - see there
+    return dbos
+
+
+def load_sqlalchemy() -> Any:
+    """Return SQLAlchemy, which comes with DBOS."""
+    import sqlalchemy  # noqa: PLC0415 - of durable runs only
+
+    return sqlalchemy
+
+
+def _refuse_pickles(default: Any) -> None:
+    """Have no record unpickled where we read: DBOS reads each as the record itself says.
+
+    Whoever may write to a shared database could run code in every host otherwise. A program's
+    own use of DBOS is left as it is.
+    """
+    original = default.deserialize
+    if getattr(original, "is_ours", False):
+        return
+
+    def deserialize(text: str) -> Any:
+        if _held or _reading.get():
+            raise WorkflowError(
+                Fault(
+                    "record-refused",
+                    "a record of a run is a pickle, which is not read",
+                    why="Oneiric Lab writes JSON; another program wrote this one",
+                    fix="look who else writes to the database of the runs",
+                )
+            )
+        return original(text)
+
+    deserialize.is_ours = True  # type: ignore[attr-defined]  # told by it next time
+    default.deserialize = deserialize
+
+
+@contextmanager
+def as_json() -> Iterator[None]:
+    """Refuse records that are pickles for the time of the block, in this thread."""
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def hold(dbos: Any, what: str) -> None:
+    """Let an instance of DBOS in, the only one of this process.
+
+    Raises:
+        WorkflowError: There is one already.
+    """
+    with _lock:
+        theirs = getattr(dbos._dbos, "_dbos_global_instance", None)  # noqa: SLF001 - it tells nobody else
+        if _held or theirs is not None:
+            raise _taken(_held[0] if _held else "another part of this program")
+        _held.append(what)
+
+
+def let_go() -> None:
+    """Let the next one in."""
+    with _lock:
+        _held.clear()
+
+
+def _taken(by: str) -> WorkflowError:
+    """Return the error of a process that has a durable engine already."""
+    return WorkflowError(
+        Fault(
+            "engine-taken",
+            f"this process runs durable workflows already: {by}",
+            why="DBOS is one instance per process, and a second one would use the first one's",
+            fix="run the other workspace in a process of its own, or enqueue what its host runs",
+        )
+    )
