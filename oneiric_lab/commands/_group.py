@@ -14,6 +14,8 @@ from . import _looks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from oneiric_lab.views import Result
+
 
 class Group(click.Group):
     """Verbs by name, with their one line of help; `--help` and a Tab import none.
@@ -45,10 +47,15 @@ class Group(click.Group):
         """Return one verb, its module imported now."""
         if cmd_name not in self.verbs:
             return None
-        name = cmd_name.replace("-", "_")
-        command: click.Command = import_module(f"._{name}", self._package).command
+        command = self.verb(cmd_name)
         if not any(param.name == "json" for param in command.params):
             command.params.append(_looks.options()[0])
+        return command
+
+    def verb(self, name: str) -> click.Command:
+        """Return one verb as its module says it."""
+        module = import_module(f"._{name.replace('-', '_')}", self._package)
+        command: click.Command = module.command
         return command
 
     def resolve_command(
@@ -73,6 +80,14 @@ class Group(click.Group):
             with formatter.section(title):
                 # One column for all, so that the texts stand below each other.
                 formatter.write_dl([(verb.ljust(width), text) for verb, text in verbs.items()])
+
+
+def listed(ctx: click.Context) -> Result | None:
+    """Do what `list` does where a group was asked for without a verb; None where one follows."""
+    if ctx.invoked_subcommand is not None or not isinstance(ctx.command, Group):
+        return None
+    found: Result = ctx.invoke(ctx.command.verb("list"))
+    return found
 
 
 def require_verb(ctx: click.Context) -> None:

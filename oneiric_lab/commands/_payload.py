@@ -27,6 +27,14 @@ PAYLOAD = click.option(
 HEADERS = click.option(
     "--header", "headers", multiple=True, metavar="NAME=VALUE", help="Travels with it."
 )
+WAIT = click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="At most, 0 not at all; as long as a host runs by default.",
+)
+HERE = click.option("--here", is_flag=True, help="By this process's handlers, not the host's.")
 
 
 class TopicType(Completing):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ._event_results import Listeners as Listeners
     from ._event_results import Retried as Retried
     from ._events import EventRoom as EventRoom
-    from ._events import sent as sent
     from ._flow_results import Flows as Flows
     from ._flow_results import Triggered as Triggered
     from ._flows import LoneTasks as LoneTasks
@@ -43,6 +42,8 @@ if TYPE_CHECKING:
     from ._on_its_way import Verified as Verified
     from ._plan import Applied as Applied
     from ._plan import Plan as Plan
+    from ._post_results import Posted as Posted
+    from ._post_results import PostList as PostList
     from ._quarantine import Probed as Probed
     from ._releases import Entered as Entered
     from ._reproposing import repropose_files as repropose_files
@@ -120,6 +121,8 @@ else:
             "Moved": "._following",
             "Offer": "._ui",
             "Plan": "._plan",
+            "PostList": "._post_results",
+            "Posted": "._post_results",
             "Probed": "._quarantine",
             "Proposed": "._signed",
             "ReleaseOnItsWay": "._on_its_way",
@@ -169,7 +172,6 @@ else:
             "propose_file": "._signing",
             "repropose_files": "._reproposing",
             "sample_source": "._sample",
-            "sent": "._events",
             "sign_file": "._signing",
             "still_good": "._standing",
             "store_folder": "._host",
@@ -208,6 +210,8 @@ __all__ = [
     "Moved",
     "Offer",
     "Plan",
+    "PostList",
+    "Posted",
     "Probed",
     "Proposed",
     "ReleaseOnItsWay",
@@ -257,7 +261,6 @@ __all__ = [
     "propose_file",
     "repropose_files",
     "sample_source",
-    "sent",
     "sign_file",
     "still_good",
     "store_folder",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.views import Cell, Code, Note, Result, Table, View
 
-from ._words import count
+from ._words import count, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,19 +58,20 @@ class Emitted(Result):
             note = Note(f"nobody takes {name}: event list shows who listens to what", "warn")
             return View("emitted", f"{name}: nobody took it", (note,), tone="warn")
         handled = sum(one.outcome == "handled" for one in self.deliveries)
-        blocks: list[Block] = [
-            Table(
-                ("handler", "outcome", "attempts", "why"),
-                tuple(
-                    (d.handler, Cell(d.outcome, _TONES[d.outcome]), d.attempts, d.detail)  # type: ignore[arg-type]  # tones
-                    for d in self.deliveries
-                ),
-            )
-        ]
-        if any(one.outcome == "dead" for one in self.deliveries):
-            blocks.append(Note("event dead shows what could not be handled", "info"))
         title = f"{name}: handled by {handled} of {len(self.deliveries)}"
-        return View("emitted", title, tuple(blocks), tone="ok" if self.ok else "bad")
+        return View("emitted", title, told(self.deliveries), tone="ok" if self.ok else "bad")
+
+
+def told(deliveries: tuple[Delivery, ...]) -> tuple[Block, ...]:
+    """Return what became of an event, as a table, and where the dead letters are."""
+    rows = tuple(
+        (d.handler, Cell(d.outcome, _TONES[d.outcome]), d.attempts, d.detail)  # type: ignore[arg-type]  # tones
+        for d in deliveries
+    )
+    table = Table(("handler", "outcome", "attempts", "why"), rows)
+    if all(one.outcome != "dead" for one in deliveries):
+        return (table,)
+    return table, Note("event dead shows what could not be handled", "info")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -168,7 +168,7 @@ class DeadEvents(Result):
         rows = tuple(
             (
                 one.id,
-                dt.datetime.fromtimestamp(one.at, dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+                moment(one.at),
                 one.topic,
                 one.handler,
                 one.reason,

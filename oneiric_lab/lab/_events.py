@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, InvalidConfigError, UsageError
-from oneiric_lab.runtime import Event, Events
+from oneiric_lab.runtime import Event, Events, completed
 from oneiric_lab.store import DeadLetters
 
 from ._event_options import options_in
 from ._event_results import DeadEvents, Emitted, Listeners, Retried
+from ._posting import PostOffice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.runtime import Delivery
     from oneiric_lab.store import DeadLetter, Store
+
+    from ._post_results import Posted
 
 
 class Opened(Protocol):
@@ -60,6 +64,7 @@ class EventRoom:
     def __init__(self, lab: Opened) -> None:
         self._lab = lab
         self._letters = DeadLetters(lab.store)
+        self._office = PostOffice(lab.store)
         self._made: tuple[Lifecycle, Events] | None = None
         self._configured: Snapshot | None = None
         self._open = False
@@ -165,11 +170,69 @@ class EventRoom:
         if not self._open:
             async with self.running():
                 return await self.dispatch(topic, payload, **headers)
-        events = self._here()
-        found = Emitted(*await events.dispatch(topic, payload, **headers))
+        return await self._told(*await self._here().dispatch(topic, payload, **headers))
+
+    async def hand_over(self, event: Event) -> Emitted:
+        """Do as `dispatch` does with an event that is made already.
+
+        Args:
+            event: See `made`.
+        """
+        if not self._open:
+            async with self.running():
+                return await self.hand_over(event)
+        return await self._told(event, await self.deliver(event))
+
+    async def deliver(self, event: Event, *, only: str | None = None) -> tuple[Delivery, ...]:
+        """Hand over an event where events run here; see `runtime.Events.deliver`."""
+        return await self._here().deliver(event, only=only)
+
+    async def _told(self, event: Event, deliveries: tuple[Delivery, ...]) -> Emitted:
+        found = Emitted(event, deliveries)
         if not found.ok:
-            await events.keep_letters()  # so that who looks for one finds it
+            await self.keep_letters()  # so that who looks for one finds it
         return found
+
+    async def keep_letters(self) -> bool:
+        """Have the dead letters of up to now written down; return whether they are."""
+        return await self._here().keep_letters()
+
+    # --- the host -----------------------------------------------------------------------
+
+    def made(
+        self, topic: str, payload: object = None, headers: Mapping[str, Any] | None = None
+    ) -> Event:
+        """Return an event of this workspace, for `hand_over` or `posts.add`; nobody gets it yet.
+
+        Args:
+            topic: What happened.
+            payload: Plain JSON data.
+            headers: As JSON has them: `source`, `correlation_id`, and an `event_id` where the
+                same event may come twice.
+
+        Raises:
+            UsageError: It is no event.
+        """
+        said = {"topic": topic, "payload": payload, "headers": dict(headers or {})}
+        source = self._lab.settings.app.name
+        return completed(Event.from_dict(said), source=source, at=time.time())
+
+    @property
+    def posts(self) -> PostOffice:
+        """Events for the host of this workspace, whether one runs or not."""
+        return self._office
+
+    def post_again(self, *numbers: int) -> tuple[Posted, ...]:
+        """Have the host hand dead letters to their handlers again; see `retry`.
+
+        Args:
+            numbers: Of the letters.
+
+        Raises:
+            UsageError: There is no such letter, or its event could not be kept whole.
+            StoreError: The store cannot be written.
+        """
+        return tuple([self._office.again(one) for one in self._whole(numbers)])
 
     @property
     def is_open(self) -> bool:
@@ -236,7 +299,14 @@ class EventRoom:
         Raises:
             UsageError: There is no such letter, or its event could not be kept whole.
         """
-        letters = [self._letter(number) for number in sorted({*numbers})]
+        letters = self._whole(numbers)
+        if not self._open:
+            async with self.running():
+                return await self.retry(*numbers)
+        return Retried(tuple([(one, await self._again(one)) for one in letters]))
+
+    def _whole(self, numbers: Iterable[int]) -> tuple[DeadLetter, ...]:
+        letters = tuple([self._letter(number) for number in sorted({*numbers})])
         for letter in letters:
             if not letter.whole:
                 raise UsageError(
@@ -246,10 +316,7 @@ class EventRoom:
                         fix=f"event dead --forget {letter.id}",
                     )
                 )
-        if not self._open:
-            async with self.running():
-                return await self.retry(*numbers)
-        return Retried(tuple([(one, await self._again(one)) for one in letters]))
+        return letters
 
     async def _again(self, letter: DeadLetter) -> Delivery:
         from anyio import to_thread  # noqa: PLC0415 - letters are few

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from anyio import to_thread
 
 from oneiric_lab.errors import OneiricError, WorkflowError, logger
-from oneiric_lab.runtime import Part, looping
+from oneiric_lab.runtime import Part, Postman, looping
 from oneiric_lab.store import is_writable
 
 from ._host_logs import log_followed, log_sync
@@ -51,6 +51,7 @@ class HostParts:
     def __init__(self, lab: Hostable, kind: str, redact: Redactor) -> None:
         self._lab, self._kind, self._redact = lab, kind, redact
         self._engine: Any = None
+        self._postman: Postman | None = None
         self.all = tuple(self._made())
 
     def _made(self) -> list[Part]:
@@ -91,7 +92,8 @@ class HostParts:
             ),
             Part(
                 "events",
-                f"{count(takers, 'component')}, and functions of programs, take events",
+                f"{count(takers, 'component')}, and functions of programs, take events;"
+                " what others post is kept until then",
                 self._events,
                 self._events_ended,
             ),
@@ -207,13 +209,28 @@ class HostParts:
     @asynccontextmanager
     async def _events(self) -> AsyncIterator[None]:
         events = self._lab.events
-        async with events.running():
-            try:
-                yield
-            finally:
-                events.hurry(_HURRY)
+        man = self._postman = Postman(self._lab.store, events)
+
+        async def take() -> None:
+            await man.taking(once=self._kind == "serverless")
+
+        def read(scrape: Scrape) -> None:
+            scrape.put("oneiric_lab_event_posts", man.left)
+
+        self._lab.telemetry.rooms["posts"] = read
+        try:
+            async with man.telling(), events.running(), looping(lambda: self.named("events"), take):
+                try:
+                    yield
+                finally:
+                    man.stop()
+                    events.hurry(_HURRY)
+        finally:
+            self._lab.telemetry.rooms.pop("posts", None)
 
     async def _events_ended(self) -> None:
+        if self._postman is not None:
+            self._postman.stop()
         await self._lab.events.drained(self._lab.settings.runtime_supervisor.drain_timeout)
 
     # --- sources ----------------------------------------------------------------------------

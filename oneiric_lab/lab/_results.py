@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric_lab.config import shown
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
-from ._words import count
+from ._words import count, moment
 
 if TYPE_CHECKING:
     from oneiric_lab.config import ValueChange
@@ -96,7 +95,7 @@ class History(Result):
         rows = tuple(
             (
                 e.id,
-                dt.datetime.fromtimestamp(e.at, dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+                moment(e.at),
                 e.who,
                 e.verb,
                 e.layer,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
-from ._words import count
+from ._words import count, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +129,7 @@ class SecretStanding(Result):
                     s["provider"] or "-",
                     s["version"] or "-",
                     "-" if s["age"] is None else f"{s['age']:.0f} s",
-                    _when(s["rotated"]) if s["rotated"] else "-",
+                    moment(s["rotated"]) if s["rotated"] else "-",
                     f"{pid} {host}",
                 )
             )
@@ -145,7 +144,7 @@ class SecretStanding(Result):
         heads = ("secret", "is", "provider", "version", "confirmed", "rotated", "process")
         blocks: list[Block] = [Table(heads, tuple(rows)), *notes]
         if self.rotations:
-            last = tuple((_when(e.at), e.who, e.summary) for e in self.rotations)
+            last = tuple((moment(e.at), e.who, e.summary) for e in self.rotations)
             blocks.append(Table(("at", "who", "rotation"), last))
         ill = self.exit_code
         return View(
@@ -236,7 +235,3 @@ class Rotated(Result):
             tuple(blocks),
             tone="ok" if self.ok else "bad",
         )
-
-
-def _when(at: float) -> str:
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from oneiric_lab.errors import Fault
 from oneiric_lab.store import Store, place
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
-from ._words import count
+from ._words import count, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -382,7 +381,7 @@ class Deeds(Result):
         """Return one row for each."""
         rows = tuple(
             (
-                dt.datetime.fromtimestamp(d.at, dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+                moment(d.at),
                 d.target,
                 d.what,
                 f"{d.provider} {d.incarnation or ''}".strip(),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ._engine import Engine as Engine
     from ._engine import Order as Order
     from ._event import Event as Event
+    from ._event import completed as completed
     from ._events import Events as Events
     from ._exposition import CONTENT_TYPE as CONTENT_TYPE
     from ._exposition import Metrics as Metrics
@@ -94,6 +95,8 @@ if TYPE_CHECKING:
     from ._notify import Notify as Notify
     from ._payload import MAX_BYTES as MAX_BYTES
     from ._payload import json_value as json_value
+    from ._postman import Changed as Changed
+    from ._postman import Postman as Postman
     from ._reach import Calling as Calling
     from ._reach import Reach as Reach
     from ._reach import call as call
@@ -132,6 +135,7 @@ else:
             "CATALOGUE": "._metrics",
             "CONTENT_TYPE": "._exposition",
             "Calling": "._reach",
+            "Changed": "._postman",
             "Code": "._flow_call",
             "Dag": "._dag",
             "Database": "._durable_database",
@@ -165,6 +169,7 @@ else:
             "NodeRun": "._flow_run",
             "Notify": "._notify",
             "Order": "._engine",
+            "Postman": "._postman",
             "Part": "._host",
             "REASONS": "._metrics",
             "ROOMS": "._metrics",
@@ -197,6 +202,7 @@ else:
             "busy": "._durable_lock",
             "call": "._reach",
             "call_task": "._flow_call",
+            "completed": "._event",
             "choose_logs": "._logs",
             "dag_of": "._dag",
             "emit": "._within",
@@ -245,6 +251,7 @@ __all__ = [
     "Alive",
     "Answers",
     "Calling",
+    "Changed",
     "Code",
     "Dag",
     "Database",
@@ -276,6 +283,7 @@ __all__ = [
     "Notify",
     "Order",
     "Part",
+    "Postman",
     "Reach",
     "RecordedRuns",
     "Records",
@@ -305,6 +313,7 @@ __all__ = [
     "call",
     "call_task",
     "choose_logs",
+    "completed",
     "dag_of",
     "emit",
     "emit_sync",

@@ -87,6 +87,23 @@ class Event(NamedTuple):
         )
 
 
+def completed(event: Event, *, source: str, at: float, cause: Event | None = None) -> Event:
+    """Return *event* with what it lacks: an id, a time, a source, and what it belongs to.
+
+    Raises:
+        UsageError: JSON could not say its payload.
+    """
+    known = cause or Event("")
+    return event._replace(
+        payload=checked_payload(event.payload),
+        id=event.id or new_id(),
+        at=event.at or at,
+        source=event.source or source,
+        correlation=event.correlation or known.correlation or known.id,
+        causation=event.causation or known.id,
+    )
+
+
 _TEXTS: Final = {
     "event_id": "id",
     "source": "source",

@@ -27,6 +27,7 @@ from ._event import (
     Event,
     checked_payload,
     checked_topic,
+    completed,
     new_id,
 )
 from ._graves import Graves
@@ -229,17 +230,15 @@ class Events:
         Raises:
             UsageError: See `emit`.
         """
-        cause = EMITTING.get()
-        event = Event(
+        said = Event(
             checked_topic(topic),
-            checked_payload(payload),
-            new_id(),
-            self._source if source is None else source,
-            self._clock(),
-            correlation or ("" if cause is None else cause.correlation or cause.id),
-            "" if cause is None else cause.id,
+            payload,
+            source=source or "",
+            correlation=correlation or "",
             headers=headers,
         )
+        own = self._source if source is None else source
+        event = completed(said, source=own, at=self._clock(), cause=EMITTING.get())
         return event, await self.deliver(event)
 
     async def deliver(self, event: Event, *, only: str | None = None) -> tuple[Delivery, ...]:
@@ -419,9 +418,9 @@ class Events:
         if failed is not None:
             raise failed
 
-    async def keep_letters(self) -> None:
-        """Have the dead letters of up to now written down."""
-        await self._graves.flush()
+    async def keep_letters(self) -> bool:
+        """Have the dead letters of up to now written down; return whether they are."""
+        return await self._graves.flush()
 
     async def drain(self, timeout: float) -> bool:  # noqa: ASYNC109 - of the drain, not of a call
         """Wait until nothing waits and nothing is in hand; return whether it came so.

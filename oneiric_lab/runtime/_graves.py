@@ -81,10 +81,9 @@ class Graves:
             if self._less is not None:
                 self._less.set()
 
-    async def flush(self) -> None:
-        """Write what waits now; where that fails it goes on to wait."""
-        if self._keep is not None:
-            await self._write()
+    async def flush(self) -> bool:
+        """Write what waits now and return whether it is; where that fails it goes on to wait."""
+        return self._keep is None or await self._write()
 
     async def close(self) -> None:
         """Write what still waits; what cannot be written is lost, and told."""

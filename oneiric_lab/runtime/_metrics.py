@@ -281,6 +281,12 @@ _ALL: Final = (
         "Events that wait for a handler",
         {"topic": None},
     ),
+    Metric(
+        "oneiric_lab_event_posts",
+        "gauge",
+        "events",
+        "Events in the store that the host's handlers are not done with",
+    ),
     # --- runtime
     Metric(
         "oneiric_lab_watch_reloads_total",

@@ -10,6 +10,7 @@ from ._database import COMMITS, Commits
 from ._journal import Journal
 from ._letters import DeadLetter, DeadLetters
 from ._place import FOLDER, is_network, is_writable, make_folder, place, state_dir
+from ._posts import Post, Posts
 from ._records import (
     Activity,
     Desired,
@@ -33,6 +34,8 @@ __all__ = [
     "Entry",
     "FileChange",
     "Journal",
+    "Post",
+    "Posts",
     "ProcessState",
     "Quarantined",
     "Store",

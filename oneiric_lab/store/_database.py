@@ -72,6 +72,14 @@ MIGRATIONS: Final = (
         attempts INTEGER NOT NULL, event TEXT NOT NULL, whole INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE post (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL,
+        event TEXT NOT NULL, handler TEXT NOT NULL, letter INTEGER NOT NULL, done REAL,
+        deliveries TEXT
+    ) STRICT;
+    CREATE INDEX post_waiting ON post (id) WHERE done IS NULL;
+    """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""
 
@@ -190,6 +198,12 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
 def printable(text: str) -> str:
     """Return *text* as far as it can be kept: a program may have said it in another encoding."""
     return text.encode(errors="replace").decode()
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Tell whether there is a table: a store that an older version made gets it by a write."""
+    asked = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(asked, (name,)).fetchone() is not None
 
 
 def _connect_to_write(path: Path) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ._database import printable, reading, writing
+from ._database import has_table, printable, reading, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,7 @@ class DeadLetters:
     def count(self, topic: str | None = None) -> int:
         """Return how many there are, of one topic or of all."""
         with reading(self._path) as connection:
-            if connection is None or not _has_table(connection):
+            if connection is None or not has_table(connection, "dead_letter"):
                 return 0
             asked = "SELECT count(*) FROM dead_letter WHERE coalesce(topic = ?, TRUE)"
             (number,) = connection.execute(asked, (topic,)).fetchone()
@@ -142,7 +142,7 @@ class DeadLetters:
 
     def _found(self, clause: str, values: tuple[object, ...]) -> list[DeadLetter]:
         with reading(self._path) as connection:
-            if connection is None or not _has_table(connection):
+            if connection is None or not has_table(connection, "dead_letter"):
                 return []
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM dead_letter {clause}",  # noqa: S608 - clauses stand above
@@ -154,12 +154,6 @@ class DeadLetters:
             )
             for number, at, topic, handler, reason, detail, attempts, event, whole in rows
         ]
-
-
-def _has_table(connection: Any) -> bool:
-    # A store that an older version made has none until it is written to.
-    asked = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'dead_letter'"
-    return connection.execute(asked).fetchone() is not None
 
 
 def _facts(letter: DeadLetter) -> tuple[object, ...]:

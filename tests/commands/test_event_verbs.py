@@ -56,16 +56,16 @@ class TestEmit:
         """Each is JSON; headers travel along, those with a meaning included."""
         (tmp_path / "p.json").write_text('{"n": 2}')
         said = (
-            ask("event", "emit", "order", "--payload", '{"n": 1}'),
-            ask("event", "emit", "order", "--payload", f"@{tmp_path}/p.json"),
-            ask("event", "emit", "order", "--payload", "-", body='{"n": 3}'),
-            ask("event", "emit", "order", "--header", "source=me", "--header", "tenant=eu"),
+            ask("event", "emit", "order", "--here", "--payload", '{"n": 1}'),
+            ask("event", "emit", "order", "--here", "--payload", f"@{tmp_path}/p.json"),
+            ask("event", "emit", "order", "--here", "--payload", "-", body='{"n": 3}'),
+            ask("event", "emit", "order", "--here", "--header", "source=me", "--header", "x=eu"),
         )
 
         assert [one.event.payload for one in said] == [{"n": 1}, {"n": 2}, {"n": 3}, None]
         assert [one.exit_code for one in said] == [0, 0, 0, 1]
         assert said[3].event.source == "me"
-        assert said[3].event.headers == {"tenant": "eu"}
+        assert said[3].event.headers == {"x": "eu"}
 
     @pytest.mark.parametrize(
         "words",
@@ -100,12 +100,55 @@ class TestEmit:
 
         async def main() -> Any:
             async with lab.events.running():
-                job = run(["event", "emit", "order", "--payload", "{}"], interaction)
+                job = run(["event", "emit", "order", "--here", "--payload", "{}"], interaction)
                 return await asyncio.to_thread(job)  # type: ignore[arg-type]  # a function, see above
 
         assert asyncio.run(main()).ok
         assert seen == [{}]
-        assert len(run(["event", "list"], interaction).rows) == 2  # type: ignore[union-attr]  # listeners
+        assert len(run(["event"], interaction).rows) == 2  # type: ignore[union-attr]  # listeners
+
+    def test_without_a_host_it_is_kept_for_the_next(self, ask: Ask) -> None:
+        """The answer says so, and `event posted` shows it until it is forgotten."""
+        kept = ask("event", "emit", "order", "--header", "event_id=a-1")
+
+        assert (kept.number, kept.state, kept.exit_code) == (1, "waiting", 0)
+        assert kept.event.id == "a-1"
+        assert ask("event", "posted").as_dict()["waiting"] == 1
+        assert ask("event", "posted", "1").event.id == "a-1"
+        with pytest.raises(UsageError, match="exclude each other"):
+            ask("event", "posted", "1", "--forget", "1")
+        assert ask("event", "posted", "--forget", "1").left == 0
+
+    def test_a_host_s_handlers_get_it(self, workspace: Workspace, ask: Ask) -> None:
+        """And the letters that it could not handle, again."""
+        lab = workspace.open(trusted=True)
+        bad = ("--payload", json.dumps({"bad": 1}))
+
+        async def main() -> list[Any]:
+            up = asyncio.Event()
+            host = lab.host(http=False)
+            serving = asyncio.create_task(host.serve(lambda screen: up.set()))
+            await up.wait()
+            said = [
+                await asyncio.to_thread(ask, "event", *words)
+                for words in (
+                    ("emit", "order", "--payload", "{}"),
+                    ("emit", "order", *bad),
+                    ("dead", "--retry", "1"),
+                    ("emit", "order", "--wait", "0"),
+                )
+            ]
+            assert host.host is not None
+            host.host.stop()
+            await serving
+            return said
+
+        good, dead, again, later = asyncio.run(main())
+        assert (good.state, good.exit_code) == ("done", 0)
+        assert [one.handler for one in good.deliveries] == ["mailer"]
+        assert (dead.state, dead.exit_code) == ("done", 1)
+        assert (again.rows[0].letter, again.exit_code) == (1, 1)
+        assert (later.state, later.exit_code) == ("waiting", 0)
 
 
 class TestDead:
@@ -114,12 +157,12 @@ class TestDead:
     def test_letters_are_shown_retried_and_forgotten(self, ask: Ask) -> None:
         """One at a time, or all of a topic."""
         for n in (1, 2, 3):
-            ask("event", "emit", "order", "--payload", json.dumps({"bad": n}))
+            ask("event", "emit", "order", "--here", "--payload", json.dumps({"bad": n}))
 
         assert [one.id for one in ask("event", "dead").rows] == [3, 2, 1]
         assert '"bad": 2' in ask("event", "dead", "2").to_text()
-        assert ask("event", "dead", "--retry", "2").exit_code == 1
-        assert len(ask("event", "dead", "--all", "--topic", "order").rows) == 3
+        assert ask("event", "dead", "--here", "--retry", "2").exit_code == 1
+        assert len(ask("event", "dead", "--here", "--all", "--topic", "order").rows) == 3
         assert len(ask("event", "dead", "--forget", "5", "--forget", "6").rows) == 2
         assert ask("event", "dead", "--topic", "boat").rows == ()
 
@@ -127,8 +170,6 @@ class TestDead:
         """One thing at a time."""
         with pytest.raises(UsageError, match="exclude each other"):
             ask("event", "dead", "1", "--retry", "1")
-        with pytest.raises(UsageError, match="event needs a verb"):
-            ask("event")
 
 
 class TestCompletion:

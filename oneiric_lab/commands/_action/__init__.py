@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from oneiric_lab.commands._group import Group, require_verb
+from oneiric_lab.commands._group import Group, listed
+
+if TYPE_CHECKING:
+    from oneiric_lab.views import Result
 
 VERBS: dict[str, str] = {
     "list": "Show the actions of the workspace.",
@@ -15,6 +20,6 @@ VERBS: dict[str, str] = {
 
 @click.command("action", cls=Group, package=__name__, verbs=VERBS, invoke_without_command=True)
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context) -> Result | None:
     """Show actions, and invoke one."""
-    require_verb(ctx)
+    return listed(ctx)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oneiric_lab.commands._group import Group
+from oneiric_lab.commands._group import Group, listed
 
 if TYPE_CHECKING:
     from oneiric_lab.views import Result
@@ -30,9 +30,4 @@ VERBS: dict[str, str] = {
 @click.pass_context
 def command(ctx: click.Context) -> Result | None:
     """Plan, run and look at workflows: tasks, and which comes after which."""
-    if ctx.invoked_subcommand is not None:
-        return None
-    from ._list import command as list_  # noqa: PLC0415 - `--help` needs none
-
-    found: Result = ctx.invoke(list_)
-    return found
+    return listed(ctx)
