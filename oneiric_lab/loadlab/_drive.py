@@ -22,13 +22,16 @@ from ._machine import Used
 from ._shapes import Closed, constant, schedule, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from ._figures import Since
     from ._plan import Plan
     from ._recorder import OpRecorder, Recorder
     from ._scenario import Operation, Scenario
     from ._shapes import Shape
+
+    _Call = tuple[Callable[[Random], Awaitable[object]], Callable[..., None], OpRecorder]
+    """An operation, what takes it where it ends well, and what takes it where it does not."""
 
 TICK = 0.001
 """Seconds between two looks at what is due; the honest resolution of a lag."""
@@ -152,10 +155,13 @@ class Drive:
         self._takers: dict[str, OpRecorder] = {
             o.name: recorder.op(o.name) for o in scenario.operations()
         }
-        self._calls = {
+        self._calls: dict[str, _Call] = {
             o.name: (getattr(scenario, o.method), self._takers[o.name].record, self._takers[o.name])
             for o in scenario.operations()
         }
+        # Those without a rate of their own share the plan's load by weight.
+        self._shared = [o for o in scenario.operations() if o.rate is None and o.weight]
+        self._sole = self._calls[self._shared[0].name] if len(self._shared) == 1 else None
         self._timeout, self._grace = int(plan.timeout * 1e9), int(plan.grace * 1e9)
         self._flight: dict[asyncio.Task[Any], int] = {}
         self._overdue: set[asyncio.Task[Any]] = set()
@@ -213,8 +219,7 @@ class Drive:
 
     async def _driver(self) -> None:
         load = self._share(self._plan.load)
-        shared = [o for o in self._scenario.operations() if o.rate is None and o.weight]
-        if not shared:
+        if not self._shared:
             return
         if isinstance(load, Closed):
             self._gauges.append(lambda: self._busy_users)
@@ -241,6 +246,12 @@ class Drive:
 
     # --- one operation ------------------------------------------------------------------
 
+    def _chooser(self, rng: Random) -> Callable[[], _Call]:
+        """Return what chooses the next operation by weight."""
+        calls = [self._calls[o.name] for o in self._shared]
+        weights = [o.weight for o in self._shared]
+        return lambda: rng.choices(calls, weights)[0]
+
     async def _user(self, load: Closed, number: int) -> None:
         rng = Random(f"{self._plan.seed}:{number}")  # noqa: S311 - a load, no secret
         while True:
@@ -251,18 +262,18 @@ class Drive:
 
     async def _begin_all(self, load: Closed, rng: Random) -> None:
         """Do one operation after the other until the end, or until a pause begins."""
-        choose, clock = self._scenario.chooser(rng), self._clock
+        sole, choose, clock = self._sole, self._chooser(rng), self._clock
         thinks, once = load.think.high > 0, self._timeout > 0
         turn, now = 0, clock()
         self._busy_users += 1
         while now < self._end:
-            operation = choose()
+            chosen = sole or choose()
             if once:
-                await self._one(operation, now, rng)
+                await self._one(chosen, now, rng)
                 now = clock()
             else:
                 # As `_one`, without its call: that would be a third of what an operation costs.
-                call, record, taker = self._calls[operation.name]
+                call, record, taker = chosen
                 start = now
                 try:
                     await call(rng)
@@ -289,9 +300,9 @@ class Drive:
         self._busy_users -= 1
         self.driven.offered += turn
 
-    async def _one(self, operation: Operation, intended: int, rng: Random) -> None:
+    async def _one(self, chosen: _Call, intended: int, rng: Random) -> None:
         """Do one operation under the time limit."""
-        call, record, taker = self._calls[operation.name]
+        call, record, taker = chosen
         clock = self._clock
         start = clock()
         task = asyncio.current_task()
@@ -333,35 +344,41 @@ class Drive:
             nonlocal busy
             mine = number * self._of + self._worker
             rng = Random(f"{plan.seed}:{mine}")  # noqa: S311 - a load, no secret
-            choose = self._scenario.chooser(rng) if only is None else lambda: only
-            once, turn = self._timeout > 0, 0
+            sole = self._sole if only is None else self._calls[only.name]
+            choose, once = self._chooser(rng), self._timeout > 0
+            turn, now = 0, 0
             while True:
                 if len(due) > 1:
                     # Two more each: where operations suspend, all are woken in a few turns of
                     # the loop; where they do not, this one does them all, and few wake in vain.
                     wake()
                 busy += 1
+                now = clock()
                 try:
                     while due:
                         intended = self._base + due.popleft()
                         turn += 1
                         if once:
-                            await self._one(choose(), intended, rng)
+                            await self._one(sole or choose(), intended, rng)
                         else:
-                            call, record, taker = self._calls[choose().name]
-                            start = clock()
+                            call, record, taker = sole or choose()
+                            # What ended last ended now, unless choosing took its time.
+                            start = now if sole else clock()
                             try:
                                 await call(rng)
                             except asyncio.CancelledError:
                                 taker.cancel(intended, start, clock())
                                 raise
                             except Exception as error:  # noqa: BLE001 - see above
-                                taker.fail(intended, start, clock(), error)
+                                now = clock()
+                                taker.fail(intended, start, now, error)
                             else:
-                                record((intended, start, clock()))
+                                now = clock()
+                                record((intended, start, now))
                         if turn >= _TURN:
                             turn = 0
                             await asyncio.sleep(0)
+                            now = clock()
                 finally:
                     busy -= 1
                 if done and not line.held:
@@ -412,7 +429,7 @@ class Drive:
                     wake()
                 await asyncio.sleep(TICK)
         finally:
-            taker = self._takers[only.name if only else self._shared_name()]
+            taker = self._takers[(only or self._shared[0]).name]
             line.let_go()
             for token in due:
                 taker.drop(self._base + token)
@@ -420,9 +437,6 @@ class Drive:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _shared_name(self) -> str:
-        return next(o.name for o in self._scenario.operations() if o.rate is None and o.weight)
 
     # --- beside it ----------------------------------------------------------------------
 

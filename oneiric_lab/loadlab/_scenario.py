@@ -13,7 +13,6 @@ from ._shapes import per_second
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Mapping
-    from random import Random
 
 C = TypeVar("C", bound="Callable[..., Any]")
 _MARK = "__oneiric_load__"
@@ -147,15 +146,6 @@ class Scenario:
             rate = getattr(self.p, rate)
         assert rate is not None, "asked of those with a rate only"  # noqa: S101 - our own invariant
         return per_second(rate)
-
-    def chooser(self, rng: Random) -> Callable[[], Operation]:
-        """Return what chooses the next operation by weight."""
-        shared = [o for o in self.operations() if o.rate is None and o.weight]
-        if len(shared) == 1:
-            only = shared[0]
-            return lambda: only
-        weights = [o.weight for o in shared]
-        return lambda: rng.choices(shared, weights)[0]
 
 
 @dataclass(frozen=True, slots=True)
