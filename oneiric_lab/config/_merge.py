@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._schema import Merge
 
 # What is neither a table nor has one below it; most tables hold nothing else.
-_PLAIN = frozenset({str, int, float, bool, list})
+_PLAIN = frozenset({str, int, float, bool, list, type(None)})
 
 
 def fold(
@@ -58,7 +58,7 @@ def _merge(
     if (
         path not in joining
         and _PLAIN.issuperset(map(type, high.values()))
-        and _PLAIN.issuperset(map(type, low.values()))
+        and _PLAIN.issuperset(map(type, map(low.get, high)))
     ):
         return low | high
     out = low.copy()

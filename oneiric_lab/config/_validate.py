@@ -79,7 +79,7 @@ class Locator:
         for layer in self._high:
             if layer.holds(path):
                 out.append(layer)
-            if layer.unsets(path):
+            if layer.unset and layer.unsets(path):
                 break
         return out
 

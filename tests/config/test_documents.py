@@ -190,6 +190,16 @@ class TestToml:
             with pytest.raises(ParseError):
                 parse(data.encode(), format=format, name="x", layer="x")  # type: ignore[arg-type]  # one of two
 
+    @pytest.mark.parametrize("note", ["", "# plain", "# it's", "# ]", '# "]"'])
+    def test_brackets_in_comments_hide_no_depth(self, note: str) -> None:
+        """What closes in a comment only does not end what stands open."""
+        deep = f"[ {note}\n" * 5000 + "]" * 5000
+
+        with pytest.raises(ParseError, match="nests too deep"):
+            parse(f"a = {deep}".encode(), format="toml", name="x", layer="x")
+        wide = f"a = [{'[],' * 99}] {note}\n".encode()
+        assert parse(wide, format="toml", name="x", layer="x").tree == {"a": [[]] * 99}
+
     @settings(max_examples=200, deadline=None)
     @given(trees)
     def test_the_brackets_that_are_left_are_those_of_tables(self, tree: dict[str, Any]) -> None:
