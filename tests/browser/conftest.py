@@ -1,7 +1,9 @@
 """A JupyterLab on this machine, and a browser that drives it.
 
-The server listens on 127.0.0.1 only and is ended with the session. Commands go through
-`window.jupyterapp`: a click on a menu can come before the kernel is ready and is lost then.
+One server, one browser and one page of JupyterLab serve the folder; a test finds the page without
+documents and without kernels, and a bare page is in a context of its own. The server listens on
+127.0.0.1 only. Commands go through `window.jupyterapp`: a click on a menu can come before the
+kernel is ready and is lost then. Whatever is waited for is a condition, never a time.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-LIMIT_MS = 60_000
-"""How long the browser waits for what should be there: machines of CI are slow."""
+LIMIT_MS = 120_000
+"""How long the browser waits for what should be there: machines of CI are slow, and shared."""
 
 _CONFIG = """\
 from jupyterlab.galata import configure_jupyter_server
 configure_jupyter_server(c)
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.port = {port}
-c.ServerApp.port_retries = 0
+c.ServerApp.port_retries = 50
 c.ServerApp.allow_root = True
 c.ServerApp.root_dir = {folder!r}
 c.LabServerApp.extra_labextensions_path = [{extensions!r}]
@@ -48,6 +49,21 @@ _SETTINGS = {
 }
 
 
+FLAGS = [
+    f"--{word}"
+    for word in (
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-sync",
+        "disable-background-networking",
+        "disable-component-update",
+    )
+]
+"""What Chromium is started with: it runs as root, draws nothing, and asks nobody anything."""
+
+
 def missing(what: str) -> None:
     """Skip, and say so; where everything must be there, fail."""
     if os.environ.get("ONEIRIC_CI") == "1":
@@ -55,33 +71,40 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is missing")
 
 
+def a_port() -> int:
+    """Return a port to begin to look at: below those that the system gives to who asks for any."""
+    return 20_000 + os.getpid() % 10_000
+
+
+def own_jupyter(folder: Path) -> dict[str, str]:
+    """Return an environment in which Jupyter knows nothing but what is in *folder*."""
+    names = ("CONFIG", "DATA", "RUNTIME")
+    return {
+        **os.environ,
+        **{f"JUPYTER_{name}_DIR": str(folder / name) for name in names},
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
 class Server:
     """A JupyterLab with a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port, self.url = 0, ""
         own = folder.parent / "jupyter"
         own.mkdir()
         config = own / "config.py"
         config.write_text(
-            _CONFIG.format(port=self.port, folder=str(folder), extensions=str(ROOT / "extensions"))
+            _CONFIG.format(port=a_port(), folder=str(folder), extensions=str(ROOT / "extensions"))
         )
         for name, settings in _SETTINGS.items():
             file = own / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True)
             file.write_text(json.dumps(settings))
-        environ = {
-            **os.environ,
-            **{f"JUPYTER_{name}_DIR": str(own / name) for name in ("CONFIG", "DATA", "RUNTIME")},
-            "IPYTHONDIR": str(own / "ipython"),
-            "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
-            "PYTHONPATH": str(ROOT),
-        }
-        self.log = own / "log"
+        environ = {**own_jupyter(own), "JUPYTERLAB_SETTINGS_DIR": str(own / "settings")}
+        self.log, self._runtime = own / "log", own / "RUNTIME"
         words = [sys.executable, "-m", "jupyterlab", f"--config={config}", "--no-browser"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -89,13 +112,16 @@ class Server:
             )
 
     def wait(self) -> None:
-        """Wait until it answers."""
+        """Wait until it answers, and learn at which port it does."""
         until = time.monotonic() + LIMIT_MS / 1000
         while time.monotonic() < until and self.process.poll() is None:
-            with contextlib.suppress(OSError):
+            # Written at once, when it listens; half of it is no JSON.
+            with contextlib.suppress(StopIteration, ValueError, OSError):
+                told = json.loads(next(self._runtime.glob("jpserver-*.json")).read_text())
+                self.port, self.url = told["port"], f"http://127.0.0.1:{told['port']}"
                 self.ask("/api/status")
                 return
-            time.sleep(0.1)
+            time.sleep(0.05)
         pytest.fail(f"JupyterLab did not start:\n{self.log.read_text()[-2000:]}")
 
     def ask(self, path: str, method: str = "GET") -> Any:
@@ -122,7 +148,7 @@ class Server:
             self.process.wait(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a JupyterLab that listens on this machine only."""
     if find_spec("jupyterlab") is None:
@@ -137,8 +163,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         started.end()
 
 
-# Of one file: while it lives, its driver's loop counts as running in this thread.
-@pytest.fixture(scope="module")
+# Of this folder, not of the session: while it lives, its driver's loop counts as running in this
+# thread, and who wants one of their own gets none.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Return a Chromium without a window; Debian's, since none is downloaded."""
     try:
@@ -148,14 +175,76 @@ def browser() -> Iterator[Any]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         missing("chromium (apt-get install -y chromium)")
-    quiet = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"]
-    quiet += ["disable-background-networking", "disable-component-update"]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=found, args=[f"--{word}" for word in quiet]
-        )
+        started = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield started
         started.close()
+
+
+class Page:
+    """A page that a server of ours gives, and what it asked for and complained of.
+
+    Attributes:
+        page: The browser's page.
+    """
+
+    def __init__(self, browser: Any, server: Server, **options: Any) -> None:
+        self._here = re.compile(rf"(?:(?:http|ws)://127\.0\.0\.1:{server.port}/|data:|blob:)")
+        self.context = browser.new_context(viewport={"width": 1200, "height": 900}, **options)
+        self.asked: list[str] = []
+        self.errors: list[str] = []
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(LIMIT_MS)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        # What a widget's module raises: a notebook's own troubles are not ours to judge.
+        self.page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
+        self.page.on(
+            "console", lambda said: self.errors.append(said.text) if said.type == "error" else None
+        )
+
+    def judge(self) -> None:
+        """Fail where a module of ours raised, or something was asked of another host."""
+        errors = [
+            error for error in self.errors if "blob:" in error or "jupyterlab-oneiric" in error
+        ]
+        elsewhere = [url for url in self.asked if not self._here.match(url)]
+        self.errors.clear()
+        self.asked.clear()
+        assert errors == []
+        assert elsewhere == []
+
+
+class Workbench(Page):
+    """The page of JupyterLab, which one test takes after the other."""
+
+    def __init__(self, browser: Any, server: Server) -> None:
+        super().__init__(browser, server)
+        self._address = f"{server.url}/lab?reset"
+        self.load()
+
+    def load(self) -> None:
+        """Load it, anew or again: what a person sees who comes back."""
+        self.page.goto(self._address)
+        self.page.wait_for_function("() => window.jupyterapp?.restored")
+        self.page.evaluate("() => window.jupyterapp.restored")
+
+    def execute(self, command: str, **arguments: Any) -> None:
+        """Run a command of JupyterLab, and wait for its end."""
+        self.page.evaluate(
+            "async ([name, given]) => { await window.jupyterapp.commands.execute(name, given); }",
+            [command, arguments],
+        )
+
+    def clear(self) -> None:
+        """Close what is open, without a question."""
+        self.page.evaluate(
+            "() => { const { shell } = window.jupyterapp; shell.collapseLeft();"
+            " for (const one of [...shell.widgets('main')]) one.dispose();"
+            " window.notebooks = {}; }"
+        )
+        if self.page.locator(".jp-Dialog").count():
+            self.load()
 
 
 class Notebook:
@@ -163,93 +252,96 @@ class Notebook:
 
     Args:
         page: The browser's page.
-        cells: How many cells it has.
+        name: Its file.
     """
 
-    def __init__(self, page: Any, cells: int) -> None:
-        self.page, self.cells = page, cells
+    def __init__(self, page: Any, name: str) -> None:
+        self.page, self.name = page, name
 
-    def run(self, cell: int) -> None:
-        """Run a cell, and wait until the kernel has done so."""
-        self.page.evaluate(
-            "async (at) => { const app = window.jupyterapp; const panel = window.openedNotebook;"
-            " app.shell.activateById(panel.id); panel.content.activeCellIndex = at;"
-            " await app.commands.execute('notebook:run-cell'); }",
-            cell,
-        )
+    def run(self, *cells: int) -> None:
+        """Run cells, and wait until the kernel has done so."""
+        for cell in cells:
+            self.page.evaluate(
+                "async ([name, at]) => { const app = window.jupyterapp;"
+                " const panel = window.notebooks[name];"
+                " if (app.shell.currentWidget !== panel) await new Promise((done) => {"
+                "   app.shell.currentChanged.connect(done); app.shell.activateById(panel.id); });"
+                " panel.content.activeCellIndex = at;"
+                " await app.commands.execute('notebook:run-cell'); }",
+                [self.name, cell],
+            )
 
     def output(self, cell: int) -> Any:
         """Return what locates the outputs of a cell."""
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-OutputArea-output")
+        seen = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell")
+        return seen.nth(cell).locator(".jp-OutputArea-output")
 
     def restart(self) -> None:
         """Restart its kernel, and wait for the new one."""
         self.page.evaluate(
-            "async () => { const { sessionContext } = window.openedNotebook;"
-            " await sessionContext.session.kernel.restart(); await sessionContext.ready; }"
+            "async (name) => { const { sessionContext } = window.notebooks[name];"
+            " await sessionContext.session.kernel.restart(); await sessionContext.ready; }",
+            self.name,
+        )
+
+    def know_widgets(self) -> None:
+        """Ask its kernel which widgets it has: what was asked before is answered before."""
+        self.page.evaluate(
+            "async (name) => { const { kernel } = window.notebooks[name].sessionContext.session;"
+            " await kernel.requestCommInfo({ target_name: 'jupyter.widget' }); }",
+            self.name,
         )
 
     def save(self) -> dict[str, Any]:
         """Save it, and return what its model holds."""
         found: dict[str, Any] = self.page.evaluate(
-            "async () => { const panel = window.openedNotebook;"
-            " await panel.context.save(); return panel.context.model.toJSON(); }"
+            "async (name) => { const panel = window.notebooks[name];"
+            " await panel.context.save(); return panel.context.model.toJSON(); }",
+            self.name,
         )
         return found
 
 
-@pytest.fixture
-def open_page(server: Server, browser: Any) -> Iterator[Any]:
-    """Return what opens a page; it fails in the end where one asked for another host."""
-    contexts = []
-    asked: list[str] = []
-    errors: list[str] = []
-
-    def open_(path: str, *, scheme: str = "light", width: int = 1200, height: int = 900) -> Any:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(LIMIT_MS)
-        page.on("request", lambda request: asked.append(request.url))
-        # What a widget's module raises: a notebook's own troubles are not ours to judge.
-        page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.goto(server.url + path)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert [error for error in errors if "blob:" in error] == []
-    here = re.compile(rf"(?:(?:http|ws)://127\.0\.0\.1:{server.port}/|data:|blob:)")
-    assert [url for url in asked if not here.match(url)] == []
+@pytest.fixture(scope="package")
+def _workbench(server: Server, browser: Any) -> Iterator[Workbench]:
+    made = Workbench(browser, server)
+    yield made
+    made.context.close()
 
 
 @pytest.fixture
-def open_notebook(server: Server, open_page: Any) -> Iterator[Any]:
-    """Return what opens a notebook of these cells; its kernel is ended afterwards."""
+def workbench(_workbench: Workbench, server: Server) -> Iterator[Workbench]:
+    """Return the page of JupyterLab; it fails in the end where one asked for another host."""
+    yield _workbench
+    _workbench.clear()
+    server.end_kernels()
+    _workbench.judge()
+
+
+@pytest.fixture
+def open_notebook(server: Server, workbench: Workbench) -> Any:
+    """Return what opens a notebook of these cells; its kernel is ended afterwards.
+
+    Without cells it comes back to the one of that name, in a page that is loaded again.
+    """
 
     def open_(*cells: str, name: str = "n.ipynb", theme: str = "JupyterLab Light") -> Notebook:
-        path = server.folder / name
         if cells:
-            path.write_text(json.dumps(notebook_of(*cells)))
-        page = open_page("/lab?reset")
-        page.wait_for_function("() => window.jupyterapp?.restored")
-        page.evaluate(
-            "async ([path, theme]) => { await window.jupyterapp.restored;"
+            (server.folder / name).write_text(json.dumps(notebook_of(*cells)))
+        else:
+            workbench.load()
+        workbench.page.evaluate(
+            "async ([path, theme]) => {"
             " const run = (name, args) => window.jupyterapp.commands.execute(name, args);"
-            " await run('apputils:change-theme', {theme});"
-            " const panel = await run('docmanager:open', {path});"
+            " await run('apputils:change-theme', { theme });"
+            " const panel = await run('docmanager:open', { path });"
             " await panel.context.ready; await panel.sessionContext.ready;"
-            " window.openedNotebook = panel; await run('application:toggle-left-area'); }",
+            " (window.notebooks ??= {})[path] = panel; window.jupyterapp.shell.collapseLeft(); }",
             [name, theme],
         )
-        return Notebook(page, len(cells))
+        return Notebook(workbench.page, name)
 
-    yield open_
-    server.end_kernels()
+    return open_
 
 
 _PAGE = """<!doctype html><html lang="en"><title>t</title>

@@ -26,8 +26,7 @@ class TestConfiguration:
         )
         page = notebook.page
         file = Path(server.folder) / "conf" / "oneiric.toml"
-        notebook.run(0)
-        notebook.run(1)
+        notebook.run(0, 1)
         page.get_by_role("searchbox").fill("server.port")
         page.locator(".ol-configuration header").get_by_text("1 of ").wait_for()
         page.get_by_role("treegrid").focus()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +17,7 @@ import pytest
 from oneiric_lab import Lab
 from oneiric_lab.lab import allow, copy_sample
 
-from .conftest import LIMIT_MS, ROOT, missing
+from .conftest import LIMIT_MS, ROOT, a_port, missing, own_jupyter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,22 +53,25 @@ def url(shop: Path) -> Iterator[str]:
     """Return where Voila serves the dashboard of the workspace."""
     if find_spec("voila") is None:
         missing("voila")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     words = [sys.executable, "-m", "voila", str(ROOT / "notebooks" / "10-dashboard.ipynb")]
-    words += ["--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}", "--Voila.port_retries=0"]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "WORKSPACE": str(shop)}
+    words += ["--no-browser", "--Voila.ip=127.0.0.1", f"--port={a_port()}"]
+    words += ["--Voila.port_retries=50"]
+    environ = {**own_jupyter(shop.parent / "jupyter"), "WORKSPACE": str(shop)}
     log = shop.parent / "log"
     with log.open("wb") as out:
         served = subprocess.Popen(words, env=environ, stdout=out, stderr=out, cwd=shop.parent)
     try:
         until = time.monotonic() + LIMIT_MS / 1000
-        while not answers(f"http://127.0.0.1:{port}/voila/static/none"):
+        # It takes the next port where one is taken, and says which.
+        while not (told := re.search(r"http://127\.0\.0\.1:[0-9]+/", log.read_text())):
             if time.monotonic() > until or served.poll() is not None:
                 pytest.fail(f"Voila did not start:\n{log.read_text()[-2000:]}")
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/"
+            time.sleep(0.05)
+        while not answers(f"{told[0]}voila/static/none"):
+            if time.monotonic() > until or served.poll() is not None:
+                pytest.fail(f"Voila does not answer:\n{log.read_text()[-2000:]}")
+            time.sleep(0.05)
+        yield told[0]
     finally:
         served.terminate()
         served.wait(20)

@@ -26,8 +26,7 @@ class TestExplorer:
             name="explorer.ipynb",
         )
         page = notebook.page
-        notebook.run(0)
-        notebook.run(1)
+        notebook.run(0, 1)
         page.locator(".ol-explorer header").get_by_text("52 candidates").wait_for()
         page.get_by_role("searchbox").type("adapter:cache")
         page.locator(".ol-explorer header").get_by_text("4 of 52 candidates").wait_for()
@@ -57,8 +56,7 @@ class TestExplorer:
         busy = "while shown.grid.is_begun:\n    time.sleep(0.02)"
         notebook = open_notebook(MANY, f"{shown}\n{busy}", name="many.ipynb")
         page = notebook.page
-        notebook.run(0)
-        notebook.run(1)
+        notebook.run(0, 1)
         header = page.locator(".ol-explorer header")
         header.get_by_text("5,052 candidates").wait_for()
         page.get_by_role("searchbox").type("key4999")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import notebook_of
+from .conftest import Page, notebook_of
 from .test_panel import PROVIDED
 
 LAB = "%load_ext oneiric_lab\nfrom oneiric_lab import Lab\nlab = Lab.sample()"
@@ -17,18 +17,19 @@ pytestmark = pytest.mark.skipif(find_spec("notebook") is None, reason="Notebook 
 
 
 class TestNotebook:
-    def test_outputs_panel_and_commands(self, open_page: Any, server: Any) -> None:
+    def test_outputs_panel_and_commands(self, browser: Any, server: Any) -> None:
         """
         An output is live, the panel follows, a command writes a cell; what it lacks is left out.
         """
         cells = (LAB, "lab.ui.explanation('adapter:cache')", "lab.explain('server.port')")
         (server.folder / "seven.ipynb").write_text(json.dumps(notebook_of(*cells)))
-        page = open_page("/notebooks/seven.ipynb")
+        opened = Page(browser, server)
+        page = opened.page
+        page.goto(f"{server.url}/notebooks/seven.ipynb")
         page.wait_for_function("() => window.jupyterapp?.restored")
+        page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.sessionContext")
         page.evaluate(
             "async () => { const app = window.jupyterapp; await app.restored;"
-            " while (!app.shell.currentWidget?.sessionContext) await"
-            " new Promise((done) => setTimeout(done, 50));"
             " const panel = app.shell.currentWidget; await panel.context.ready;"
             " await panel.sessionContext.ready;"
             " for (const at of [0, 1, 2]) { panel.content.activeCellIndex = at;"
@@ -41,4 +42,6 @@ class TestNotebook:
         panel.get_by_text(PROVIDED).wait_for()
         page.evaluate("() => window.jupyterapp.commands.execute('oneiric:open-explorer')")
         page.locator(".ol-explorer").wait_for()
+        opened.context.close()
         server.end_kernels()
+        opened.judge()

@@ -38,8 +38,7 @@ class TestLiveOrSnapshot:
         """
         cells = (LAB, UI, "lab.explain('adapter:cache')", BROKEN)
         notebook = open_notebook(*cells, name="output.ipynb")
-        for cell in range(4):
-            notebook.run(cell)
+        notebook.run(0, 1, 2, 3)
         mode(notebook, 1, "live").get_by_role("region").wait_for()
         plain = mode(notebook, 2, "snapshot")
         assert "decided by" in plain.inner_text()
@@ -55,14 +54,13 @@ class TestLiveOrSnapshot:
         shown = mode(again, 1, "snapshot")
         assert "adapter:cache" in shown.inner_text()
         assert "run the cell again for the live view" in shown.inner_text()
-        again.run(0)
-        again.run(1)
+        again.run(0, 1)
         mode(again, 1, "live")
 
         server.end_kernels()
         last = open_notebook(name="output.ipynb")
         text = mode(last, 1, "snapshot").inner_text()
-        last.page.wait_for_timeout(700)
+        last.know_widgets()
         assert mode(last, 1, "snapshot").inner_text() == text
         assert "not found" not in last.output(1).inner_text()
 

@@ -116,7 +116,7 @@ class TestAPanel:
 
 
 class TestInJupyterLab:
-    def test_follows_the_notebook_in_front(self, open_notebook: Any) -> None:
+    def test_follows_the_notebook_in_front(self, open_notebook: Any, workbench: Any) -> None:
         """
         It is wired when the notebook loads us, tells what a cell changes, explains at the
         cursor, and is wired again behind a restart.
@@ -124,8 +124,7 @@ class TestInJupyterLab:
         change = "lab.plan({'adapters.selections.cache': 'sqlite'}).apply(); # adapter:cache"
         notebook = open_notebook(LAB, change, name="panel.ipynb")
         page = notebook.page
-        do = "(name) => window.jupyterapp.commands.execute(name)"
-        page.evaluate(do, "oneiric:open-panel")
+        workbench.execute("oneiric:open-panel")
         panel = page.get_by_role("region", name="Oneiric: components")
         panel.get_by_text("has not loaded Oneiric Lab").or_(
             panel.get_by_text(PROVIDED)
@@ -140,7 +139,7 @@ class TestInJupyterLab:
             " content.activeCellIndex = 1; const { editor } = content.activeCell;"
             " editor.setCursorPosition({ line: 0, column: 66 }); }"
         )
-        page.evaluate(do, "oneiric:explain-at-cursor")
+        workbench.execute("oneiric:explain-at-cursor")
         panel.get_by_text("explain adapter:cache -> sqlite").wait_for()
 
         notebook.restart()
@@ -167,22 +166,15 @@ class TestInJupyterLab:
 
         assert second.output(1).inner_text() == "2"
 
-    def test_commands_write_cells(self, open_notebook: Any, server: Any) -> None:
+    def test_commands_write_cells(self, open_notebook: Any, server: Any, workbench: Any) -> None:
         """
         A new workspace and the explorer are cells that were run: the folder is there, and the
         grid.
         """
         page = open_notebook("1", name="commands.ipynb").page
-        page.evaluate(
-            "() => window.jupyterapp.commands.execute('oneiric:new-workspace',"
-            " { name: 'my shop', cwd: '' })"
-        )
-        page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget.content.widgets.length > 2"
-            " || document.body.innerText.includes('workspace my shop')"
-        )
+        workbench.execute("oneiric:new-workspace", name="my shop", cwd="")
         page.get_by_text("workspace my shop").first.wait_for()
 
         assert 'name = "my shop"' in (server.folder / "my shop" / "oneiric.toml").read_text()
-        page.evaluate("() => window.jupyterapp.commands.execute('oneiric:open-explorer')")
+        workbench.execute("oneiric:open-explorer")
         page.locator(".ol-explorer").wait_for()

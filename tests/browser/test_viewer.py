@@ -172,7 +172,7 @@ class TestEntries:
 
 
 class TestInJupyterLab:
-    def test_opens_both_kinds_of_files(self, open_page: Any, server: Any) -> None:
+    def test_opens_both_kinds_of_files(self, workbench: Any, server: Any) -> None:
         """
         Both open the viewer; a root that is pinned in the settings is told, and so is a file that
         changed on disk.
@@ -181,13 +181,8 @@ class TestInJupyterLab:
         release = made.release({"adapter:cache": "redis"})
         for name, data in pair(release).items():
             (server.folder / name.partition("/")[2]).write_bytes(data)
-        page = open_page("/lab?reset")
-        page.wait_for_function("() => window.jupyterapp?.restored")
-        page.evaluate(
-            "async () => { await window.jupyterapp.restored; window.shown = await"
-            " window.jupyterapp.commands.execute('docmanager:open',"
-            " { path: 'shop.oneiric-bundle.json' }); }"
-        )
+        page = workbench.page
+        workbench.execute("docmanager:open", path="shop.oneiric-bundle.json")
         view = page.get_by_role("region", name="release shop.oneiric-bundle.json")
         view.get_by_text("which is not trusted here").wait_for()
         page.evaluate(
@@ -196,18 +191,13 @@ class TestInJupyterLab:
             " JSON.stringify({ trustedRoots: [pin] })); }",
             f"sha256:{made.root.sha256}",
         )
-        page.reload()
-        page.wait_for_function("() => window.jupyterapp?.restored")
-        page.evaluate(
-            "async () => { await window.jupyterapp.restored; window.shown = await"
-            " window.jupyterapp.commands.execute('oneiric:verify-file',"
-            " { path: 'shop.oneiric.json' }); }"
-        )
+        workbench.load()
+        workbench.execute("oneiric:verify-file", path="shop.oneiric.json")
         view = page.get_by_role("region", name="release shop.oneiric.json")
         view.get_by_text("which is pinned in your settings").wait_for()
 
         (server.folder / "shop.oneiric.json").write_bytes(
             release.manifest.replace(b"redis", b"Redis")
         )
-        page.evaluate("() => window.shown.context.revert()")
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.context.revert()")
         view.get_by_text("not in order: the manifest is").wait_for()

@@ -78,6 +78,7 @@ class Explorer {
       model.off("change:asked", again);
       size.disconnect();
       clearTimeout(this.patience);
+      clearTimeout(this.saving);
       cancelAnimationFrame(this.frame);
     };
     this.rows();

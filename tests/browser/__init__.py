@@ -1,0 +1,1 @@
+"""In a real browser: a package, so that one browser and one server serve all of it."""
