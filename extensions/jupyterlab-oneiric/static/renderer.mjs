@@ -82,6 +82,21 @@ export const makeRenderer = async (shared, tools) => {
       super.dispose();
     }
 
+    // The live view is no child in a layout: what is told to this output is told to it here.
+    onAfterAttach(message) {
+      super.onAfterAttach(message);
+      this.attachLive();
+    }
+
+    onBeforeDetach(message) {
+      if (this.inner?.isAttached) Widget.detach(this.inner);
+      super.onBeforeDetach(message);
+    }
+
+    attachLive() {
+      if (this.inner && this.isAttached && !this.inner.isAttached) Widget.attach(this.inner, this.node);
+    }
+
     async renderModel(model) {
       this.model = model;
       this.showSnapshot();
@@ -145,11 +160,11 @@ export const makeRenderer = async (shared, tools) => {
         if (broken && !this.isOver(turn)) this.hint("this page cannot draw the live view: %oneiric doctor says why");
         return Boolean(broken) || inner.node.textContent.includes("not found");
       }
-      const host = el("div");
       this.inner = inner;
       this.node.dataset.mode = "live";
-      this.node.replaceChildren(host);
-      Widget.attach(inner, host);
+      this.node.replaceChildren();
+      // An output that is out of sight may be out of the page: then when it comes back.
+      this.attachLive();
       view.disposed.connect(() => this.inner === inner && this.goneWithKernel());
       return true;
     }
