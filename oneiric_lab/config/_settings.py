@@ -52,6 +52,8 @@ class Schedule(_Table):
     """Such as `Europe/Berlin`; UTC by default."""
     payload: dict[str, Any] = {}
     """What each run is given."""
+    catch_up: bool = True
+    """Whether a host that begins makes up for the last moment at which none was there."""
 
 
 class Workflows(Domain):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ._event_results import Retried as Retried
     from ._events import EventRoom as EventRoom
     from ._flow_results import Flows as Flows
+    from ._flow_results import Scheduled as Scheduled
     from ._flow_results import Triggered as Triggered
-    from ._flows import LoneTasks as LoneTasks
     from ._flows import Workflows as Workflows
     from ._following import Fallen as Fallen
     from ._following import Moved as Moved
@@ -117,7 +117,7 @@ else:
             "Listeners": "._event_results",
             "LoadJob": "._load",
             "Loads": "._load",
-            "LoneTasks": "._flows",
+            "LoneTasks": "._lone_tasks",
             "Moved": "._following",
             "Offer": "._ui",
             "Plan": "._plan",

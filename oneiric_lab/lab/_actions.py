@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._events import EventRoom
     from ._flows import Workflows
+    from ._lone_tasks import LoneTasks
 
 _OURS = '[plugins] packages = ["oneiric_lab.components.actions"] brings ours'
 _log = logging.getLogger("oneiric_lab.actions")
@@ -45,6 +45,10 @@ class Opened(Protocol):
     @property
     def workflows(self) -> Workflows:
         """Its workflows."""
+
+    @property
+    def tasks(self) -> LoneTasks:
+        """Its tasks, each run alone."""
 
     def running(self) -> AbstractAsyncContextManager[Lifecycle]:
         """Hold the lifecycle."""
@@ -141,7 +145,6 @@ class ActionRoom:
 
     def __init__(self, lab: Opened) -> None:
         self._lab = lab
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"<ActionRoom: {count(len(self.list().rows), 'action')}>"
@@ -157,7 +160,7 @@ class ActionRoom:
         """Call an action, and return what it returned.
 
         Where no loop runs the components of this lab, this one does for the time of the call;
-        then it also waits for the tasks that were scheduled meanwhile.
+        then it also waits for tasks that were scheduled meanwhile and are not durable.
 
         Args:
             key: Of the action; `action:` in front of it may stand there.
@@ -173,8 +176,7 @@ class ActionRoom:
             return await self._call(target, payload)
         async with self._lab.running():
             found = await self._call(target, payload)
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._lab.workflows.engines.memory().drained()
             return found
 
     async def _call(self, target: str, payload: Any) -> Invoked:
@@ -214,22 +216,9 @@ class ActionRoom:
 
     async def schedule(self, task: str, payload: dict[str, Any], delay: float) -> dict[str, Any]:
         """Have a task run later, as `runtime.Reach` says."""
-        from oneiric_lab.runtime import call_task, new_run_id  # noqa: PLC0415 - few schedule
-
         self._winner(f"task:{task}")
-        run_id = new_run_id(task)
-
-        async def later() -> None:
-            await asyncio.sleep(delay)
-            done = await call_task(self._lab.workflows.tasks, task, payload, run_id)
-            if done.error is not None:
-                why = done.error["message"]
-                _log.error("task:%s, scheduled as %s, failed: %s", task, run_id, why)
-
-        job = asyncio.get_running_loop().create_task(later(), name=f"task {task}")
-        self._tasks.add(job)
-        job.add_done_callback(self._tasks.discard)
-        return {"task": task, "run_id": run_id, "delay": delay}
+        found = await self._lab.tasks.schedule(task, payload, delay=delay)
+        return dict(found.as_dict())
 
     async def notify(self, adapter: str, message: str, facts: Mapping[str, Any]) -> bool:
         """Hand a message to a notifier, as `runtime.Reach` says."""

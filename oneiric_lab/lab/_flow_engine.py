@@ -6,11 +6,11 @@ import asyncio
 import re
 from contextlib import asynccontextmanager, contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import anyio
 
-from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.errors import Fault, UsageError, logger
 from oneiric_lab.runtime import FlowHooks, MemoryEngine
 
 from ._flow_tasks import LabTasks
@@ -128,10 +128,24 @@ class Engines:
             at_a_time=said.runs_at_a_time,
             accept=said.code_changed == "accept",
             is_host=is_host,
-            schedules={name: one.model_dump() for name, one in said.schedules.items()},
+            schedules=self._schedules(),
             order_of=self._order_of,
             secrets=self.tasks.secrets,
         )
+
+    def _schedules(self) -> dict[str, dict[str, Any]]:
+        said = self._lab.settings.workflows.schedules
+        return {name: one.model_dump() for name, one in said.items()}
+
+    async def follow(self) -> None:
+        """Have the host here ask for what the configuration says by now.
+
+        Raises:
+            WorkflowError: A schedule is said wrongly; those that were in force before it stay.
+        """
+        held = self.held
+        if held is not None and held.durable:
+            await self.at_home(lambda: cast("DurableEngine", held).follow(self._schedules()))
 
     # --- entered ------------------------------------------------------------------------
 
@@ -152,6 +166,13 @@ class Engines:
             )
         chosen = self.durable if durable is None else durable
         engine: Engine = self.made(is_host=True) if chosen else self.memory()
+        clocks = self._lab.settings.workflows.schedules
+        if clocks and not chosen:
+            logger(__name__).warning(
+                "nothing is asked for by the clock (%s): runs are in memory here, and a schedule "
+                "needs durable ones",
+                ", ".join(sorted(clocks)),
+            )
         async with engine:
             self.held, self.home = engine, asyncio.get_running_loop()
             try:

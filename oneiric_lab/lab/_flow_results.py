@@ -23,12 +23,14 @@ class Triggered(Result):
         workflow: Key of the workflow.
         is_new: False where a run of the same key was there already.
         durable: Whether it outlives its process.
+        why: Why nothing begins it now.
     """
 
     run_id: str
     workflow: str
     is_new: bool
     durable: bool
+    why: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -37,12 +39,49 @@ class Triggered(Result):
             "workflow": self.workflow,
             "new": self.is_new,
             "durable": self.durable,
+            "why": self.why,
         }
 
     def view(self) -> View:
         """Return the name of the run."""
         what = "asked for" if self.is_new else "was asked for already"
-        return View("workflow-asked", f"{self.workflow}: {what}: {self.run_id}")
+        notes = (Note(self.why, "info"),) if self.why else ()
+        return View("workflow-asked", f"{self.workflow}: {what}: {self.run_id}", notes)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scheduled(Result):
+    """A task that runs later.
+
+    Attributes:
+        task: Its key.
+        run_id: Name of its run.
+        delay: Seconds until it begins.
+        durable: Whether it outlives its process.
+        why: Why it may not come to that.
+    """
+
+    task: str
+    run_id: str
+    delay: float
+    durable: bool
+    why: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "task": self.task,
+            "run_id": self.run_id,
+            "delay": self.delay,
+            "durable": self.durable,
+            "why": self.why,
+        }
+
+    def view(self) -> View:
+        """Return when, and the name of its run."""
+        notes = (Note(self.why, "info" if self.durable else "warn"),) if self.why else ()
+        title = f"task:{self.task}: in {self.delay:g} s: {self.run_id}"
+        return View("task-scheduled", title, notes)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,49 +1,41 @@
-"""The workflows of a lab: planned, run, looked at; and its tasks, which run alone as well."""
+"""The workflows of a lab: run, asked for, cancelled, resumed, forked."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 from anyio import to_thread
 
-from oneiric_lab.errors import Fault, NoCandidateError, UsageError, WorkflowError, did_you_mean
+from oneiric_lab.errors import Fault, NoCandidateError, UsageError, WorkflowError
 from oneiric_lab.runtime import (
-    FlowDiff,
-    FlowPlan,
-    FlowRuns,
     Order,
     Records,
-    TaskRun,
-    call_task,
     dag_of,
     fork_order,
     has_ended,
+    host_of,
     json_value,
     new_run_id,
     other_payload,
     unknown_run,
 )
 
-from ._flow_dags import dag_by
 from ._flow_engine import Engines
-from ._flow_results import Flows, Triggered
+from ._flow_looks import FlowLooks
+from ._flow_results import Triggered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
-    from oneiric_lab.config import Settings, Snapshot
-    from oneiric_lab.jobs import Context, Job, Owner
-    from oneiric_lab.lifecycle import Lifecycle
-    from oneiric_lab.registry import Candidate, Registry
-    from oneiric_lab.runtime import Dag, Engine, FlowRun, RecordedRuns
-    from oneiric_lab.store import Store
+    from oneiric_lab.jobs import Context, Job
+    from oneiric_lab.runtime import Engine, FlowRun, RecordedRuns
 
+    from ._flow_looks import Opened
 
 R = TypeVar("R")
 
@@ -51,29 +43,7 @@ KEEP: Final = object()
 """The payload that a run had."""
 
 
-class Opened(Protocol):
-    """The lab, as its workflows see it."""
-
-    root: Path
-    registry: Registry
-    snapshot: Snapshot
-    settings: Settings
-    store: Store
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """What runs of it in this process."""
-
-    def running(self) -> Any:
-        """Hold the lifecycle for the time of a block."""
-
-    def wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do work on the loop of the components, and wait in another thread."""
-
-    def _jobs(self) -> Owner: ...
-
-
-class Workflows:
+class Workflows(FlowLooks):
     """Workflows of a lab: `await lab.workflows.run("nightly")`.
 
     Args:
@@ -85,7 +55,7 @@ class Workflows:
         engines: What runs them.
     """
 
-    __slots__ = ("_lab", "engines", "hooks", "tasks")
+    __slots__ = ("hooks",)
 
     def __init__(self, lab: Opened) -> None:
         self._lab = lab
@@ -97,90 +67,6 @@ class Workflows:
             "<Workflows: list, plan, run, trigger, enqueue, runs, show, diff, cancel, resume, "
             "fork, engine>"
         )
-
-    # --- questions ----------------------------------------------------------------------
-
-    def list(self) -> Flows:
-        """Return the workflows of the workspace, with what they are made of."""
-        rows: list[tuple[str, Candidate, Dag | WorkflowError | None]] = []
-        for candidate in self._lab.registry.current.winners().values():
-            if candidate.domain == "workflow":
-                found: Dag | WorkflowError | None
-                try:
-                    found = dag_by(candidate, self._lab.snapshot)
-                except WorkflowError as error:
-                    found = error
-                rows.append((candidate.key, candidate, found))
-        return Flows(tuple(sorted(rows, key=lambda row: row[0])))
-
-    def plan(self, name: str) -> FlowPlan:
-        """Return the nodes of a workflow, who would do them, and what is wrong.
-
-        Raises:
-            NoCandidateError: There is no such workflow.
-            WorkflowError: Its nodes cannot be read, or it has none.
-        """
-        candidate, dag = self._found(name)
-        code, faults = {}, []
-        for task in dag.tasks:
-            try:
-                code[task] = self.tasks.code(task)
-            except NoCandidateError as error:
-                fault = error.faults[0]
-                fix = fault.fix or did_you_mean(task, self.tasks.keys())
-                where = ", ".join(node.id for node in dag.nodes if node.task == task)
-                message = f"{fault.message}, for the node {where}"
-                faults.append(Fault("no-task", message, candidate.origin, why=fault.why, fix=fix))
-        return FlowPlan(name, str(candidate), dag, code, tuple(faults), self.durable)
-
-    @property
-    def durable(self) -> bool:
-        """Whether runs outlive the process that asked for them."""
-        held = self.engines.held
-        return self.engines.durable if held is None else held.durable
-
-    def runs(
-        self, *, workflow: str | None = None, states: tuple[str, ...] = (), limit: int = 50
-    ) -> FlowRuns:
-        """Return the runs that are known, the newest first.
-
-        Args:
-            workflow: Only those of this one.
-            states: Only those in one of these states.
-            limit: Most rows.
-        """
-        asked: dict[str, Any] = {"workflow": workflow, "states": states, "limit": limit}
-        found = self.engines.memory().list(**asked)
-        held = self.engines.held
-        if held is not None and held.durable:
-            found += held.list(**asked)
-        elif held is None and self.engines.durable:
-            with self.engines.reading() as read:
-                found += () if read is None else read[1].list(**asked)
-        rows = sorted(found, key=lambda run: run.started or 0, reverse=True)[:limit]
-        return FlowRuns(tuple(rows), "" if rows else "workflow run KEY makes one")
-
-    def show(self, run_id: str) -> FlowRun:
-        """Return a run with all of its nodes.
-
-        Raises:
-            WorkflowError: There is no such run.
-        """
-        memory, held = self.engines.memory(), self.engines.held
-        if memory.knows(run_id) or not self.durable:
-            return memory.show(run_id)
-        if held is not None:
-            return held.show(run_id)
-        with self.engines.reading() as read:
-            return memory.show(run_id) if read is None else read[1].show(run_id)
-
-    def diff(self, left: str, right: str) -> FlowDiff:
-        """Return in what two runs differ: what they were given, who did it, what came of it.
-
-        Raises:
-            WorkflowError: There is no such run.
-        """
-        return FlowDiff(self.show(left), self.show(right))
 
     # --- running ------------------------------------------------------------------------
 
@@ -278,16 +164,25 @@ class Workflows:
         is_new = await self.engines.at_home(lambda: engine.start(order, run_id))
         return Triggered(run_id, name, is_new, engine.durable)
 
-    def enqueue(self, name: str, payload: Any = None, *, dedup_key: str | None = None) -> Triggered:
+    def enqueue(
+        self, name: str, payload: Any = None, *, dedup_key: str | None = None, delay: float = 0
+    ) -> Triggered:
         """Ask for a durable run that the host begins as soon as it may, now or when it starts.
 
-        Args and errors are those of `trigger`; no engine need be here.
+        It is on the disk when this returns. Other args and errors are those of `trigger`; no
+        engine need be here.
+
+        Args:
+            name: Key of the workflow.
+            payload: JSON; each task finds it in `context.input`.
+            dedup_key: A second run with this key is the first one.
+            delay: Seconds from now until it may begin.
 
         Raises:
             MissingExtraError: Without the extra `durable`.
         """
         order, run_id = self._order(name, payload), new_run_id(name, dedup_key)
-        return self._enqueued(order, run_id)
+        return self.enqueued(order, run_id, delay)
 
     def engine(self, *, durable: bool | None = None) -> AbstractAsyncContextManager[Engine]:
         """Hold the engine of this workspace for the time of the block: what a host does.
@@ -368,20 +263,6 @@ class Workflows:
 
     # --- inside -------------------------------------------------------------------------
 
-    def _found(self, name: str) -> tuple[Candidate, Dag]:
-        candidate = self._lab.registry.resolve("workflow", name)
-        dag = dag_by(candidate, self._lab.snapshot)
-        if dag is None:
-            raise WorkflowError(
-                Fault(
-                    "no-nodes",
-                    f"workflow:{name} by {candidate} is code, it has no nodes to run",
-                    candidate.origin,
-                    fix=f"say them in [workflows.dags.{name}], or in the metadata of the candidate",
-                )
-            )
-        return candidate, dag
-
     def _given(self, payload: Any) -> Any:
         limit = self._lab.settings.workflows.max_bytes
         return json_value(payload, "the payload", limit=limit, secrets=self.tasks.secrets())
@@ -416,7 +297,7 @@ class Workflows:
         if held is not None:
             return await self.engines.at_home(lambda: through(held))
         return await self._by_whoever_runs(
-            through, lambda records, runs: self._enqueued(order, run_id).run_id
+            through, lambda records, runs: self.enqueued(order, run_id).run_id
         )
 
     async def _by_whoever_runs(
@@ -444,19 +325,28 @@ class Workflows:
                 return found
             await anyio.sleep(0.25)
 
-    def _enqueued(self, order: Order, run_id: str) -> Triggered:
+    def enqueued(self, order: Order, run_id: str, delay: float = 0) -> Triggered:
+        """Have the host run an order.
+
+        Raises:
+            WorkflowError: There is a run of that name with another payload.
+            MissingExtraError: Without the extra `durable`.
+        """
         database = self.engines.database
         database.make()
         records = Records(database, self.engines.application)
         try:
             known = records.row(run_id)
             if known is None:
-                records.enqueue(run_id, order.as_dict(), self.engines.application)
+                records.enqueue(run_id, order.as_dict(), self.engines.application, delay=delay)
             elif known.order is None or known.order.get("payload") != order.payload:
                 raise other_payload(run_id)
         finally:
             records.close()
-        return Triggered(run_id, order.workflow, known is None, True)
+        # Of several machines nobody knows which is one.
+        waits = database.path is not None and host_of(database.path) is None
+        why = "no host runs now: the next one begins it" if waits else ""
+        return Triggered(run_id, order.workflow, known is None, True, why)
 
     def _cancel_elsewhere(self, run_id: str) -> FlowRun:
         with self.engines.reading() as read:
@@ -492,60 +382,3 @@ class Workflows:
                 return await do()
 
         return asyncio.run(live())
-
-
-class LoneTasks:
-    """Tasks of a lab, each run alone: `await lab.tasks.run("report")`.
-
-    Args:
-        lab: The lab.
-        flows: Its workflows, whose loop tasks run on.
-    """
-
-    __slots__ = ("_flows", "_lab")
-
-    def __init__(self, lab: Opened, flows: Workflows) -> None:
-        self._lab, self._flows = lab, flows
-
-    def __repr__(self) -> str:
-        return "<Tasks: list, run>"
-
-    def list(self) -> Flows:
-        """Return the tasks of the workspace that somebody provides."""
-        winners = self._lab.registry.current.winners().values()
-        found = sorted((c for c in winners if c.domain == "task"), key=lambda c: c.key)
-        return Flows(tuple((c.key, c, None) for c in found), is_task=True)
-
-    def run(self, key: str, payload: Mapping[str, Any] | None = None) -> Job[TaskRun]:
-        """Run a task once, outside of any workflow, and return the job at once.
-
-        Nothing is recorded of it. The job's result tells what it returned, also where it failed.
-
-        Raises:
-            NoCandidateError: Nobody provides it.
-            WorkflowError: The payload is not what it may be.
-        """
-        do = self._asked(key, payload)
-
-        async def work(ctx: Context) -> TaskRun:
-            return await self._flows.engines.at_home(do)
-
-        return self._lab._jobs().submit(work, name=f"task {key}")  # noqa: SLF001 - one house
-
-    def run_here(self, key: str, payload: Mapping[str, Any] | None = None) -> TaskRun:
-        """Run a task in this thread, which has no loop, and close its components at the end."""
-        return self._flows.alone(self._asked(key, payload))
-
-    def _asked(
-        self, key: str, payload: Mapping[str, Any] | None
-    ) -> Callable[[], Coroutine[Any, Any, TaskRun]]:
-        tasks = self._flows.tasks
-        tasks.code(key)
-        limit = self._lab.settings.workflows.max_bytes
-        given = json_value(dict(payload or {}), "the payload", limit=limit)
-
-        async def do() -> TaskRun:
-            run_id = new_run_id(key)
-            return TaskRun(await call_task(tasks, key, given, run_id, secrets=tasks.secrets))
-
-        return do

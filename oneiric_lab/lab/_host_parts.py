@@ -147,6 +147,13 @@ class HostParts:
             async for found in news:
                 self._redact.refresh()
                 log_followed(found)
+                await self._follow_clock()
+
+    async def _follow_clock(self) -> None:
+        try:
+            await self._lab.workflows.engines.follow()
+        except WorkflowError as error:
+            logger(_LOG).error("schedules not taken", extra={"error": error.faults[0].message})
 
     # --- runs and events --------------------------------------------------------------------
 

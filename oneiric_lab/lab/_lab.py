@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from ._actions import ActionRoom
     from ._events import EventRoom
-    from ._flows import LoneTasks, Workflows
+    from ._flows import Workflows
     from ._load import Loads
+    from ._lone_tasks import LoneTasks
     from ._ui import Ui
 
 T = TypeVar("T")
@@ -238,7 +239,7 @@ class Lab(Hosting[T]):
     @property
     def tasks(self) -> LoneTasks:
         """Tasks of the workspace, each run alone: `await lab.tasks.run("report")`."""
-        from ._flows import LoneTasks  # noqa: PLC0415 - see above
+        from ._lone_tasks import LoneTasks  # noqa: PLC0415 - see above
 
         return LoneTasks(self, self.workflows)
 

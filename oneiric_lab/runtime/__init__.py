@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from ._dag import Dag as Dag
     from ._dag import Node as Node
     from ._dag import dag_of as dag_of
+    from ._dag import lone as lone
     from ._delivery import Delivery as Delivery
     from ._durable_alive import Alive as Alive
     from ._durable_database import Database as Database
     from ._durable_engine import DurableEngine as DurableEngine
     from ._durable_lock import busy as busy
     from ._durable_lock import host_alive as host_alive
+    from ._durable_lock import host_of as host_of
     from ._durable_records import Records as Records
     from ._durable_view import RecordedRuns as RecordedRuns
     from ._durable_view import fork_order as fork_order
@@ -213,6 +215,7 @@ else:
             "handlers_of": "._sinks",
             "has_ended": "._flow_errors",
             "host_alive": "._durable_lock",
+            "host_of": "._durable_lock",
             "is_loopback": "._http",
             "is_tracing": "._spans",
             "json_lines": "._sinks",
@@ -220,6 +223,7 @@ else:
             "listener_of": "._listener",
             "logged": "._logs",
             "looping": "._host",
+            "lone": "._dag",
             "new_run_id": "._flow_run",
             "options_of": "._listener",
             "other_payload": "._flow_errors",
@@ -323,12 +327,14 @@ __all__ = [
     "handlers_of",
     "has_ended",
     "host_alive",
+    "host_of",
     "is_loopback",
     "is_tracing",
     "json_lines",
     "json_value",
     "listener_of",
     "logged",
+    "lone",
     "looping",
     "new_run_id",
     "options_of",

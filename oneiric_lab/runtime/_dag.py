@@ -152,6 +152,11 @@ def dag_of(said: object, *, path: Path = (), place: Place = _nowhere) -> Dag:
     return Dag(tuple(_ordered(nodes)), said.get("queue"))
 
 
+def lone(task: str, payload: Mapping[str, Any]) -> Dag:
+    """Return the dag of one task, whose only node has its name."""
+    return Dag((Node(task, task, payload=payload),))
+
+
 def _node(said: Mapping[str, Any]) -> Node:
     return Node(
         said["id"],

@@ -55,6 +55,13 @@ def load_sqlalchemy() -> Any:
     return sqlalchemy
 
 
+def load_croniter() -> Any:
+    """Return what knows the moments of a cron line, which comes with DBOS."""
+    from croniter import croniter  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types; of hosts with schedules only
+
+    return croniter
+
+
 def _refuse_pickles(default: Any) -> None:
     """Have no record unpickled where we read: DBOS reads each as the record itself says.
 

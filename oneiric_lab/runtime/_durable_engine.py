@@ -11,6 +11,7 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack, ExitStack, suppress
+from datetime import timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -49,6 +50,9 @@ LOOK: Final = 5.0
 CANCELLED: Final = 1.0
 """Seconds between two looks for runs that another process cancelled."""
 
+LATE: Final = timedelta(seconds=15)
+"""How late DBOS may ask for the run of a moment: a tenth of the wait, ten seconds at most."""
+
 LOG_BYTES: Final = 4 * 1024 * 1024
 """Of the log of SQLite, from which on the host copies it back into the file."""
 
@@ -72,7 +76,7 @@ class DurableEngine:
         is_host: Whether it takes orders from the queue and interrupted runs; one that does not
             runs only what it is given here.
         every: Seconds between two looks into the queue.
-        schedules: Name to what a host asks for by the clock, see `Host.schedule`.
+        schedules: Name to what a host asks for by the clock, see `Clock`.
         order_of: Makes the order that a schedule asks for, of workflow and payload.
         secrets: Gives the texts that must be kept out of results.
     """
@@ -152,7 +156,6 @@ class DurableEngine:
             self._host.launch()
             stack.push_async_callback(self._end)
             if self._is_host:
-                await to_thread.run_sync(self._host.schedule, self._schedules)
                 await to_thread.run_sync(self._take_up)
             loop = asyncio.get_running_loop()
             for look, seconds in ((self._look, LOOK), (self._end_cancelled, CANCELLED)):
@@ -189,6 +192,8 @@ class DurableEngine:
 
     def _open_queue(self) -> None:
         assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        if self._is_host:
+            self._runs.clock.set(self._schedules)
         self._runs.open_queue(self._queue, at_a_time=self._at_a_time, every=self._every)
 
     async def _end_cancelled(self) -> None:
@@ -212,6 +217,9 @@ class DurableEngine:
             log = path.with_name(f"{path.name}-wal")
             if log.exists() and log.stat().st_size > LOG_BYTES:
                 self._database.checkpoint()
+        if self._is_host:
+            assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+            self._runs.clock.make_up(self._schedules, LATE)
         if self._alive is not None:
             self._alive.hold(self.executor)
             if self._is_host:
@@ -221,6 +229,7 @@ class DurableEngine:
         """Have runs of processes that are gone begun again, where their code is what it was."""
         assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
         rows = self._runs.rows(status=["PENDING", "ENQUEUED"], with_order=True)
+        rows += self._runs.ticks()
         gone: dict[str, list[Row]] = {}
         for row in rows:
             executor = row.executor
@@ -241,6 +250,7 @@ class DurableEngine:
                     # What another host took a moment ago is not of this executor any more.
                     names = [row.id for row in left]
                     now = self._runs.rows(workflow_ids=names, with_order=True)
+                    now += self._runs.ticks()
                     left[:] = [row for row in now if _of(row, executor)]
                 for row in left:
                     self._go_on(row)
@@ -249,7 +259,9 @@ class DurableEngine:
         assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
         assert self._view is not None, "it was entered"  # noqa: S101 - our own invariant
         try:
-            faults = [] if self._accept else self._view.changes(row, self._tasks)
+            # A moment of a schedule has no order: it asks for one.
+            free = self._accept or row.order is None
+            faults = [] if free else self._view.changes(row, self._tasks)
         except WorkflowError as error:
             faults = list(error.faults)
         if faults:
@@ -331,6 +343,17 @@ class DurableEngine:
             runs.resume(run_id, self._queue)
 
         await to_thread.run_sync(again)
+
+    async def follow(self, schedules: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take schedules in place of those that were in force; those of a host alone count.
+
+        Raises:
+            WorkflowError: One is said wrongly.
+        """
+        runs, _ = self._opened()
+        if self._is_host and schedules != self._schedules:
+            await to_thread.run_sync(runs.clock.set, schedules)
+            self._schedules = schedules
 
     def show(self, run_id: str) -> FlowRun:
         """Return a run; see `Engine`."""

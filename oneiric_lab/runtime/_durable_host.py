@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime  # noqa: TC003 - DBOS reads the annotations
 from typing import TYPE_CHECKING, Any, Final
 
-from oneiric_lab.errors import Fault, WorkflowError
-
 from ._dbos import FLOW, FORM, TICK, hold, let_go, load
 from ._durable_records import attributes_of
 
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
 
     Drive = Callable[[str, dict[str, Any], "Recorder"], Awaitable[dict[str, Any]]]
     Tick = Callable[[dict[str, Any], str], Awaitable[dict[str, Any]]]
+
+LOOK: Final = 5.0
+"""Seconds between two looks for schedules that changed."""
 
 BEGUN: Final = 100
 """How often a run is begun again before it is left alone: it may be what kills its process."""
@@ -74,7 +75,6 @@ class Host:
         self._database, self._application, self._executor = database, application, executor
         self._queue, self._drive, self._tick = queue, drive, tick
         self._flow: Any = None
-        self._ticks: Any = None
         self._engine: Any = None
 
     def launch(self) -> None:
@@ -102,6 +102,7 @@ class Host:
             "application_version": f"{self._application}-{FORM}",
             "executor_id": self._executor,
             "enable_otlp": False,
+            "scheduler_polling_interval_sec": LOOK,
             # Nothing listens to it on SQLite, but the end of DBOS waits for its next look.
             "notification_listener_polling_interval_sec": 0.05,
         }
@@ -121,42 +122,10 @@ class Host:
             when = scheduled.isoformat()
             await dbos.DBOS.run_step_async({"name": "ask"}, self._tick, said, when)
 
-        self._ticks = dbos.DBOS.workflow(name=TICK, max_recovery_attempts=BEGUN)(tick)
+        dbos.DBOS.workflow(name=TICK, max_recovery_attempts=BEGUN)(tick)
         self._flow = dbos.DBOS.workflow(name=FLOW, max_recovery_attempts=BEGUN)(flow)
         dbos.DBOS.listen_queues([self._queue])
         dbos.DBOS.launch()
-
-    def schedule(self, schedules: Mapping[str, Mapping[str, Any]]) -> None:
-        """Have runs asked for by the clock, and forget schedules that nobody says any more.
-
-        Args:
-            schedules: Name to `workflow`, `cron`, `timezone` and `payload`.
-
-        Raises:
-            WorkflowError: One is said wrongly.
-        """
-        dbos = self._dbos
-        for known in dbos.DBOS.list_schedules():
-            if known["workflow_name"] == TICK and known["schedule_name"] not in schedules:
-                dbos.DBOS.delete_schedule(known["schedule_name"])
-        for name, said in schedules.items():
-            entry = {
-                "schedule_name": name,
-                "workflow_fn": self._ticks,
-                "schedule": said["cron"],
-                "cron_timezone": said.get("timezone"),
-                "context": {"name": name, "workflow": said["workflow"], "payload": said["payload"]},
-            }
-            try:
-                dbos.DBOS.apply_schedules([entry])
-            except dbos.error.DBOSException as error:
-                raise WorkflowError(
-                    Fault(
-                        "bad-schedule",
-                        f"workflows.schedules.{name} is no schedule: {error}",
-                        fix='write cron = "0 3 * * *", and timezone = "Europe/Berlin"',
-                    )
-                ) from error
 
     async def start(self, run_id: str, order: Mapping[str, Any]) -> None:
         """Begin a run on this loop, now."""

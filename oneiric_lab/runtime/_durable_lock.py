@@ -46,11 +46,16 @@ def busy(path: Path) -> WorkflowError:
     )
 
 
-def host_alive(path: Path) -> Callable[[str], bool]:
-    """Return what tells whether an executor is the host of a database, and alive."""
+def host_of(path: Path) -> str | None:
+    """Return the number of the process that is the host of a database, or None."""
     try:
         with lock(lock_of(path), timeout=0):
-            return lambda executor: False
+            return None
     except FileAccessError:
-        holder = lock_of(path).read_text().strip()
-        return lambda executor: executor.split("-")[-2:-1] == [holder]
+        return lock_of(path).read_text().strip()
+
+
+def host_alive(path: Path) -> Callable[[str], bool]:
+    """Return what tells whether an executor is the host of a database, and alive."""
+    holder = host_of(path)
+    return lambda executor: holder is not None and executor.split("-")[-2:-1] == [holder]

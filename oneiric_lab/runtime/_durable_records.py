@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._dbos import FLOW, FORM, as_json, load
+from ._dbos import FLOW, FORM, TICK, as_json, load
+from ._durable_clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +27,7 @@ class Row:
         why: Why it failed.
         created_ms: When it was asked for.
         ended_ms: When it ended.
+        due_ms: Until when it is put off.
         attributes: What it is found by.
     """
 
@@ -37,6 +39,7 @@ class Row:
     why: str
     created_ms: int
     ended_ms: int | None
+    due_ms: int | None
     attributes: Mapping[str, Any]
 
 
@@ -46,6 +49,9 @@ class Records:
     Args:
         database: Where they are.
         application: Whose; several may share a database.
+
+    Attributes:
+        clock: What is asked for by the clock.
     """
 
     def __init__(self, database: Database, application: str) -> None:
@@ -62,16 +68,17 @@ class Records:
         except Exception as error:
             raise database.unusable(error) from error
         self._database, self._application = database, application
+        self.clock = Clock(self._client)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.destroy()
 
-    def rows(self, *, with_order: bool = False, **options: Any) -> list[Row]:
+    def rows(self, *, name: str = FLOW, with_order: bool = False, **options: Any) -> list[Row]:
         """Return runs, the newest first; options as DBOS's `list_workflows` takes them."""
         with as_json():
             found = self._client.list_workflows(
-                name=FLOW,
+                name=name,
                 application_name=self._application,
                 sort_desc=True,
                 load_input=with_order,
@@ -91,18 +98,33 @@ class Records:
             steps = self._client.list_workflow_steps(run_id)
         return {one["function_name"]: one["output"] for one in steps if one["output"] is not None}
 
-    def enqueue(self, run_id: str, order: Mapping[str, Any], queue: str) -> None:
-        """Have a run begun by the host as soon as it may; one of that name stays as it is."""
-        self._client.enqueue(
-            {
-                "workflow_name": FLOW,
-                "queue_name": queue,
-                "workflow_id": run_id,
-                "app_version": f"{self._application}-{FORM}",
-                "attributes": attributes_of(order),
-            },
-            order,
-        )
+    def enqueue(
+        self, run_id: str, order: Mapping[str, Any], queue: str, *, delay: float = 0
+    ) -> None:
+        """Have a run begun by the host as soon as it may; one of that name stays as it is.
+
+        It is on the disk when this returns.
+
+        Args:
+            run_id: Its name.
+            order: What to run.
+            queue: The host's.
+            delay: Seconds from now until it may begin.
+        """
+        options: dict[str, Any] = {
+            "workflow_name": FLOW,
+            "queue_name": queue,
+            "workflow_id": run_id,
+            "app_version": f"{self._application}-{FORM}",
+            "attributes": attributes_of(order),
+        }
+        if delay > 0:
+            options["delay_seconds"] = delay
+        self._client.enqueue(options, order)
+
+    def ticks(self) -> list[Row]:
+        """Return moments of schedules that somebody began and did not end."""
+        return self.rows(name=TICK, status=["PENDING"])
 
     def cancel(self, run_id: str) -> None:
         """Record that a run is cancelled; its host ends what it does within a second."""
@@ -150,5 +172,6 @@ def _row(one: Any) -> Row:
         "" if error is None else str(error),
         one.created_at or 0,
         one.completed_at,
+        one.delay_until_epoch_ms,
         one.attributes or {},
     )

@@ -10,7 +10,7 @@ from oneiric_lab.errors import CodeChangedError, Fault, NoCandidateError, Workfl
 from ._dag import dag_of
 from ._engine import FORMAT, Order
 from ._flow_errors import has_ended, unknown_run
-from ._flow_run import FlowRun, NodeRun
+from ._flow_run import FlowRun, NodeRun, begins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -111,6 +111,8 @@ class RecordedRuns:
                 state, why = "interrupted", self._held.get(row.id, _INTERRUPTED)
         elif state == "stuck":
             why = _STUCK
+        elif row.status == "DELAYED" and row.due_ms is not None:
+            why = f"{begins(row.due_ms / 1000)}, where a host runs then"
         return FlowRun(
             row.id,
             str(row.attributes.get("workflow") or row.id.rsplit("-", 3)[0]),

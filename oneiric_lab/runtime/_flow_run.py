@@ -246,7 +246,7 @@ class FlowRun(Result):
             heads = ("node", "task", "state", "attempts", "provider", "result")
             blocks.append(Table(heads, rows))
         if self.why:
-            blocks.append(Note(self.why, "warn"))
+            blocks.append(Note(self.why, "info" if self.state == "waiting" else "warn"))
         if not self.durable:
             blocks.append(Note("in memory: it is gone when its process ends", "muted"))
         title = f"{self.workflow}: {self.state}"
@@ -272,6 +272,11 @@ def moment(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def begins(due: float) -> str:
+    """Return why a run waits that is put off until *due*, seconds since 1970."""
+    return f"it begins at {moment(due)} UTC"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 
+from oneiric_lab.errors import logger
+
 from ._flow import AT_A_TIME
 from ._flow_drive import Driver
 from ._flow_errors import engine_closed, has_ended, other_payload, unknown_run
 from ._flow_hooks import FlowHooks
-from ._flow_run import FlowRun, NodeRun
+from ._flow_run import FlowRun, NodeRun, begins
 from ._payload import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
     from types import TracebackType
 
     from ._engine import Order
@@ -36,6 +38,7 @@ class _Live:
 
     order: Order
     asked: float
+    due: float | None = None
     began: float | None = None
     ended: float | None = None
     state: Any = "waiting"
@@ -101,8 +104,7 @@ class MemoryEngine:
         for run in list(self._runs.values()):
             _cancel(run)
         with anyio.CancelScope(shield=True):
-            while self._going:
-                await asyncio.wait(set(self._going))
+            await self.drained()
 
     async def start(self, order: Order, run_id: str) -> bool:
         """Begin a run; see `Engine`."""
@@ -111,10 +113,28 @@ class MemoryEngine:
         run = self._asked(order, run_id)
         if run is None:
             return False
-        task = asyncio.get_running_loop().create_task(self._drive(run_id, run), name=run_id)
+        self._go(run_id, self._drive(run_id, run))
+        return True
+
+    def later(self, order: Order, run_id: str, delay: float) -> None:
+        """Run an order on this loop after so many seconds, whether the engine was entered or not.
+
+        Nobody waits for it: where it fails, the log tells.
+        """
+        run = self._asked(order, run_id)
+        if run is not None:
+            run.due = self._wall() + delay
+            self._go(run_id, self._drive_later(run_id, run, delay))
+
+    async def drained(self) -> None:
+        """Wait until nothing goes on or is put off; without an end where that goes on for ever."""
+        while self._going:
+            await asyncio.wait(set(self._going))
+
+    def _go(self, run_id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=run_id)
         self._going.add(task)
         task.add_done_callback(self._going.discard)
-        return True
 
     async def run(self, order: Order, run_id: str) -> FlowRun:
         """Run an order here and now, whether the engine was entered or not.
@@ -185,18 +205,27 @@ class MemoryEngine:
 
     # --- inside -------------------------------------------------------------------------
 
-    async def _drive(self, run_id: str, run: _Live) -> None:
+    async def _drive_later(self, run_id: str, run: _Live, delay: float) -> None:
+        await self._drive(run_id, run, delay)
+        failed = () if run.flow is None else run.flow.failed
+        for node in failed:
+            why = (node.error or {}).get("message", "")
+            logger(__name__).error("%s of %s failed: %s", node.id, run_id, why)
+
+    async def _drive(self, run_id: str, run: _Live, delay: float = 0) -> None:
         run.flow = self._driver.flow(run.order, run_id)
         run.loop = asyncio.get_running_loop()
-        run.began, run.state = self._wall(), "running"
-        self.counters.began(run_id, run.order.workflow)
         outcome = "cancelled"
         try:
             with run.scope:
+                await anyio.sleep(delay)
+                run.began, run.state = self._wall(), "running"
+                self.counters.began(run_id, run.order.workflow)
                 outcome = "done" if await run.flow.drive() else "failed"
         finally:
             run.ended, run.state = self._wall(), outcome
-            self.counters.ended(run_id, outcome)
+            if run.began is not None:
+                self.counters.ended(run_id, outcome)
             run.over.set_result(None)
             self._forget()
 
@@ -219,6 +248,7 @@ class MemoryEngine:
             started=run.asked if run.began is None else run.began,
             ended=run.ended,
             forked=run.order.forked,
+            why=begins(run.due) if run.state == "waiting" and run.due is not None else "",
         )
 
 

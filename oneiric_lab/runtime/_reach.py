@@ -34,7 +34,7 @@ class Reach(Protocol):
         """Emit an event; return `ok`, `event`, and `deliveries` where it waited."""
 
     async def schedule(self, task: str, payload: dict[str, Any], delay: float) -> dict[str, Any]:
-        """Have a task run after so many seconds; return `task`, `run_id` and `delay`."""
+        """Have a task run after so many seconds; return at least `task`, `run_id` and `delay`."""
 
     async def notify(self, adapter: str, message: str, facts: Mapping[str, Any]) -> bool:
         """Hand a message to a notifier; return whether it took it: all but False is a yes."""

@@ -204,6 +204,18 @@ class TestRecordedRuns:
         with pytest.raises(WorkflowError, match="has ended: done"):
             ask("workflow", "resume", asked.run_id)
 
+    def test_what_is_put_off_says_when_it_begins(self, ask: Ask) -> None:
+        """
+        And that nobody is there to begin it; resume does not wait for that.
+        """
+        asked = ask("workflow", "enqueue", "ship", "--delay", "3600")
+        waiting = ask("workflow", "show", asked.run_id)
+
+        assert "no host runs now: the next one begins it" in str(asked)
+        assert waiting.state == "waiting"
+        assert "it begins at" in waiting.why
+        assert ask("workflow", "resume", asked.run_id).ok
+
     def test_in_memory_nothing_is_kept(self, ask: Ask) -> None:
         """
         And the run says so.

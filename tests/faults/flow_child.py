@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab.runtime import Code, Database, DurableEngine, Order, dag_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 import dbos  # noqa: F401 - the server that forks children has it loaded
 
 # What every child would do again: a schema, and the loop's own modules.
@@ -66,6 +66,20 @@ class Tasks:
         return ["work"]
 
 
+def order_of(folder: Path, said: dict[str, Any]) -> Callable[[str, Any], Order]:
+    """Return what makes the order of a schedule, and may end its process meanwhile."""
+
+    def order(workflow: str, payload: Any) -> Order:
+        made = folder / "ticks"
+        with made.open("a") as ticks:
+            ticks.write(f"{workflow}\n")
+        if said.get("tick_kills"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Order(workflow, dag_of(said["dag"]), payload, {"work": Code("child 1")})
+
+    return order
+
+
 async def main(folder: Path, said: dict[str, Any]) -> None:
     """Run what is said, and write down what became of it."""
     url = said.get("url")
@@ -76,12 +90,16 @@ async def main(folder: Path, said: dict[str, Any]) -> None:
         said.get("application", "oneiric-test"),
         accept=said.get("accept", False),
         every=0.05,
+        schedules=said.get("schedules"),
+        order_of=order_of(folder, said),
     )
     async with engine:
         for run_id in said["runs"]:
             order = Order("w", dag_of(said["dag"]), None, {"work": Code("child 1")})
             await engine.start(order, run_id)
         (folder / f"up-{os.getpid()}").touch()
+        if said.get("stays"):
+            await asyncio.sleep(said["stays"])
         for run_id in said.get("wait", said["runs"]):
             found = await engine.wait(run_id)
             with (folder / "out").open("a") as out:

@@ -15,10 +15,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from oneiric_lab.runtime import Code, Database, Order, RecordedRuns, Records, dag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,6 +219,51 @@ class TestCodeChanged:
         Child(tmp_path, dag=two, before="b").end()
 
         assert ended(tmp_path)["state"] == "done"
+
+
+class TestScheduled:
+    def test_what_was_put_off_outlives_its_host(self, tmp_path: Path) -> None:
+        """
+        Acknowledged by a host that is killed before its time, the next one begins it, once.
+        """
+        host = Child(tmp_path, runs=[], stays=60)
+        until(lambda: any(tmp_path.glob("up-*")))
+        database = Database.file(tmp_path / "workflows.db")
+        records = Records(database, "oneiric-test")
+        order = Order("w", dag_of(DAG), None, {"work": Code("child 1")})
+        records.enqueue(RUN, order.as_dict(), "oneiric-test", delay=0.5)
+        host.kill()
+        assert host.error == "", "it was there until then"
+        (row,) = RecordedRuns(records, lambda executor: False).list()
+        records.close()
+
+        assert row.state == "waiting"
+        assert "it begins at" in row.why
+        assert ended(tmp_path)["state"] == "done"
+        assert calls(tmp_path) == dict.fromkeys("abcd", 1)
+
+    def test_a_moment_of_a_schedule_is_asked_for_again(self, tmp_path: Path) -> None:
+        """
+        A host that is killed while it asks for the run of a moment leaves that to the next one.
+        """
+        often = {"tick": {"workflow": "w", "cron": "* * * * * *", "timezone": None, "payload": 3}}
+        killed = Child(tmp_path, runs=[], stays=60, schedules=often, tick_kills=True)
+        assert killed.end() == -signal.SIGKILL
+        left = moments(tmp_path)
+        assert "PENDING" in left.values()
+        # The next host says no schedule any more: what it does is of the former one's moments.
+        host = Child(tmp_path, runs=[], stays=60)
+        until(lambda: set(moments(tmp_path).values()) == {"SUCCESS"}, 10)
+        host.kill()
+
+        assert len((tmp_path / "ticks").read_text().split()) == 1 + len(moments(tmp_path))
+
+
+def moments(folder: Path) -> dict[str, str]:
+    """Return the moments of schedules that were begun, and where each is."""
+    with closing(sqlite3.connect(folder / "workflows.db")) as db:
+        asked = "SELECT workflow_uuid, status FROM workflow_status WHERE name = 'oneiric.tick'"
+        return dict(db.execute(asked).fetchall())
 
 
 class TestTwoProcesses:

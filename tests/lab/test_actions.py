@@ -24,6 +24,7 @@ auto_load = false
 [actions.settings.hash]
 algorithm = "sha512"
 """
+MEMORY = "[runtime_paths]\nworkflow_checkpoints_enabled = false\n"
 
 
 @pytest.fixture
@@ -151,8 +152,9 @@ class TestReach:
         asyncio.run(main())
         assert seen == [1, 1, 1]
 
-    def test_a_scheduled_task_is_waited_for(self, lab: Lab[Any]) -> None:
-        """By who had no loop before; one that fails is told in the log."""
+    def test_a_scheduled_task_in_memory_is_waited_for(self, tmp_path: Path) -> None:
+        """By who had no loop before; the answer says that it is not durable."""
+        lab = Workspace(tmp_path).project(PROJECT + MEMORY).open()
         done: list[Any] = []
 
         @lab.component("task:pack")
@@ -164,13 +166,19 @@ class TestReach:
         said = asyncio.run(lab.invoke("action:task.schedule", payload))
 
         assert said["task"] == "pack"
+        assert (said["durable"], said["why"]) == (
+            False,
+            "in memory: it is gone when its process ends",
+        )
+        assert lab.workflows.show(said["run_id"]).ok
         assert done == [{"n": 1}]
         assert Pack is not None
 
     def test_a_task_that_fails_is_told(
-        self, lab: Lab[Any], caplog: pytest.LogCaptureFixture
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Nobody waits for what it returns."""
+        lab = Workspace(tmp_path).project(PROJECT + MEMORY).open()
 
         @lab.component("task:pack")
         def pack() -> Any:
@@ -179,10 +187,47 @@ class TestReach:
 
             return work
 
-        with caplog.at_level(logging.ERROR, "oneiric_lab.actions"):
+        with caplog.at_level(logging.ERROR, "oneiric_lab.runtime"):
             asyncio.run(lab.invoke("action:task.schedule", {"task": "pack"}))
 
         assert "no box" in caplog.text
+        assert pack is not None
+
+    def test_a_scheduled_task_waits_for_a_host(self, lab: Lab[Any]) -> None:
+        """Where runs are durable: who asked may end, and it may be looked at and cancelled."""
+        pytest.importorskip("dbos", reason="needs pip install 'oneiric-lab[durable]'")
+        done: list[Any] = []
+
+        @lab.component("task:pack")
+        def pack() -> Any:
+            return done.append
+
+        asked = {"task": "pack", "payload": {"n": 1}}
+        said = asyncio.run(lab.invoke("action:task.schedule", asked))
+        later = asyncio.run(lab.invoke("action:task.schedule", {**asked, "delay": 3600}))
+
+        assert (said["durable"], said["why"]) == (True, "no host runs now: the next one begins it")
+        assert done == []
+        put_off = lab.workflows.show(later["run_id"])
+        assert put_off.state == "waiting"
+        assert "it begins at" in str(put_off)
+
+        async def host() -> Any:
+            async with lab.running(), lab.workflows.engine() as engine:
+                # One that is asked for by an action of the host itself knows its host.
+                again = await lab.invoke("action:task.schedule", {**asked, "delay": 3600})
+                assert (again["durable"], again["why"]) == (True, "")
+                return await engine.wait(said["run_id"]), await lab.workflows.cancel(
+                    later["run_id"]
+                )
+
+        found, ended = asyncio.run(host())
+        assert (found.workflow, found.ok, done) == ("task:pack", True, [{"n": 1}])
+        assert ended.state == "cancelled"
+        assert {row.id for row in lab.workflows.runs(workflow="task:pack").rows} >= {
+            said["run_id"],
+            later["run_id"],
+        }
         assert pack is not None
 
     def test_a_task_that_is_not_there_is_told_at_once(self, lab: Lab[Any]) -> None:

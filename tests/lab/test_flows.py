@@ -289,6 +289,22 @@ class TestEngine:
         asyncio.run(main())
         lab.close()
 
+    def test_in_memory_nothing_is_asked_for_by_the_clock(
+        self, workspace: Workspace, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """
+        And that is told.
+        """
+        clock = '[workflows.schedules.nightly]\nworkflow = "ship"\ncron = "0 3 * * *"\n'
+        lab = workspace.project(PROJECT + clock).open()
+
+        async def main() -> None:
+            async with lab.workflows.engine():
+                await lab.workflows.engines.follow()
+
+        asyncio.run(main())
+        assert "nothing is asked for by the clock (nightly)" in caplog.text
+
     def test_without_an_engine_nothing_is_triggered(self, lab: Lab[Any]) -> None:
         """
         It says what to do.

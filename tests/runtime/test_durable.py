@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import pickle
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -400,38 +401,99 @@ class TestQueue:
         assert waiting.state == "waiting"
         assert desk.log == ["a#1"]
 
-    def test_a_schedule_asks_for_runs(self, database: Database) -> None:
-        """
-        Each moment once; what nobody says any more is forgotten.
-        """
-        said = {"tick": {"workflow": "w", "cron": "* * * * * *", "timezone": None, "payload": 3}}
 
-        async def wait(engine: DurableEngine) -> FlowRun:
+DAILY = {"workflow": "w", "cron": "0 3 * * *", "timezone": "Europe/Berlin", "payload": 3}
+
+
+def order_of(workflow: str, payload: Any) -> Order:
+    """Return the order of a schedule."""
+    return Order(workflow, dag(a=""), payload, CODE)
+
+
+def asked_by_clock(database: Database) -> list[str]:
+    """Return the moments of schedules that were begun, in the form of DBOS."""
+    assert database.path is not None
+    with closing(sqlite3.connect(database.path)) as db:
+        found = db.execute("SELECT workflow_uuid FROM workflow_status WHERE name = 'oneiric.tick'")
+        return sorted(row[0] for row in found)
+
+
+def last_looked_at(database: Database, moment: str) -> None:
+    """Have the schedules been looked after at another time."""
+    assert database.path is not None
+    with closing(sqlite3.connect(database.path)) as db:
+        db.execute("UPDATE workflow_schedules SET last_fired_at = ?", (moment,))
+        db.commit()
+
+
+class TestSchedules:
+    def test_a_host_follows_what_is_said(self, database: Database) -> None:
+        """
+        A schedule that is new while it runs asks for runs; one that nobody says any more does not.
+        """
+        said = {**DAILY, "cron": "* * * * * *", "timezone": None}
+
+        async def follow(engine: DurableEngine) -> FlowRun:
             done = asyncio.Event()
             engine.hooks.on("run_end", lambda event: done.set())
+            await engine.follow({"tick": said})
             await done.wait()
+            await engine.follow({})
             return await engine.wait(engine.list()[0].id)
 
-        def order_of(workflow: str, payload: Any) -> Order:
-            return Order(workflow, dag(a=""), payload, CODE)
-
-        found = host(database, desk_of(), wait, schedules=said, order_of=order_of)
-        assert found.payload == 3
-
-        async def count(engine: DurableEngine) -> int:
-            before = len(engine.list(limit=1000))
-            await asyncio.sleep(1.5)
-            return len(engine.list(limit=1000)) - before
-
-        assert host(database, desk_of(), count) == 0
+        assert host(database, desk_of(), follow, order_of=order_of).payload == 3
+        assert database.path is not None
+        with closing(sqlite3.connect(database.path)) as db:
+            assert db.execute("SELECT count(*) FROM workflow_schedules").fetchone() == (0,)
 
     def test_a_schedule_that_is_none_is_told(self, database: Database) -> None:
         """
         When the host begins.
         """
-        said = {"tick": {"workflow": "w", "cron": "every day", "timezone": None, "payload": None}}
+        said = {"tick": {**DAILY, "cron": "every day"}}
         with pytest.raises(WorkflowError, match=r"schedules\.tick is no schedule"):
             host(database, desk_of(), lambda engine: engine.wait("w"), schedules=said)
+
+    def test_the_last_moment_without_a_host_is_made_up_for(self, database: Database) -> None:
+        """
+        One run for all that were missed, and once; a new schedule has missed nothing.
+        """
+        desk = desk_of()
+
+        async def wait(engine: DurableEngine) -> None:
+            done = asyncio.Event()
+            engine.hooks.on("run_end", lambda event: done.set())
+            await done.wait()
+
+        async def leave(engine: DurableEngine) -> None:
+            return None
+
+        options: dict[str, Any] = {"order_of": order_of, "schedules": {"tick": DAILY}}
+        host(database, desk, leave, **options)
+        assert asked_by_clock(database) == []
+        last_looked_at(database, "2026-01-02T12:00:00+00:00")
+        host(database, desk, wait, **options)
+        (moment,) = asked_by_clock(database)
+        assert re.fullmatch(r"sched-tick-20..-..-..T03:00:00\+0[12]:00", moment)
+        host(database, desk, leave, **options)
+
+        assert asked_by_clock(database) == [moment]
+        assert desk.log == ["a#1"]
+
+    @pytest.mark.parametrize("change", [{"catch_up": False}, {"cron": "0 4 * * *"}])
+    def test_what_is_not_made_up_for(self, database: Database, change: dict[str, Any]) -> None:
+        """
+        A schedule that does not want it, and moments of one that said others then.
+        """
+
+        async def leave(engine: DurableEngine) -> None:
+            return None
+
+        host(database, desk_of(), leave, schedules={"tick": DAILY})
+        last_looked_at(database, "2026-01-02T12:00:00+00:00")
+        host(database, desk_of(), leave, schedules={"tick": {**DAILY, **change}})
+
+        assert asked_by_clock(database) == []
 
 
 class TestCodeChanged:

@@ -442,6 +442,49 @@ class TestEnds:
         assert asyncio.run(main()) == 100
 
 
+class TestLater:
+    def test_what_is_put_off_waits_and_may_be_cancelled(self) -> None:
+        """
+        It says when it begins; nothing of it is counted before that.
+        """
+        desk = Desk()
+        desk.tasks["note"] = desk.note()
+
+        async def main() -> tuple[FlowRun, FlowRun, MemoryEngine]:
+            engine = MemoryEngine(desk, wall=lambda: 0.0)
+            engine.later(Order("w", dag(a="")), "w-1", 3600)
+            engine.later(Order("w", dag(a="")), "w-1", 3600)
+            engine.later(Order("w", dag(a="")), "w-2", 0.001)
+            await asyncio.sleep(0)
+            waits = engine.show("w-1")
+            ended = await engine.cancel("w-1")
+            await engine.drained()
+            return waits, ended, engine
+
+        waits, ended, engine = asyncio.run(main())
+        assert (waits.state, waits.why) == ("waiting", "it begins at 1970-01-01 01:00:00 UTC")
+        assert (ended.state, ended.why) == ("cancelled", "")
+        assert engine.show("w-2").ok
+        assert desk.log == ["a#1"]
+        assert engine.counters.as_dict()["runs"] == {("w", "done"): 1}
+
+    def test_one_that_fails_is_told_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        """
+        Nobody waits for it.
+        """
+
+        async def fail() -> None:
+            raise OSError("no box")
+
+        async def main() -> None:
+            engine = MemoryEngine(Desk(note=fail))
+            engine.later(Order("w", dag(a="")), "w-1", 0)
+            await engine.drained()
+
+        asyncio.run(main())
+        assert "a of w-1 failed: OSError: no box" in caplog.text
+
+
 class TestHooks:
     def test_every_moment_is_told_in_order(self) -> None:
         """

@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 @click.argument("key", type=KeyType("workflow"))
 @PAYLOAD
 @click.option("--dedup-key", metavar="TEXT", help="A second run with this key is the first one.")
+@click.option(
+    "--delay", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Not before then."
+)
 @click.pass_context
-def command(ctx: click.Context, key: str, payload: str | None, dedup_key: str | None) -> Triggered:
-    """Ask for a run of KEY and do not wait for it: the host begins it as soon as it may."""
+def command(
+    ctx: click.Context, /, key: str, *, payload: str | None, dedup_key: str | None, delay: float
+) -> Triggered:
+    """Ask for a run of KEY and do not wait for it: the host begins it as soon as it may.
+
+    It is recorded when this returns, and waits for the next host where none runs.
+    """
     context = parts(ctx)
     given = payload_of(context, payload)
-    return context.lab().workflows.enqueue(key, given, dedup_key=dedup_key)
+    return context.lab().workflows.enqueue(key, given, dedup_key=dedup_key, delay=delay)

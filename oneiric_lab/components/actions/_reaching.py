@@ -80,7 +80,7 @@ class _SchedulePayload(Payload):
 
 
 class Schedule:
-    """Has a task run later, in this process: it is gone where the process ends before."""
+    """Has a task run later: recorded where runs are durable, else in this process only."""
 
     payload_model = _SchedulePayload
 
@@ -88,7 +88,7 @@ class Schedule:
         self._settings = settings or ScheduleSettings()
 
     async def __call__(self, payload: object, reach: Reach) -> dict[str, Any]:
-        """Return `task`, `run_id` and `delay`.
+        """Return `task`, `run_id`, `delay`, `durable`, and `why` it may not come to that.
 
         Raises:
             UsageError: The payload is none.
