@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the annotations
+
 from ._settings import ComponentSettings
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ class MemoryCache:
 class SqliteCacheSettings(ComponentSettings):
     """Settings of `adapter:cache` by sqlite."""
 
-    path: str = ":memory:"
+    path: WorkspacePath = ":memory:"
     """File of the cache; its folder is made where it is not there."""
     ttl: _Seconds | None = None
     """Seconds that an entry lives where `set` does not say; None is for ever."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from oneiric_lab.config import Secret  # noqa: TC001 - pydantic reads the annotations
+from oneiric_lab.config import Secret, WorkspacePath  # noqa: TC001 - pydantic reads them
 
 from ._settings import ComponentSettings
 
@@ -52,7 +52,7 @@ class LogNotifier:
 class FileNotifierSettings(ComponentSettings):
     """Settings of `action:notify` by file."""
 
-    path: str = "notices.jsonl"
+    path: WorkspacePath = "notices.jsonl"
 
 
 class FileNotifier:

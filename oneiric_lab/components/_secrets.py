@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the annotations
+
 from ._settings import ComponentSettings
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ _LIMIT = 1 << 20
 class DirectorySecretsSettings(ComponentSettings):
     """Settings of `adapter:secrets` by directory."""
 
-    path: str = "/run/secrets"
+    path: WorkspacePath = "/run/secrets"
     """Folder with one file a secret, as Docker, Kubernetes and systemd mount it."""
 
 

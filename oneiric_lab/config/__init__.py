@@ -13,6 +13,7 @@ from ._layers import Layer
 from ._load import file_layers, load
 from ._lock import Locked, freeze, layer_digests, mismatches, thaw
 from ._paths import get, leaves, parse_path, render_path
+from ._places import WorkspacePath, based_at
 from ._propose import FileEdit, Proposal, ValueChange, changed_values, layer_rank, propose, rebase
 from ._schema import RESERVED, Merge
 from ._secret_source import FoundSecret, SecretSource, secret_source
@@ -44,6 +45,8 @@ __all__ = [
     "Unset",
     "ValueChange",
     "ValueExplanation",
+    "WorkspacePath",
+    "based_at",
     "changed_values",
     "edit",
     "expected",

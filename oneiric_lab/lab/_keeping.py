@@ -7,7 +7,7 @@ from contextlib import suppress
 from threading import local
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from oneiric_lab.config import secret_source
+from oneiric_lab.config import based_at, secret_source
 from oneiric_lab.registry import load_factory, load_named
 from oneiric_lab.runtime import SecretKeeper, Times, pinned, references
 from oneiric_lab.store import make_folder
@@ -29,6 +29,7 @@ KEY: Final = "secrets.key"
 class Kept(Protocol):
     """The lab, as who keeps its secrets sees it."""
 
+    root: Path
     store: Store
     snapshot: Snapshot
     settings: Settings
@@ -146,7 +147,7 @@ class Keeping:
             candidate = self._candidate(said.domain, said.key, said.provider)
             given = settings_of(self._lab.settings, candidate)
             if self._component is None or self._component[:2] != (candidate, given):
-                self._component = (candidate, given, _made(candidate, given))
+                self._component = (candidate, given, _made(candidate, given, self._lab.root))
             found = self._component[2](name)
         finally:
             self._asking.now = False
@@ -160,11 +161,11 @@ class Keeping:
         raise LookupError(f"no candidate {provider} of {domain}:{key}")
 
 
-def _made(candidate: Candidate, given: Mapping[str, Any]) -> Any:
+def _made(candidate: Candidate, given: Mapping[str, Any], base: Path) -> Any:
     factory = load_factory(candidate)
     model = load_named(candidate, candidate.settings_model, "settings model")
     if model is not None:
-        return factory(settings=model.model_validate(dict(given)))
+        return factory(settings=model.model_validate(dict(given), context=based_at(base)))
     return factory(settings=dict(given)) if given else factory()
 
 

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from oneiric_lab.config import based_at
 from oneiric_lab.errors import Fault, NoCandidateError, RemoteError
 from oneiric_lab.lifecycle import Lifecycle
 from oneiric_lab.remote import SafeFetcher, Schemes
@@ -17,6 +18,7 @@ from oneiric_lab.remote import SafeFetcher, Schemes
 from ._said import settings_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from oneiric_lab.config import Settings
@@ -31,10 +33,13 @@ class Plugged:
         own: For https, http and files.
         registry: Who brings the rest.
         settings: What the configuration says to them.
+        root: Folder of the workspace.
     """
 
-    def __init__(self, own: SafeFetcher, registry: Registry, settings: Settings) -> None:
-        self._registry, self._settings = registry, settings
+    def __init__(
+        self, own: SafeFetcher, registry: Registry, settings: Settings, root: Path
+    ) -> None:
+        self._registry, self._settings, self._root = registry, settings, root
         self._schemes = Schemes(own, self._open, own.rules)
         self._held = AsyncExitStack()
         self._open_now: dict[str, Fetcher] = {}
@@ -69,7 +74,11 @@ class Plugged:
             what = f"adapter:{key} came with a manifest ({winner}), and may fetch none"
             raise RemoteError(Fault("remote-scheme", what, winner.origin, fix=fix))
         life = await self._held.enter_async_context(
-            Lifecycle(self._registry, settings=partial(settings_of, self._settings))
+            Lifecycle(
+                self._registry,
+                settings=partial(settings_of, self._settings),
+                context=based_at(self._root),
+            )
         )
         found: Fetcher = await self._held.enter_async_context(life.lease("adapter", key))
         self._open_now[key] = found

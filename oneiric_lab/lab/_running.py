@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 from anyio import to_thread
 
+from oneiric_lab.config import based_at
 from oneiric_lab.errors import (
     ActivationError,
     Fault,
@@ -38,6 +39,7 @@ from oneiric_lab.store import Journal, ProcessState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from pathlib import Path
 
     from oneiric_lab.config import Settings, Snapshot
     from oneiric_lab.lifecycle import Status
@@ -58,6 +60,7 @@ EVERY = 0.5
 class Opened(Protocol):
     """The lab, as what runs in it sees it."""
 
+    root: Path
     registry: Registry
     store: Store
     snapshot: Snapshot
@@ -137,6 +140,7 @@ class Running:
             tell=self._done,
             trace=lab.settings.lifecycle.trace_leases,
             redact=lab.keeping.keeper.redact,
+            context=based_at(lab.root),
         )
         self._log = logger("oneiric_lab.lifecycle")
         lab.keeping.keeper.in_use = self._secrets_in_use

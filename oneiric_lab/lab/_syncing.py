@@ -227,7 +227,7 @@ class Syncing:
             )
         async with (
             SafeFetcher(self.sources.rules(), breaker=self._breaker) as web,
-            Plugged(web, self._lab.registry, self._lab.settings) as own,
+            Plugged(web, self._lab.registry, self._lab.settings, self._lab.root) as own,
         ):
             found = [await self._counted(name, own, dry_run) for name in asked]
         return SyncReport(tuple(found), dry_run)

@@ -91,7 +91,7 @@ class Begins(Ends):
                 await self.activate_required(candidate, skip=skip)
             next_.given = given = (settings or self.life.settings)(candidate)
             needs = self._pinned(next_, beside) if candidate.requires else NOTHING
-            built = await within(limits.build, build(candidate, given, needs))
+            built = await within(limits.build, build(candidate, given, needs, self.life.context))
             next_.built, next_.instance = built, built.instance
             stage, next_.state = "health", State.probing
             check = built.health

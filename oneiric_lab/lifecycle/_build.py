@@ -71,9 +71,14 @@ class Built:
 
 
 def arguments(
-    candidate: Candidate, factory: Callable[..., Any], given: Mapping[str, Any]
+    candidate: Candidate,
+    factory: Callable[..., Any],
+    given: Mapping[str, Any],
+    context: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the settings that *factory* is called with, validated by the candidate's model.
+
+    Validators of the model are given *context*, as pydantic does.
 
     Raises:
         ValidationError: The settings are not what the model takes.
@@ -82,7 +87,7 @@ def arguments(
         return {}
     model = load_named(candidate, candidate.settings_model, "settings model")
     if model is not None:
-        return {"settings": model.model_validate(dict(given))}
+        return {"settings": model.model_validate(dict(given), context=context)}
     return {"settings": dict(given)} if given else {}
 
 
@@ -115,7 +120,10 @@ def _parameters(factory: Callable[..., Any]) -> frozenset[str]:
 
 
 async def build(
-    candidate: Candidate, given: Mapping[str, Any], needs: Mapping[str, Any] = NOTHING
+    candidate: Candidate,
+    given: Mapping[str, Any],
+    needs: Mapping[str, Any] = NOTHING,
+    context: Mapping[str, Any] | None = None,
 ) -> Built:
     """Return the instance of *candidate*, made with the settings *given* and what it *needs*.
 
@@ -128,19 +136,24 @@ async def build(
         Exception: Whatever the factory raised.
     """
     factory = load_factory(candidate)
-    extra = arguments(candidate, factory, given)
+    extra = arguments(candidate, factory, given, context)
     built = await _made(candidate, factory, {**extra, **needs} if needs else extra)
     built.settings = extra.get("settings")
     return built
 
 
-def is_another(candidate: Candidate, built: Built, given: Mapping[str, Any]) -> bool:
+def is_another(
+    candidate: Candidate,
+    built: Built,
+    given: Mapping[str, Any],
+    context: Mapping[str, Any] | None = None,
+) -> bool:
     """Tell whether *given* means other settings than those that *built* was made with.
 
     What the settings model refuses is another; what it reads as the same is not.
     """
     try:
-        wanted = arguments(candidate, load_factory(candidate), given).get("settings")
+        wanted = arguments(candidate, load_factory(candidate), given, context).get("settings")
     except Exception:  # noqa: BLE001 - a validator raises what it likes; building it tells
         return True
     return bool(wanted != built.settings)

@@ -21,6 +21,7 @@ class Host(Protocol):
     registry: Registry
     limits: Limits
     trace: bool
+    context: Mapping[str, Any] | None
     is_closed: bool
     tally: Tally
 

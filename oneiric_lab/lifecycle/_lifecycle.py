@@ -50,6 +50,7 @@ class Lifecycle:
             as much.
         redact: Takes out of a text what nobody may read: what a component raises may hold
             the secret that it was given.
+        context: What pydantic gives to validators of settings models; see `config.based_at`.
 
     Attributes:
         tally: What became of swaps and health checks, in numbers.
@@ -77,10 +78,12 @@ class Lifecycle:
         tell: Callable[[str, str, int, str, str], object] | None = None,
         trace: bool = False,
         redact: Callable[[str], str] | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> None:
         self.registry = registry
         self.limits = limits or Limits()
         self.trace = trace
+        self.context = context
         self.is_closed = False
         self.tally = Tally()
         self._settings = settings

@@ -258,7 +258,7 @@ class Slot(Begins):
             return "secrets"
         if given == found.given:
             return ""
-        if is_another(found.candidate, found.built, given):
+        if is_another(found.candidate, found.built, given, self.life.context):
             return "settings"
         found.given = given  # other words for the same: not asked for again
         return ""

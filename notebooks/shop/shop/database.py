@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the annotations
+
 from .model import Product
 from .settings import Table
 
@@ -35,7 +37,7 @@ _FIRST = (
 class DatabaseSettings(Table):
     """Settings of `adapter:database`."""
 
-    path: str = "data/shop.db"
+    path: WorkspacePath = "data/shop.db"
     timeout: Annotated[float, Field(gt=0)] = 5.0
 
 

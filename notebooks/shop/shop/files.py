@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the annotations
+
 from .settings import Table
 
 
 class FilesSettings(Table):
     """Settings of `adapter:files` by a local folder."""
 
-    folder: str = "data/files"
+    folder: WorkspacePath = "data/files"
 
 
 def _safe(name: str) -> PurePosixPath:
