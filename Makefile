@@ -14,6 +14,10 @@ DEV := .venv-dev
 BENCH := .venv-bench
 BIN := $(DEV)/bin
 PIP := -m pip --disable-pip-version-check --no-input
+# Many tests wait for another process: one worker more than there are processors.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+COVER := --cov --cov-report=
+NBVAL := $(BIN)/python -m pytest -q -p nbval -p no:cacheprovider --nbval --nbval-current-env --numprocesses 2 --dist loadfile notebooks
 PLUGINS := $(wildcard extensions/examples/*/pyproject.toml)
 
 .PHONY: help lab demo test check lint types floors notebooks golden bench bench-browser docs pictures matrix types-js clean lock python
@@ -55,13 +59,13 @@ lab: $(LAB)/.stamp  ## set everything up and open the workbench on the sample wo
 demo: $(LAB)/.stamp  ## tell the same story in the terminal, and end
 	@PATH="$(CURDIR)/$(LAB)/bin:$$PATH" bash scripts/demo.sh
 
+# Bytecode once, for the hundreds of processes that tests start: an environment may forbid them to keep it.
 test: $(DEV)/.stamp  ## set everything up and run all tests, notebooks and coverage included
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest -q -m "not alone" --cov --cov-report= --numprocesses 2 --dist worksteal
-	$(BIN)/python -m coverage run --append -m pytest -q -m alone
-	@if ls notebooks/*.ipynb >/dev/null 2>&1; then \
-	  echo "$(BIN)/python -m pytest -q --nbval --nbval-current-env notebooks"; \
-	  $(BIN)/python -m pytest -q -p no:cacheprovider --nbval --nbval-current-env notebooks; fi
+	$(BIN)/python -m compileall -q oneiric_lab
+	$(BIN)/python -m pytest -q -m "not alone" $(COVER) --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest -q -m alone $(COVER) --cov-append
+	$(NBVAL)
 	$(BIN)/python scripts/coverage_gates.py
 
 check: lint types floors test docs  ## all that CI runs
@@ -79,7 +83,7 @@ floors: $(DEV)/.stamp  ## who may import whom
 	$(BIN)/lint-imports --no-cache
 
 notebooks: $(DEV)/.stamp  ## run every notebook strictly
-	$(BIN)/python -m pytest -q --nbval --nbval-current-env notebooks
+	$(NBVAL)
 
 golden: $(DEV)/.stamp  ## write golden files and the pages' examples anew; a change must be meant
 	ONEIRIC_GOLDEN=write $(BIN)/python -m pytest -q tests/test_golden.py tests/docs

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import os
+import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,32 +18,43 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 ALONE = (
-    "browser",
-    "cli/test_run.py",
-    "cli/test_two_processes.py",
-    "commands/test_load",
-    "docs/test_examples.py",
-    "faults",
-    "jobs",
-    "lab/test_host.py",
+    "commands/test_load.py",
+    "commands/test_load_compare.py",
+    "commands/test_load_runs.py",
     "lab/test_load.py",
-    "lab/test_probe_and_watch.py",
-    "lab/test_running.py",
-    "lifecycle",
-    "loadlab",
-    "notebook",
-    "remote",
-    "runtime",
-    "testing",
+    "loadlab/test_dask.py",
+    "loadlab/test_floor.py",
+    "loadlab/test_honesty.py",
+    "loadlab/test_pause.py",
+    "loadlab/test_repeat.py",
+    "loadlab/test_run.py",
+    "loadlab/test_wire.py",
+    "loadlab/test_worker.py",
+    "notebook/test_load_chart.py",
 )
-"""Where the clock of this machine counts: these do not run beside others; see `make test`."""
+"""Where a system is driven at a stated rate, and the clock of this machine counts: these do not
+run beside others; see `make test`."""
 
+TOGETHER = (
+    "browser/",
+    "faults/test_runs_killed.py",
+    "notebook/test_canary.py",
+    "docs/test_shapes.py",
+    "docs/test_reference.py",
+)
+"""What shares a server or a kernel that is made once: each of these runs in one worker. They
+begin before all others and in this order, since what is longest must not begin last."""
+
+HERE = Path(__file__).parent
 _KEPT = {"ONEIRIC_CI", "ONEIRIC_GOLDEN"}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide what the developer's machine says, and keep out of what it remembers."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So it is in the background of a script, and so it would be in every process we start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         for name in [n for n in os.environ if n.startswith("ONEIRIC_") and n not in _KEPT]:
             patch.delenv(name)
@@ -51,21 +63,53 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what must run alone."""
-    here = Path(__file__).parent
+def among(place: str, parts: tuple[str, ...]) -> int:
+    """Return to which of the *parts* of this folder a *place* belongs; their number, if to none."""
+    return next((n for n, part in enumerate(parts) if place.startswith(part)), len(parts))
+
+
+def within(path: Path) -> str:
+    """Return the place of *path* in this folder; nothing, if it is elsewhere."""
+    return path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what must run alone; a worker begins with what must run together."""
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(
-            ALONE
-        ):
+        if within(item.path).startswith(ALONE):
             item.add_marker(pytest.mark.alone)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: among(within(item.path), TOGETHER))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give workers one class of tests after the other, or all that must run together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    def unit(nodeid: str) -> str:
+        part = among(nodeid.removeprefix("tests/"), TOGETHER)
+        return TOGETHER[part] if part < len(TOGETHER) else nodeid.rpartition("::")[0]
+
+    config.option.loadscopereorder = False
+    found = LoadScopeScheduling(config, log)
+    # Units of work by their place: no test needs a mark, nor another name.
+    found._split_scope = unit
+    return found
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the benchmarks out unless they are named: `make bench` brings what they need."""
-    if collection_path.name != "bench" or any("bench" in given for given in config.args):
-        return None
-    return True
+    """Import only what will run: not what is marked otherwise, nor benchmarks without a name.
+
+    `make bench` brings what these need.
+    """
+    if collection_path.name == "bench" and not any("bench" in given for given in config.args):
+        return True
+    if collection_path.suffix == ".py":
+        is_alone = within(collection_path).startswith(ALONE)
+        if config.option.markexpr == ("not alone" if is_alone else "alone"):
+            return True
+    return None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -252,6 +252,7 @@ async def _no_abort(self: Slot, next_: Any) -> None:
     next_.state = State.aborted
 
 
+@pytest.mark.no_cover
 class TestMutants:
     """A test of the test: each of these would go wrong in production, and is found."""
 

@@ -317,13 +317,35 @@ class TestSnapshot:
         checks = step(shown, "read")["checks"]
         assert len(checks) == MOST_RISKS + 1
         assert "2,800 more" in checks[-1]["text"]
-        acknowledge(shown, wire.made[-1])
-        assert step(shown, "read")["state"] == "done"
         assert len(json.dumps(shown.steps)) < 200_000
         assert len(json.dumps(found)) <= 24 * 1024
         assert set(found) >= {MIME, "text/html", "text/plain"}
         assert "the live steps need the kernel" in str(found["text/plain"])
         assert repr(shown) == "<Release: release of shop.oneiric.json: next is to propose>"
+
+    def test_those_that_were_cut_are_acknowledged_at_once(
+        self,
+        wire: type[Wire],
+        lab: Lab[Any],
+        house: ReleaseHouse,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """
+        One line stands for all of them; when it was read, nothing is left to read.
+        """
+        from oneiric_lab.notebook.widgets import _release
+
+        monkeypatch.setattr(_release, "MOST_RISKS", 2)
+        for name, version, number in (("shop", "1.0.0", 2), ("old", "2.0.0", 1)):
+            entries = [entry(version, key=f"k{n}") for n in range(5)]
+            (tmp_path / f"{name}.oneiric.json").write_bytes(house.manifest(entries, version=number))
+        shown = _release.release(lab, "shop.oneiric.json", now=house.now, **FILES)
+        texts = [check["text"] for check in step(shown, "read")["checks"]]
+        assert len(texts) == 3
+        assert "3 more" in texts[-1]
+        acknowledge(shown, wire.made[-1])
+        assert step(shown, "read")["state"] == "done"
 
     def test_without_a_lab(self) -> None:
         """
