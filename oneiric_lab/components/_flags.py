@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from oneiric_lab.runtime import evaluated
+
 from ._settings import ComponentSettings
 
 _BUCKETS = 10_000
@@ -34,6 +36,7 @@ class Switch:
 
     def enabled(self, subject: str = "") -> bool:
         """Return whether it is on; *subject* does not matter."""
+        evaluated("switch", "static")
         return self._on
 
 
@@ -65,7 +68,9 @@ class Rollout:
     def enabled(self, subject: str = "") -> bool:
         """Return whether it is on for *subject*."""
         if subject in self._settings.always:
+            evaluated("rollout", "targeting_match")
             return True
+        evaluated("rollout", "split")
         text = f"{self._settings.salt}\0{subject}".encode()
         bucket = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") % _BUCKETS
         return bucket < self._settings.percent * (_BUCKETS // 100)

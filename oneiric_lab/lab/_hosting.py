@@ -32,6 +32,7 @@ class Hosting(Releasing[T]):
                 lambda: None if self._running is None else self._running.life,
                 lambda: self._remote if self._remote.enabled else None,
                 lambda: self._events,
+                self.store,
             )
             self._telemetry.rooms["secrets"] = partial(read_secrets, self.keeping.keeper)
         return self._telemetry

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.lifecycle import Buckets
 from oneiric_lab.registry import states
-from oneiric_lab.runtime import BOUNDS_NS, Summary, Telemetry, read_process
+from oneiric_lab.runtime import BOUNDS_NS, EVALUATED, REPEATED, Summary, Telemetry, read_process
 from oneiric_lab.store import COMMITS
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from oneiric_lab.lifecycle import Lifecycle
     from oneiric_lab.registry import Generation, Registry
     from oneiric_lab.runtime import FlowCounters, Scrape, SecretKeeper
+    from oneiric_lab.store import Store
 
     from ._events import EventRoom
     from ._syncing import Syncing
@@ -178,6 +179,47 @@ def read_events(found: Mapping[str, Any], scrape: Scrape) -> None:
     scrape.table("oneiric_lab_event_queue_depth", depth, topic=topics)
 
 
+def read_tallies(scrape: Scrape) -> None:
+    """Say what is counted for the whole process: attempts beyond the first, answers of flags."""
+    from oneiric_lab.remote import REPEATED as FETCHED  # noqa: PLC0415 - who measures nothing pays nothing
+
+    fetched = {("fetch", outcome): number for outcome, number in FETCHED.items()}
+    scrape.table("oneiric_lab_retry_attempts_total", {**REPEATED, **fetched})
+    known = sorted({"switch", "rollout", *(provider for provider, _ in EVALUATED)})
+    scrape.table("oneiric_lab_flag_evaluations_total", EVALUATED.copy(), provider=known)
+
+
+class Trusted:
+    """Reads what a workspace has trusted; the document is parsed when it is another.
+
+    Args:
+        store: Of the workspace.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: bytes | None = None
+        self._until: dict[str, float] = {}
+
+    def __call__(self, scrape: Scrape) -> None:
+        """Say until when the root vouches for its keys; a root without an end says nothing."""
+        found = self._store.trusted()
+        if found != self._seen:
+            self._seen, self._until = found, {} if found is None else _vouched(found)
+        for key, until in self._until.items():
+            scrape.put("oneiric_lab_key_expiry_timestamp_seconds", until, key)
+
+
+def _vouched(document: bytes) -> dict[str, float]:
+    from oneiric_lab.trust import State  # noqa: PLC0415 - most workspaces verify nothing
+
+    root = State.parse(document).root
+    end = None if root is None else root.validity.expires_at
+    if root is None or end is None:
+        return {}
+    return {key.keyid: end.timestamp() for keys in root.signers.values() for key in keys}
+
+
 def read_secrets(keeper: SecretKeeper, scrape: Scrape) -> None:
     """Say how old secrets are, and how often they changed; never what they are."""
     counts = keeper.counts()
@@ -190,6 +232,7 @@ def telemetry_of(
     life: Callable[[], Lifecycle | None],
     sources: Callable[[], Syncing | None],
     events: Callable[[], EventRoom | None],
+    store: Store,
 ) -> Telemetry:
     """Return what reads a workspace.
 
@@ -198,6 +241,7 @@ def telemetry_of(
         life: Gives what runs of it, or None.
         sources: Gives its sources of manifests; None while nothing of them enters.
         events: Gives its events, or None while nobody asked for them.
+        store: Its store.
     """
 
     def running(scrape: Scrape) -> None:
@@ -217,6 +261,8 @@ def telemetry_of(
         "lifecycle": running,
         "remote": Sourced(sources),
         "store": read_store,
+        "trust": Trusted(store),
+        "tallies": read_tallies,
         "process": read_process,
     }
     return telemetry

@@ -26,7 +26,7 @@ Example:
 from ._address import origin_of, shown
 from ._breaker import Breaker
 from ._bring import Brought, Source, artifacts, bring, parsed
-from ._fetcher import SafeFetcher
+from ._fetcher import REPEATED, SafeFetcher
 from ._kept import ATTEMPTS, Attempt, Good, Kept
 from ._passing import PassingError, retry_after
 from ._request import Buffer, Credentials, Fetched, Fetcher, Request, Rules, Sink
@@ -34,6 +34,7 @@ from ._schemes import Schemes
 
 __all__ = [
     "ATTEMPTS",
+    "REPEATED",
     "Attempt",
     "Breaker",
     "Brought",

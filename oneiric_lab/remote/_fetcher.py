@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import anyio
 
@@ -16,13 +17,16 @@ from ._passing import wait
 from ._request import Fetched, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from ._http import HttpClient
     from ._request import Request, Sink
 
 _RULES = Rules()
+
+REPEATED: Final = {"succeeded": 0, "failed": 0}
+"""Attempts beyond the first of this process, by how they ended."""
 
 
 class SafeFetcher:
@@ -119,10 +123,21 @@ class SafeFetcher:
             wait_jitter=rules.base_delay * rules.jitter,
         )
         async for attempt in tries:
-            with attempt, self.breaker.guard(host):
+            with attempt, self.breaker.guard(host), _counted(attempt.num):
                 found = await client.attempt(request, sink, self._now(), end - self._clock())
                 return Fetched(found.url, found.unchanged, found.etag, found.size, attempt.num)
         raise AssertionError("a retry that neither returns nor raises")  # pragma: no cover
+
+
+@contextmanager
+def _counted(number: int) -> Iterator[None]:
+    """Count an attempt beyond the first by how the block ends; one that is cancelled by none."""
+    try:
+        yield
+    except Exception:
+        REPEATED["failed"] += number > 1
+        raise
+    REPEATED["succeeded"] += number > 1
 
 
 def _quiet() -> None:

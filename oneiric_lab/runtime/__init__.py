@@ -119,6 +119,9 @@ if TYPE_CHECKING:
     from ._spans import span as span
     from ._spans import trace_context as trace_context
     from ._spans import trace_spans as trace_spans
+    from ._tallies import EVALUATED as EVALUATED
+    from ._tallies import REPEATED as REPEATED
+    from ._tallies import evaluated as evaluated
     from ._telemetry import Telemetry as Telemetry
     from ._telemetry import read_process as read_process
     from ._watch import Watch as Watch
@@ -137,6 +140,9 @@ else:
             "CATALOGUE": "._metrics",
             "CONTENT_TYPE": "._exposition",
             "Calling": "._reach",
+            "EVALUATED": "._tallies",
+            "REPEATED": "._tallies",
+            "evaluated": "._tallies",
             "Changed": "._postman",
             "Code": "._flow_call",
             "Dag": "._dag",
@@ -246,10 +252,12 @@ __all__ = [
     "BOUNDS_NS",
     "CATALOGUE",
     "CONTENT_TYPE",
+    "EVALUATED",
     "LEVELS",
     "LOOPBACK",
     "MAX_BYTES",
     "REASONS",
+    "REPEATED",
     "ROOMS",
     "STATES",
     "Alive",
@@ -321,6 +329,7 @@ __all__ = [
     "dag_of",
     "emit",
     "emit_sync",
+    "evaluated",
     "exposition",
     "follow_files",
     "fork_order",

@@ -25,6 +25,7 @@ from oneiric_lab.errors import (
 from ._dag import Node
 from ._flow_run import NodeRun
 from ._payload import MAX_BYTES, json_value
+from ._tallies import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -169,6 +170,8 @@ class Caller:
                 error = None
             except Exception as failure:  # noqa: BLE001 - whatever a task raises is its answer
                 error = failure
+            if attempt > 1:
+                repeated("node", well=error is None)
             if error is None or attempt >= retry.attempts or not _may_pass(error):
                 break
             await self.sleep(retry.delay(attempt, self.draw()))

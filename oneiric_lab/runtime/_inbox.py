@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from oneiric_lab.errors import OneiricError, PausedError
 from oneiric_lab.lifecycle import Incarnation
 
+from ._tallies import repeated
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -330,6 +332,8 @@ class Inbox:
                 if task.uncancel():
                     raise asyncio.CancelledError
                 failed = TimeoutError(f"took longer than {listener.timeout:g} s")
+            if attempts > 1:
+                repeated("event", well=failed is None)
             if failed is None:
                 return "handled", "", attempts
             ends = ends or now + (listener.deadline or inf)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from oneiric_lab.registry import DOMAINS
 
+from ._tallies import OPERATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOMS: Final = (
-    *("registry", "lifecycle", "remote", "store", "workflows", "events", "runtime"),
+    *("registry", "lifecycle", "remote", "trust", "store", "workflows", "events", "runtime"),
     "process",
 )
 """Who has numbers."""
@@ -192,6 +194,13 @@ _ALL: Final = (
         {"source": None},
     ),
     Metric(
+        "oneiric_lab_key_expiry_timestamp_seconds",
+        "gauge",
+        "trust",
+        "Until when the newest root that was trusted vouches for the key",
+        {"key": None},
+    ),
+    Metric(
         "oneiric_lab_circuit_state",
         "gauge",
         "remote",
@@ -317,6 +326,23 @@ _ALL: Final = (
         {"secret": None},
     ),
     Metric(
+        "oneiric_lab_retry_attempts_total",
+        "counter",
+        "runtime",
+        "Attempts beyond the first, by what was tried and how they ended",
+        {"operation": OPERATIONS, "outcome": ("succeeded", "failed")},
+    ),
+    Metric(
+        "oneiric_lab_flag_evaluations_total",
+        "counter",
+        "runtime",
+        "Questions for a flag by who answered, and why so",
+        {
+            "provider": None,
+            "reason": ("static", "split", "targeting_match", "default", "error"),
+        },
+    ),
+    Metric(
         "oneiric_lab_host_state",
         "gauge",
         "runtime",
@@ -360,7 +386,7 @@ _ALL: Final = (
         "counter",
         "runtime",
         "Rooms whose metrics could not be read",
-        {"room": ROOMS},
+        {"room": None},
     ),
     Metric(
         "oneiric_lab_build_info",

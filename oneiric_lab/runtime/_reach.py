@@ -14,6 +14,7 @@ import anyio
 from oneiric_lab.errors import ActionError, Fault, OneiricError, UsageError
 
 from ._retry import RetryPolicy, retry_of
+from ._tallies import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -109,8 +110,13 @@ async def call(
         attempt += 1
         try:
             async with lease() as instance:
-                return await _once(calling, instance, payload, reach), attempt
+                found = await _once(calling, instance, payload, reach)
+            if attempt > 1:
+                repeated("action", well=True)
+            return found, attempt  # noqa: TRY300 - else would count what the lease's end raises
         except (Exception, SystemExit) as error:
+            if attempt > 1:
+                repeated("action", well=False)
             if attempt >= calling.retry.attempts or not _may_pass(error):
                 raise
         await sleep(calling.retry.delay(attempt, lot()))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from oneiric_lab.errors import logger
 
 from ._exposition import Metrics, Scrape
+from ._metrics import ROOMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,9 @@ class Telemetry:
             except Exception:  # noqa: BLE001 - who looks at the others shall see them
                 self._failed[room] = self._failed.get(room, 0) + 1
                 logger(__name__).exception("the metrics of %s cannot be read", room)
-        scrape.table("oneiric_lab_scrape_errors_total", self._failed)
+        # Rooms of a program's own are told as well.
+        rooms = {*ROOMS, *self.rooms, *self._failed}
+        scrape.table("oneiric_lab_scrape_errors_total", self._failed, room=sorted(rooms))
         return Metrics(tuple(scrape.samples()), whose)
 
 

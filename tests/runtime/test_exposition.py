@@ -176,6 +176,18 @@ class TestTelemetry:
         """
         assert Telemetry().scrape().value("oneiric_lab_registry_generation") is None
 
+    def test_a_room_of_a_program_s_own_that_fails_is_told_too(self) -> None:
+        """
+        Under its own name.
+        """
+        telemetry = Telemetry()
+        telemetry.rooms["mine"] = lambda scrape: scrape.put("oneiric_lab_made_up", 1)
+
+        found = telemetry.scrape()
+
+        assert found.value("oneiric_lab_scrape_errors_total", room="mine") == 1
+        assert found.value("oneiric_lab_scrape_errors_total", room="store") == 0
+
 
 class TestMetrics:
     def test_people_see_what_is_not_zero(self) -> None:
