@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOVED: Final = frozenset({301, 302})
+_SEE_OTHER: Final = 303
+_READING: Final = frozenset({"GET", "HEAD"})
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _OK, _UNCHANGED = 200, 304
 _KNOWN: Final = {
@@ -39,6 +42,8 @@ class Hop:
 
     address: Address
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,13 @@ class Body:
     Attributes:
         address: Where.
         etag: What the server calls it.
+        head: What the server said before.
         unchanged: Whether there is nothing to be read, since it is what we have.
     """
 
     address: Address
     etag: str | None
+    head: Head
     unchanged: bool = False
 
 
@@ -73,14 +80,24 @@ def exchange(request: Request, rules: Rules, now: datetime) -> Generator[Hop, He
     """
     address = judge(request.url, rules)
     home = address.origin
+    method, body = request.method, request.body
     for _ in range(MAX_REDIRECTS + 1):
-        head = yield Hop(address, _headers(request, address, home, rules))
+        headers = _headers(request, address, home, rules, with_body=body is not None)
+        head = yield Hop(address, headers, method, body)
         if head.status in _REDIRECTS:
             target = head.headers.get("location")
             if not target:
                 fix = "nothing was changed; ask the owner of that server"
                 raise refused("fetch-redirect", address.url, "a redirect to nowhere", fix=fix)
             address = judge(urljoin(address.url, target), rules, came_from=address)
+            method, body = _redirected(head.status, method, body)
+            if address.origin != home and method not in _READING:
+                raise refused(
+                    "fetch-redirect",
+                    request.url,
+                    f"the server sent us to {shown(address.url)}, and {method} is for {home} alone",
+                    fix="configure the address where it really is",
+                )
             continue
         return _judged(request, address, head, now)
     raise refused(
@@ -91,9 +108,24 @@ def exchange(request: Request, rules: Rules, now: datetime) -> Generator[Hop, He
     )
 
 
-def _headers(request: Request, address: Address, home: str, rules: Rules) -> dict[str, str]:
+def _redirected(status: int, method: str, body: bytes | None) -> tuple[str, bytes | None]:
+    """Return how a redirect is followed (RFC 9110 §15.4): what is asked, and what is sent."""
+    # Of 301 and 302 every client makes a GET of a POST, and servers count on it.
+    reads = status == _SEE_OTHER or (status in _MOVED and method == "POST")
+    return ("GET", None) if reads and method != "HEAD" else (method, body)
+
+
+def _headers(
+    request: Request, address: Address, home: str, rules: Rules, *, with_body: bool
+) -> dict[str, str]:
     # Identity: a bomb of 200 kB becomes 60 MB before anybody can count it.
     headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "oneiric-lab"}
+    if address.origin == home:
+        # Compared as servers do: theirs in place of ours, and none of them twice.
+        said = {name.lower() for name in request.headers}
+        about_body = () if with_body else ("content-type",)
+        headers = {name: value for name, value in headers.items() if name.lower() not in said}
+        headers |= {n: v for n, v in request.headers.items() if n.lower() not in about_body}
     if request.etag is not None and address.origin == home:
         headers["If-None-Match"] = request.etag
     mine = request.credentials
@@ -112,7 +144,7 @@ def _headers(request: Request, address: Address, home: str, rules: Rules) -> dic
 def _judged(request: Request, address: Address, head: Head, now: datetime) -> Body:
     etag = head.headers.get("etag")
     if head.status == _UNCHANGED and request.etag is not None:
-        return Body(address, request.etag, unchanged=True)
+        return Body(address, request.etag, head, unchanged=True)
     if head.status in _PASSING:
         after = retry_after(head.headers.get("retry-after"), now)
         said = "" if after is None else f", and asks to wait {after:,.0f} s"
@@ -122,8 +154,11 @@ def _judged(request: Request, address: Address, head: Head, now: datetime) -> Bo
             fix="nothing was changed; it may pass",
         )
         raise PassingError(fault, after=after)
-    if head.status != _OK:
-        what = f"expected 200, the server answers {head.status}"
+    # What was read is whole or nothing; what was asked to be done may have many good answers.
+    good = head.status == _OK if request.method == "GET" else 200 <= head.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
+    if not good:
+        wanted = "200" if request.method == "GET" else "2xx"
+        what = f"expected {wanted}, the server answers {head.status}"
         fix = _KNOWN.get(head.status, "nothing was changed; look after that server")
         raise refused("fetch-status", address.url, what, fix=fix)
     coding = head.headers.get("content-encoding", "identity").strip().lower()
@@ -136,9 +171,10 @@ def _judged(request: Request, address: Address, head: Head, now: datetime) -> Bo
             fix="switch compression off for this address",
         )
     length = head.headers.get("content-length", "")
-    if length.isdigit() and int(length[:18]) > request.limit:
+    if request.method != "HEAD" and length.isdigit() and int(length[:18]) > request.limit:
         raise too_large(request, address.url, int(length[:18]))
-    return Body(address, etag if etag is not None and len(etag) <= 1024 else None)  # noqa: PLR2004 - it is kept, and sent each time
+    kept = etag if etag is not None and len(etag) <= 1024 else None  # noqa: PLR2004 - it is kept, and sent each time
+    return Body(address, kept, head)
 
 
 def too_large(request: Request, url: str, size: int) -> Exception:

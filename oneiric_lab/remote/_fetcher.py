@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
 
+from oneiric_lab.errors import FetchError
+
 from ._address import judge, refused
 from ._breaker import Breaker
 from ._files import fetch_file
-from ._passing import wait
+from ._passing import PassingError, wait
 from ._request import Fetched, Rules
 
 if TYPE_CHECKING:
@@ -82,6 +85,9 @@ class SafeFetcher:
             FetchError: It could not be fetched, or must not be.
         """
         if request.url.startswith("file:"):
+            if request.method != "GET":
+                what, fix = f"a file is read, not asked for {request.method}", "method: GET"
+                raise refused("fetch-method", request.url, what, fix=fix)
             return fetch_file(request, sink, self.rules)
         address = judge(request.url, self.rules)
         # What is imported and read for the first request takes none of its deadline.
@@ -94,6 +100,11 @@ class SafeFetcher:
         try:
             with anyio.move_on_after(self.rules.deadline):
                 return await self._tries(self._client, request, sink, address.host)
+        except PassingError as error:
+            if request.is_idempotent:
+                raise
+            fix = f"{request.method} is asked once, since twice may do it twice: was it done?"
+            raise FetchError([replace(fault, fix=fix) for fault in error.faults]) from error
         finally:
             if not self._entered:
                 await self._close()
@@ -116,7 +127,7 @@ class SafeFetcher:
         end, spare = self._clock() + rules.deadline, SPARE * rules.deadline
         tries = stamina.retry_context(
             on=lambda error: wait(error, end - self._clock() - spare),
-            attempts=rules.attempts,
+            attempts=rules.attempts if request.is_idempotent else 1,
             timeout=None,
             wait_initial=rules.base_delay,
             wait_max=rules.max_delay,
@@ -125,7 +136,7 @@ class SafeFetcher:
         async for attempt in tries:
             with attempt, self.breaker.guard(host), _counted(attempt.num):
                 found = await client.attempt(request, sink, self._now(), end - self._clock())
-                return Fetched(found.url, found.unchanged, found.etag, found.size, attempt.num)
+                return replace(found, attempts=attempt.num)
         raise AssertionError("a retry that neither returns nor raises")  # pragma: no cover
 
 

@@ -83,7 +83,11 @@ class HttpClient:
                 )
                 waits = httpx.Timeout(self._rules.read_timeout, connect=connect, pool=None)
                 sent = self._client.build_request(
-                    "GET", hop.address.url, headers=dict(hop.headers), timeout=waits
+                    hop.method,
+                    hop.address.url,
+                    headers=dict(hop.headers),
+                    content=hop.body,
+                    timeout=waits,
                 )
                 response = await self._client.send(sent, stream=True)
                 try:
@@ -104,7 +108,10 @@ async def _read(response: httpx.Response, request: Request, body: Body, sink: Si
         # Raw: nothing is decoded, so that what is counted is what comes.
         async for chunk in response.aiter_raw():
             sink.write(meter.take(chunk))
-    return Fetched(shown(body.address.url), body.unchanged, body.etag, meter.size)
+    head = body.head
+    return Fetched(
+        shown(body.address.url), body.unchanged, body.etag, meter.size, 1, head.status, head.headers
+    )
 
 
 @contextmanager

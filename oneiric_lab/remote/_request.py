@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _MIB = 1024 * 1024
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Methods that may be asked again when nobody knows what became of them (RFC 9110 §9.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,23 @@ class Request:
         limit: Most bytes that are taken.
         etag: What its source called the bytes that are here already.
         credentials: For the one origin that they name.
+        method: In capitals.
+        headers: For the origin of *url* and for no other, since they may say who we are.
+        body: What is sent along; for that origin, too.
     """
 
     url: str
     limit: int = 64 * _MIB
     etag: str | None = None
     credentials: Credentials | None = None
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether it may be asked twice, and mean the same as once."""
+        return self.method in _IDEMPOTENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,8 @@ class Fetched:
         etag: What its source calls the bytes.
         size: How many came.
         attempts: How many it took.
+        status: What the server said; 200 of a file.
+        headers: What it said besides, names in lower case.
     """
 
     url: str
@@ -93,6 +109,8 @@ class Fetched:
     etag: str | None = None
     size: int = 0
     attempts: int = 1
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sink(Protocol):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Self
 
 from ._server import Answer
@@ -31,6 +33,15 @@ class Drip:
     answer: Answer = field(default_factory=Answer)
     step: int = 1
     every: float = 0.05
+
+
+def _whole(data: bytes) -> float:
+    """Return how many bytes a request has, as far as its head is here."""
+    head, ended, _ = data.partition(b"\r\n\r\n")
+    if not ended:
+        return inf
+    said = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    return len(head) + 4 + (int(said[1]) if said else 0)
 
 
 class FaultServer:
@@ -132,7 +143,7 @@ class FaultServer:
         """Answer one request; return whether the connection stays."""
         data = b""
         taken.settimeout(0.05)
-        while b"\r\n\r\n" not in data:
+        while len(data) < _whole(data):
             try:
                 more = taken.recv(65536)
             except TimeoutError:

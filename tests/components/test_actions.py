@@ -51,7 +51,8 @@ from oneiric_lab.components.actions import (
 from oneiric_lab.config import Secret, SecretRef
 from oneiric_lab.errors import ActionError, FetchError, NoCandidateError, UsageError
 from oneiric_lab.registry import load_factory
-from oneiric_lab.testing import Answer, LoopbackServer, Workspace
+from oneiric_lab.remote import Buffer, Request, SafeFetcher
+from oneiric_lab.testing import Answer, FaultServer, LoopbackServer, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -599,6 +600,154 @@ class TestFetch:
             other = FetchSettings(origins=("https://a.example", server.url), token=token)
             asyncio.run(Fetch(other)({"url": server.url}))
             assert b"s3cret" not in server.requests[-1]
+
+
+class TestFetchMethods:
+    """What changes something elsewhere: by name, once, and to one origin."""
+
+    def ask(self, server: Any, settings: Mapping[str, Any], **said: Any) -> dict[str, Any]:
+        """Ask the server's root as the settings allow."""
+        allowed = {"origins": (server.url,), "methods": ("GET", "HEAD", "POST", "PUT", "DELETE")}
+        fetch = Fetch(FetchSettings(**{**allowed, **settings}))
+        return asyncio.run(fetch({"url": server.url, **said}))
+
+    @pytest.mark.parametrize(
+        ("said", "kind", "body"),
+        [
+            ({"json": {"a": [1, None]}}, "application/json", b'{"a": [1, null]}'),
+            ({"json": None}, "application/json", b"null"),
+            ({"text": "boat"}, "text/plain; charset=utf-8", b"boat"),
+            ({"base64": "//4="}, "application/octet-stream", b"\xff\xfe"),
+            ({"text": "<a/>", "headers": {"content-type": "text/xml"}}, "text/xml", b"<a/>"),
+        ],
+    )
+    def test_a_body_is_sent_with_its_type(
+        self, said: dict[str, Any], kind: str, body: bytes
+    ) -> None:
+        """Status and a few headers come back, and what the server made of it."""
+        made = Answer(201, b'{"id": 7}', headers={"Location": "/7", "Set-Cookie": "who=me"})
+        with FaultServer({"/": [made]}) as server:
+            found = self.ask(server, {}, method="POST", **said)
+
+            assert (found["status"], found["json"]) == (201, {"id": 7})
+            assert found["headers"] == {"location": "/7"}
+            head, _, sent = server.requests[0].partition(b"\r\n\r\n")
+        assert head.startswith(b"POST / HTTP/1.1")
+        assert f"content-type: {kind}".encode() in head.lower()
+        assert sent == body
+
+    def test_methods_that_answer_nothing(self) -> None:
+        """HEAD has a length and no bytes; 204 has neither."""
+        answers = {"/": [Answer(200, b"", headers={"ETag": '"v"'}), Answer(204, b"")]}
+        with FaultServer(answers) as server:
+            head = self.ask(server, {}, method="HEAD", headers={"X-Tenant": "eu"})
+            gone = self.ask(server, {}, method="DELETE")
+            assert b"X-Tenant: eu" in server.requests[0]
+            assert server.requests[1].startswith(b"DELETE ")
+
+        assert (head["etag"], head["bytes"]) == ('"v"', 0)
+        assert gone["status"] == 204
+        assert not {"text", "json", "base64"} & (head.keys() | gone.keys())
+
+    def test_only_what_the_settings_name_is_asked(self) -> None:
+        """Reading alone by default; nothing goes out."""
+        with FaultServer({"/": [Answer()]}) as server:
+            with pytest.raises(ActionError, match="POST is not allowed: GET, HEAD"):
+                self.ask(server, {"methods": ("GET", "HEAD")}, method="POST")
+            with pytest.raises(ActionError, match="a body of 5 bytes; at most 4 are sent"):
+                self.ask(server, {"max_bytes": 4}, method="PUT", text="boats")
+            assert server.requests == []
+
+    @pytest.mark.parametrize("name", ["Authorization", "cookie", "X-Key", "x-key"])
+    def test_a_payload_never_says_who_we_are(self, name: str) -> None:
+        """The settings do, for their first origin."""
+        with FaultServer({"/": [Answer()]}) as server:
+            with pytest.raises(ActionError, match="credentials are for the settings"):
+                self.ask(server, {"header_name": "X-Key"}, headers={name: "s3cret"})
+            assert server.requests == []
+
+    @pytest.mark.parametrize(
+        ("said", "why"),
+        [
+            ({"method": "TRACE"}, "method"),
+            ({"method": "GET", "text": "a"}, "no body is sent by GET"),
+            ({"method": "POST", "text": "a", "json": 1}, "exclude each other"),
+            ({"method": "POST", "json": float("nan")}, "payload.json"),
+            ({"method": "POST", "base64": "?"}, "payload.base64"),
+            ({"headers": {"Host": "evil.example"}}, "a payload does not say Host"),
+            ({"headers": {"X-A": "a\r\nX-B: b"}}, "is no header"),
+            ({"headers": {"X A": "a"}}, "is no header"),
+        ],
+    )
+    def test_what_is_no_request_is_told(self, said: dict[str, Any], why: str) -> None:
+        """Before anything goes out."""
+        with FaultServer({"/": [Answer()]}) as server:
+            with pytest.raises(UsageError, match=why):
+                self.ask(server, {}, **said)
+            assert server.requests == []
+
+    def test_what_may_not_be_done_twice_is_asked_once(self) -> None:
+        """POST is told as it ended; PUT is the same twice, and tried again."""
+        answers = [Answer(503, headers={"Retry-After": "0"}), Answer(200)]
+        with FaultServer({"/": list(answers)}) as server:
+            with pytest.raises(FetchError, match="POST is asked once") as caught:
+                self.ask(server, {}, method="POST", text="a")
+            assert len(server.requests) == 1
+            assert caught.value.code == "fetch-status"
+        with FaultServer({"/": list(answers)}) as server:
+            assert self.ask(server, {}, method="PUT", text="a")["attempts"] == 2
+
+    @pytest.mark.parametrize(
+        ("status", "method", "then", "sent"),
+        [
+            (301, "POST", b"GET", b""),
+            (303, "PUT", b"GET", b""),
+            (302, "PUT", b"PUT", b"a"),
+            (307, "POST", b"POST", b"a"),
+            (308, "DELETE", b"DELETE", b"a"),
+        ],
+    )
+    def test_redirects_keep_or_drop_the_body(
+        self, status: int, method: str, then: bytes, sent: bytes
+    ) -> None:
+        """As RFC 9110 says, at the same origin."""
+        answers = {"/": [Answer(status, b"", headers={"Location": "/b"})], "/b": [Answer()]}
+        with FaultServer(answers) as server:
+            self.ask(server, {}, method=method, text="a", headers={"X-Tenant": "eu"})
+            head, _, body = server.requests[1].partition(b"\r\n\r\n")
+
+        assert head.startswith(then + b" /b")
+        assert b"X-Tenant: eu" in head
+        assert (body, b"content-type" in head.lower()) == (sent, bool(sent))
+
+    def test_headers_and_bodies_stay_at_their_origin(self) -> None:
+        """A redirect elsewhere, though that is an origin too, gets neither; and one that would
+        bring the body there is refused.
+        """
+        with FaultServer({"/": [Answer()]}) as other:
+            for status in (303, 307):
+                answer = Answer(status, b"", headers={"Location": other.url})
+                with FaultServer({"/": [answer]}) as server:
+                    both = {"origins": (server.url, other.url)}
+                    said = {"method": "POST", "text": "s3cret", "headers": {"X-Tenant": "eu"}}
+                    if status == 303:
+                        self.ask(server, both, **said)
+                    else:
+                        with pytest.raises(FetchError, match="POST is for http") as caught:
+                            self.ask(server, both, **said)
+                        assert caught.value.code == "fetch-redirect"
+            assert len(other.requests) == 1
+            assert other.requests[0].startswith(b"GET ")
+            assert b"X-Tenant" not in other.requests[0]
+            assert b"s3cret" not in other.requests[0]
+
+    def test_a_file_is_read_and_nothing_else(self) -> None:
+        """Whatever else is asked for is refused by its name."""
+        request = Request("file:///etc/hostname", method="DELETE")
+
+        with pytest.raises(FetchError, match="not asked for DELETE") as caught:
+            asyncio.run(SafeFetcher().fetch(request, Buffer()))
+        assert caught.value.code == "fetch-method"
 
 
 class TestConsole:
