@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
+_PAGE = "docs/test_examples.py::TestPages::test_examples_do_what_they_say[docs/how-to/{}.md]"
+
 ALONE = (
     "commands/test_load.py",
     "commands/test_load_compare.py",
     "commands/test_load_runs.py",
+    *map(_PAGE.format, ("compare-runs", "load", "load-notebook", "scenario")),
     "lab/test_load.py",
     "loadlab/test_dask.py",
     "loadlab/test_floor.py",
@@ -32,8 +35,8 @@ ALONE = (
     "loadlab/test_worker.py",
     "notebook/test_load_chart.py",
 )
-"""Where a system is driven at a stated rate, and the clock of this machine counts: these do not
-run beside others; see `make test`."""
+"""Files, or tests, where a system is driven at a stated rate, and the clock of this machine
+counts: these do not run beside others; see `make test`."""
 
 TOGETHER = (
     "browser/",
@@ -63,23 +66,19 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
-def among(place: str, parts: tuple[str, ...]) -> int:
-    """Return to which of the *parts* of this folder a *place* belongs; their number, if to none."""
+def among(nodeid: str, parts: tuple[str, ...]) -> int:
+    """Return to which of the *parts* of this folder a test belongs; their number, if to none."""
+    place = nodeid.removeprefix("tests/")
     return next((n for n, part in enumerate(parts) if place.startswith(part)), len(parts))
-
-
-def within(path: Path) -> str:
-    """Return the place of *path* in this folder; nothing, if it is elsewhere."""
-    return path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what must run alone; a worker begins with what must run together."""
     for item in items:
-        if within(item.path).startswith(ALONE):
+        if among(item.nodeid, ALONE) < len(ALONE):
             item.add_marker(pytest.mark.alone)
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: among(within(item.path), TOGETHER))
+        items.sort(key=lambda item: among(item.nodeid, TOGETHER))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -88,7 +87,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling
 
     def unit(nodeid: str) -> str:
-        part = among(nodeid.removeprefix("tests/"), TOGETHER)
+        part = among(nodeid, TOGETHER)
         return TOGETHER[part] if part < len(TOGETHER) else nodeid.rpartition("::")[0]
 
     config.option.loadscopereorder = False
@@ -105,10 +104,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """
     if collection_path.name == "bench" and not any("bench" in given for given in config.args):
         return True
-    if collection_path.suffix == ".py":
-        is_alone = within(collection_path).startswith(ALONE)
-        if config.option.markexpr == ("not alone" if is_alone else "alone"):
-            return True
+    if collection_path.suffix == ".py" and collection_path.is_relative_to(HERE):
+        place = collection_path.relative_to(HERE).as_posix()
+        if config.option.markexpr == "not alone":
+            return place in ALONE or None
+        if config.option.markexpr == "alone":
+            return not any(part.startswith(place) for part in ALONE) or None
     return None
 
 

@@ -329,6 +329,8 @@ class TestSubscribe:
         seen: list[tuple[str, float]] = []
 
         async def work(ctx: Context) -> None:
+            # Its timers too go by the clock that is made up.
+            asyncio.get_running_loop().time = clock  # type: ignore[method-assign]
             for step in range(1, 10_001):
                 clock.advance(0.0001)
                 ctx.progress(step, 10_000)
@@ -338,10 +340,9 @@ class TestSubscribe:
         def note(job: Job[None]) -> None:
             seen.append((job.state, job.progress.done if job.progress else 0))
 
-        # A loop's timers are real: the steps take less time than one of them.
         run_inline(work, on_change=note, clock=clock)
 
-        assert 2 <= len(seen) <= 23
+        assert 20 <= len(seen) <= 23
         assert seen[-1] == ("done", 10_000)
 
     def test_the_last_step_before_a_silence_is_told(self, owner: Owner) -> None:
