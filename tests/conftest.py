@@ -52,6 +52,15 @@ HERE = Path(__file__).parent
 _KEPT = {"ONEIRIC_CI", "ONEIRIC_GOLDEN"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no property fail by a clock; the benchmarks have no Hypothesis."""
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import settings
+
+        settings.register_profile("unhurried", deadline=None)
+        settings.load_profile("unhurried")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide what the developer's machine says, and keep out of what it remembers."""

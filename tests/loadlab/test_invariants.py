@@ -390,7 +390,7 @@ def test_each_can_be_broken(name: str, wrong: str, monkeypatch: pytest.MonkeyPat
     MUTANTS[name][wrong](monkeypatch)
 
     # On a machine that is busy with other things, a moment may pass without what it takes.
-    for _ in range(8):
+    for _ in range(30):
         found = drive_http(wrong) if name == "http" else drive(name, wrong)
         if wrong in dict(found.broken):
             break

@@ -176,10 +176,13 @@ class TestRuns:
             "from oneiric_lab.loadlab._drive import Driven\n"
             "from oneiric_lab.loadlab._recorder import Recorder\n"
             "plan = Plan(scenario_named('swap-1k')[0])\n"
-            "print('go', flush=True)\n"
-            "while True:\n"
+            "def save():\n"
             "    run = Run(plan, Recorder().result(), Driven(), 'none', (), (), {})\n"
             "    Runs(sys.argv[1]).save(run)\n"
+            "save()\n"
+            "print('go', flush=True)\n"
+            "while True:\n"
+            "    save()\n"
         )
         for rest in (0.05, 0.11, 0.17):
             words = [sys.executable, "-c", script, str(tmp_path)]
@@ -190,7 +193,7 @@ class TestRuns:
                 process.kill()
 
         runs = Runs(tmp_path)
-        assert len(runs) > 0
+        assert len(runs) >= 3
         assert not [kept.wrong for kept in runs if kept.wrong]
         assert all(runs.open(name).id == name for name in runs.ids())
 
