@@ -32,6 +32,7 @@ from oneiric_lab.runtime import (
     RollingFile,
     Told,
     alone,
+    bridge_metrics,
     handlers_of,
     is_loopback,
     json_lines,
@@ -291,8 +292,10 @@ class WorkspaceHost:
             self.redact.add(*keeper.texts())
             if settings.runtime_supervisor.count_resolves:
                 lab.registry.count()
+            bridged: list[Callable[[], object]] = []
             if signals and any(name.startswith("OTEL_") for name in environ):
                 trace_spans()
+                bridged.append(bridge_metrics(lab.telemetry))
             try:
                 with self._logs(machine=machine) if signals else self._own_logs():
                     if not kept:
@@ -301,6 +304,8 @@ class WorkspaceHost:
                     with self.host.signals(last=True) if signals else nullcontext():
                         return await self.host.serve(lambda: self._up(up))
             finally:
+                for end in bridged:
+                    end()
                 lab._hosted, keeper.tell = None, hidden  # noqa: SLF001 - see above
 
     def _up(self, up: Callable[[Screen], object]) -> None:

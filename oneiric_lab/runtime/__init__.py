@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from ._logs import read_log_lines as read_log_lines
     from ._logs import ringed as ringed
     from ._memory import MemoryEngine as MemoryEngine
+    from ._meters import bridge_metrics as bridge_metrics
     from ._metrics import CATALOGUE as CATALOGUE
     from ._metrics import REASONS as REASONS
     from ._metrics import ROOMS as ROOMS
@@ -209,6 +210,7 @@ else:
             "alone": "._alone",
             "busy": "._durable_lock",
             "call": "._reach",
+            "bridge_metrics": "._meters",
             "call_task": "._flow_call",
             "completed": "._event",
             "choose_logs": "._logs",
@@ -321,6 +323,7 @@ __all__ = [
     "Watching",
     "accepts",
     "alone",
+    "bridge_metrics",
     "busy",
     "call",
     "call_task",

@@ -54,14 +54,28 @@ class Metric:
     @property
     def otel(self) -> str:
         """Its name in OpenTelemetry: dotted, without the unit and `total`."""
-        head, _, rest = self.name.partition("oneiric_lab_")
-        if head or not rest:
-            return self.name.replace("_", ".")
+        if self.name in _STANDARD:
+            return _STANDARD[self.name]
+        rest = self.name.removeprefix("oneiric_lab_")
         for end in ("_total", "_seconds", "_bytes"):
             rest = rest.removesuffix(end)
         room, _, what = rest.partition("_")
         return f"oneiric_lab.{room}.{what}" if what else f"oneiric_lab.{room}"
 
+    @property
+    def unit(self) -> str:
+        """Its unit in OpenTelemetry, which is UCUM's."""
+        bare = self.name.removesuffix("_total")
+        return "s" if bare.endswith("_seconds") else "By" if bare.endswith("_bytes") else "1"
+
+
+_STANDARD: Final = {
+    "process_cpu_seconds_total": "process.cpu.time",
+    "process_resident_memory_bytes": "process.memory.usage",
+    "process_start_time_seconds": "process.start_time",
+    "process_open_fds": "process.open_file_descriptor.count",
+}
+"""Names of OpenTelemetry's own conventions, where it has them."""
 
 _DOMAIN = {"domain": DOMAINS}
 

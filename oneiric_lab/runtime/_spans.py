@@ -1,6 +1,7 @@
 """Spans around what takes long: swaps, syncs, runs and nodes; never around a resolve.
 
-The one door to OpenTelemetry. Where nobody traces, a span is one object that does nothing.
+With `_meters` the door to OpenTelemetry. Where nobody traces, a span is one object that does
+nothing.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Scrape], None]
 
+_TRIES: Final = 5
 _STARTED: Final = time.time()
 
 
@@ -48,7 +50,7 @@ class Telemetry:
         scrape = Scrape()
         for room, read in list(self.rooms.items()):
             try:
-                read(scrape)
+                _tried(read, scrape)
             except Exception:  # noqa: BLE001 - who looks at the others shall see them
                 self._failed[room] = self._failed.get(room, 0) + 1
                 logger(__name__).exception("the metrics of %s cannot be read", room)
@@ -56,6 +58,14 @@ class Telemetry:
         rooms = {*ROOMS, *self.rooms, *self._failed}
         scrape.table("oneiric_lab_scrape_errors_total", self._failed, room=sorted(rooms))
         return Metrics(tuple(scrape.samples()), whose)
+
+
+def _tried(read: Reader, scrape: Scrape) -> None:
+    """Read a room, again where another thread changed a table of it meanwhile."""
+    for _ in range(_TRIES - 1):
+        with suppress(RuntimeError):  # "dictionary changed size during iteration"
+            return read(scrape)
+    return read(scrape)
 
 
 def read_process(scrape: Scrape) -> None:

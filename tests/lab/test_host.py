@@ -381,11 +381,25 @@ class TestHeld:
 
 
 class TestProcess:
-    def test_a_process_of_its_own_has_its_logs_and_spans(self, workspace: Workspace) -> None:
+    def test_a_process_of_its_own_has_its_logs_spans_and_meters(
+        self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """
         All loggers write to the sinks and beside the store, and give everything back.
         """
+        from opentelemetry import metrics
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
         from oneiric_lab.runtime import is_tracing, trace_spans
+
+        reader = InMemoryMetricReader()
+        provider = MeterProvider([reader])
+        get = metrics.get_meter
+        monkeypatch.setattr(
+            metrics, "get_meter", lambda name, meter_provider: get(name, meter_provider=provider)
+        )
+        told: list[bool] = []
 
         workspace.environ(OTEL_SERVICE_NAME="shop").local(
             {"logging": {"sinks": [{"target": "file", "path": "out.jsonl"}], "release": "1.0"}}
@@ -397,6 +411,7 @@ class TestProcess:
 
             def up(screen: Screen) -> None:
                 logging.getLogger("shop").info("sold", extra={"order": 7})
+                told.append("oneiric_lab.host.state" in str(reader.get_metrics_data()))
                 assert host.host is not None
                 host.host.stop()
 
@@ -408,6 +423,8 @@ class TestProcess:
         finally:
             trace_spans(on=False)
 
+        told.append(reader.get_metrics_data() is None)
+        assert told == [True, True]
         assert list(logging.getLogger().handlers) == before
         for file in ("out.jsonl", ".oneiric/host.jsonl"):
             rows = [json.loads(line) for line in (workspace.path / file).read_text().splitlines()]

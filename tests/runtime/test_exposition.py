@@ -231,5 +231,9 @@ class TestCatalogue:
         Units are a field of their own there.
         """
         assert CATALOGUE["oneiric_lab_swap_attempts_total"].otel == "oneiric_lab.swap.attempts"
-        assert CATALOGUE["process_open_fds"].otel == "process.open.fds"
+        assert CATALOGUE["process_open_fds"].otel == "process.open_file_descriptor.count"
         assert CATALOGUE["oneiric_lab_loop_lag_seconds"].otel == "oneiric_lab.loop.lag"
+        units = {name: metric.unit for name, metric in CATALOGUE.items()}
+        assert units["oneiric_lab_artifact_store_size_bytes"] == "By"
+        assert units["process_cpu_seconds_total"] == "s"
+        assert units["oneiric_lab_swap_attempts_total"] == "1"
