@@ -5,6 +5,8 @@ The codes are stable; the page `reference/manifest-risks` is made from this tabl
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter, itemgetter
@@ -365,8 +367,9 @@ def _of_components(old: Manifest, new: Manifest, changes: Sequence[EntryChange])
     raised = [c for c in changes if c.new is not None and _is_raised(c.old, c.new)]
     asked = {c.target for c in raised}
     before, after = (_by_target(m, asked) if asked else {} for m in (old, new))
+    passing = {name: _Passing(before.get(name, ()), after[name]) for name in asked}
     for change in raised:
-        yield from _of_rank(change, before.get(change.target, ()), after[change.target])
+        yield from _of_rank(change, passing[change.target])
     left = {*map(_COMPONENT, new.entries)}
     lost = {f"{d}:{key}" for d, key in {*map(_COMPONENT, old.entries)} - left}
     if not lost:
@@ -408,7 +411,11 @@ def _by_target(manifest: Manifest, asked: set[str]) -> dict[str, list[Entry]]:
     return out
 
 
-def _rank(entry: Entry) -> tuple[int, int]:
+_Rank = tuple[int, int]
+"""Priority and stack level."""
+
+
+def _rank(entry: Entry) -> _Rank:
     return entry.get("priority", 0), entry.get("stack_level", 0)
 
 
@@ -416,9 +423,46 @@ def _is_raised(old: Entry | None, new: Entry) -> bool:
     return old is None or _rank(old) < _rank(new)
 
 
-def _of_rank(
-    change: EntryChange, before: Sequence[Entry], after: Sequence[Entry]
-) -> Iterator[Risk]:
+class _Passing:
+    """Which entries of one component another one passes that is new, or that was raised.
+
+    Those that stood at or above it in the old manifest, and stand below it in the new one. Asked
+    for many entries of one component, a look goes over those between the two ranks only.
+    """
+
+    def __init__(self, before: Sequence[Entry], after: Sequence[Entry]) -> None:
+        self._after: dict[str, list[tuple[int, Entry]]] = {}
+        for place, entry in enumerate(after):
+            self._after.setdefault(entry["provider"], []).append((place, entry))
+        self._before: dict[str, list[_Rank]] = {}
+        for entry in before:
+            if entry["provider"] in self._after:
+                self._before.setdefault(entry["provider"], []).append(_rank(entry))
+        stays = ((rank, one) for one, ranks in self._before.items() for rank in ranks)
+        self._sorted = sorted(stays)
+        self._known: dict[tuple[_Rank | None, _Rank], tuple[list[Entry], Counter[str]]] = {}
+
+    def passed(self, was: _Rank | None, rank: _Rank, provider: str) -> tuple[Entry | None, int]:
+        """Return the first one in the new manifest, and how many there are."""
+        known = self._known.get((was, rank))
+        if known is None:
+            found = [entry for _, entry in sorted(self._found(was, rank), key=itemgetter(0))]
+            known = self._known[was, rank] = found, Counter(one["provider"] for one in found)
+        found, many = known
+        first = next((entry for entry in found if entry["provider"] != provider), None)
+        return first, len(found) - many[provider]
+
+    def _found(self, was: _Rank | None, rank: _Rank) -> Iterator[tuple[int, Entry]]:
+        low = 0 if was is None else bisect_left(self._sorted, (was, ""))
+        between = self._sorted[low : bisect_left(self._sorted, (rank, ""))]
+        for provider in {one for _, one in between}:
+            ranks = self._before[provider]
+            # Of one that was there several times the last counts that was not below.
+            if next(one for one in reversed(ranks) if was is None or one >= was) < rank:
+                yield from (one for one in self._after[provider] if _rank(one[1]) < rank)
+
+
+def _of_rank(change: EntryChange, passing: _Passing) -> Iterator[Risk]:
     """Tell of an entry that ranks above others by its numbers: a new one, or one that was raised.
 
     What wins by its version only steps forward, as releases do.
@@ -426,20 +470,12 @@ def _of_rank(
     was, now = change.old, change.entry
     rank = _rank(now)
     name = "stack_level" if was is not None and rank[0] == _rank(was)[0] else "priority"
-    above = {e["provider"]: _rank(e) for e in before if was is None or _rank(e) >= _rank(was)}
-    passed = [
-        e
-        for e in after
-        if e["provider"] != now["provider"]
-        and e["provider"] in above
-        and _rank(e) < rank
-        and rank > above[e["provider"]]
-    ]
+    first, many = passing.passed(None if was is None else _rank(was), rank, now["provider"])
     words = name.replace("_", " ")
     number = now.get(name, 0)
-    if passed:
-        named = f"{passed[0]['provider']} {passed[0]['version']}"
-        more = f" and {len(passed) - 1} more" if len(passed) > 1 else ""
+    if first is not None:
+        named = f"{first['provider']} {first['version']}"
+        more = f" and {many - 1} more" if many > 1 else ""
         come = "it is new, and" if was is None else f"its {words} went from {was.get(name, 0)}, and"
         said = f"{come} with {words} {number} it ranks above {named}{more}"
         yield _risk("priority-overtakes", change, said, (name,))

@@ -6,9 +6,12 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oneiric_lab.canonical import encode
 from oneiric_lab.manifest import RISKS, Manifest, ManifestDiff, diff, read_manifest
+from oneiric_lab.manifest._diff_risks import _Passing
 
 ARTIFACT = {"uri": "https://cdn.example.com/redis.whl", "sha256": "ab" * 32, "size": 10}
 CACHE: dict[str, Any] = {
@@ -56,6 +59,18 @@ QUEUE: dict[str, Any] = {
     "artifact": ARTIFACT | {"uri": "https://files.example.com/queue.whl"},
 }
 ABSENT = object()
+
+
+def ranked(members: list[Ranked]) -> list[dict[str, Any]]:
+    """Return entries of one component with these providers and priorities."""
+    return [
+        {"provider": provider, "version": f"{place}", "priority": rank}
+        for place, (provider, rank) in enumerate(members)
+    ]
+
+
+Ranked = tuple[str, int]
+members = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 4)), max_size=7)
 
 
 def release(*entries: dict[str, Any], version: int = 7, **header: Any) -> Manifest:
@@ -290,6 +305,35 @@ class TestRisks:
 
         assert codes(found) == ["priority-overtakes"]
         assert "it ranks above disk 1.0" in found.risks[0].message
+
+    @given(members=members, raised=members)
+    def test_who_is_passed_is_as_it_was_told_of_each(
+        self, members: list[Ranked], raised: list[Ranked]
+    ) -> None:
+        """
+        Of many entries of one component each passes those that stood at or above it, and stand
+        below it now.
+        """
+        old, new = ranked(members), ranked(raised)
+        passing = _Passing(old, new)
+        for was in (None, *old):
+            for now in new:
+                if was is not None and was["priority"] >= now["priority"]:
+                    continue
+                above = {
+                    e["provider"]: e["priority"]
+                    for e in old
+                    if was is None or e["priority"] >= was["priority"]
+                }
+                passed = [
+                    e
+                    for e in new
+                    if e["provider"] != now["provider"]
+                    and e["priority"] < now["priority"] > above.get(e["provider"], 99)
+                ]
+                rank = None if was is None else (was["priority"], 0)
+                found = passing.passed(rank, (now["priority"], 0), now["provider"])
+                assert found == (passed[0] if passed else None, len(passed))
 
     def test_more_than_one_is_passed(self) -> None:
         """
