@@ -320,6 +320,20 @@ SHAPES: dict[str, Schema] = {
         before=maybe({"type": "object"}),
         after=maybe({"type": "object"}),
     ),
+    "acknowledged": thing(
+        file=TEXT,
+        left=INTEGER,
+        risks=many(
+            thing(
+                code=TEXT,
+                target=TEXT,
+                who=TEXT,
+                message=TEXT,
+                read_by=maybe(TEXT),
+                read_at=maybe(TEXT),
+            )
+        ),
+    ),
     "report": REPORT,
     "proposed": with_more(
         PROPOSAL,

@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING
 from oneiric_lab._lazy import exporter
 
 if TYPE_CHECKING:
+    from ._acknowledged import READ as READ
+    from ._acknowledged import Acknowledged as Acknowledged
+    from ._acknowledged import acknowledge as acknowledge
+    from ._acknowledged import acknowledged as acknowledged
+    from ._acknowledged import words_of as words_of
     from ._actions import ActionRoom as ActionRoom
     from ._actions import Actions as Actions
     from ._actions import Invoked as Invoked
@@ -125,6 +130,11 @@ else:
             "Posted": "._post_results",
             "Probed": "._quarantine",
             "Proposed": "._signed",
+            "Acknowledged": "._acknowledged",
+            "READ": "._acknowledged",
+            "acknowledge": "._acknowledged",
+            "acknowledged": "._acknowledged",
+            "words_of": "._acknowledged",
             "ReleaseOnItsWay": "._on_its_way",
             "Reloaded": "._following",
             "Remembered": "._trusted",
@@ -185,6 +195,8 @@ else:
 
 __all__ = [
     "LOCK",
+    "READ",
+    "Acknowledged",
     "ActionRoom",
     "Actions",
     "Applied",
@@ -239,6 +251,8 @@ __all__ = [
     "Wished",
     "Workflows",
     "WorkspaceHost",
+    "acknowledge",
+    "acknowledged",
     "allow",
     "ask_unseen",
     "asked_health",
@@ -269,4 +283,5 @@ __all__ = [
     "trusted_state",
     "tutorials",
     "widget",
+    "words_of",
 ]

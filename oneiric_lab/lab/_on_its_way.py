@@ -1,7 +1,7 @@
 """A release on its way: who has done what, as its files say, and the steps that are left.
 
-Nothing is held here but names of files: whoever opens the same release again, tomorrow or in
-another process, goes on where it stands.
+Nothing is held here but names of files, and what was compared last: whoever opens the same
+release again, tomorrow or in another process, goes on where it stands.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, OneiricError, UsageError
-from oneiric_lab.files import read
+from oneiric_lab.files import read, stat_key
 from oneiric_lab.manifest import SUFFIX, diff, empty, open_side
 from oneiric_lab.trust import Envelope, FileSigner, Revocations
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
+from ._acknowledged import READ, acknowledge, acknowledged
 from ._releases import _inside, _root, policy_of
 from ._signing import (
     BUNDLE,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from oneiric_lab.trust import Assembly, Proposal, Report, Root
     from oneiric_lab.views import Tone
 
+    from ._acknowledged import Acknowledged
     from ._signed import Bundled, Proposed, Signed
 
 STEPS = ("propose", "sign", "assemble", "bundle")
@@ -104,6 +106,9 @@ class ReleaseOnItsWay(Result):
     previous: str | None = None
     revocations: str | None = None
     now: datetime | None = None
+    _compared: dict[object, ManifestDiff] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def _at(self, name: str) -> Path:
         return _inside(self.lab, name)
@@ -151,10 +156,40 @@ class ReleaseOnItsWay(Result):
         Raises:
             ManifestError: A manifest has faults.
         """
-        new = open_side(self._at(self.manifest))
-        old = empty(new) if self.previous is None else open_side(self._at(self.previous))
+        files = [self._at(one) for one in (self.manifest, self.previous) if one is not None]
         allowed = self.lab.settings.plugins.allow_factories
-        return diff(old, new, registry=self.lab.registry, allowed=allowed)
+        key = (*map(stat_key, files), self.lab.registry.generation, tuple(allowed))
+        found = self._compared.get(key)
+        if found is None:
+            new = open_side(files[0])
+            old = empty(new) if self.previous is None else open_side(files[1])
+            found = diff(old, new, registry=self.lab.registry, allowed=allowed)
+            self._compared.clear()
+            self._compared[key] = found
+        return found
+
+    def risks(self) -> Acknowledged:
+        """Return the risks of `changes()`, and which of them were read.
+
+        Raises:
+            ManifestError: A manifest has faults.
+        """
+        return acknowledged(self.changes(), self.file(READ))
+
+    def acknowledge(self, *risks: str, undo: bool = False) -> Acknowledged:
+        """Take down that these risks were read, in a file beside the manifest.
+
+        Args:
+            risks: Codes (`downgrade`), codes with a component (`downgrade adapter:cache`), or
+                all words of a risk.
+            undo: Whether they are to be read again.
+
+        Raises:
+            UsageError: There is no such risk.
+            FileAccessError: The file is none of ours, or changed meanwhile.
+        """
+        now = self.now or datetime.now(UTC)
+        return acknowledge(self.changes(), self.file(READ), risks, now=now, undo=undo)
 
     def propose(self, *, days: float | None = None) -> Proposed:
         """Freeze what will be signed; see `Lab.propose`."""
@@ -245,7 +280,7 @@ class ReleaseOnItsWay(Result):
 
     def as_dict(self) -> dict[str, object]:
         """Return the files that are there, and which steps are done."""
-        files = [self.file(end) for end in (SUFFIX, PROPOSAL, ENVELOPE, BUNDLE)]
+        files = [self.file(end) for end in (SUFFIX, READ, PROPOSAL, ENVELOPE, BUNDLE)]
         files += self.responses
         return {
             "manifest": self.manifest,

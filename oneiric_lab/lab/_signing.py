@@ -38,6 +38,7 @@ from oneiric_lab.trust import (
     verify,
 )
 
+from ._acknowledged import READ
 from ._signed import Bundled, Proposed, Signed
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 PROPOSAL, RESPONSE = ".oneiric-proposal.json", ".oneiric-response.json"
 ENVELOPE, BUNDLE = ".oneiric-envelope.json", ".oneiric-bundle.json"
 _RESPONSE_BYTES = 64 * 1024  # one has 280, with P-256 a few more
-_SUFFIXES = (SUFFIX, PROPOSAL, RESPONSE, ENVELOPE, BUNDLE)
+_SUFFIXES = (SUFFIX, READ, PROPOSAL, RESPONSE, ENVELOPE, BUNDLE)
 
 
 @dataclass(frozen=True, slots=True)

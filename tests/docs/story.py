@@ -119,6 +119,10 @@ def manifests() -> Told:
     yield "manifest-diff", ask("manifest", "diff", "m1.oneiric.json", "m2.oneiric.json")
     yield "manifest-diff", ask("manifest", "diff", "m1.oneiric.json", "m1.oneiric.json")
     yield "manifest-diff", ask("manifest", "diff", "m1.toml", "m2.toml", "--only", "risky")
+    before = ("--previous", "m1.oneiric.json")
+    yield "acknowledged", ask("manifest", "acknowledge", "m2.oneiric.json", *before)
+    yield "acknowledged", ask("manifest", "acknowledge", "m2.oneiric.json", *before, "--all")
+    yield "acknowledged", ask("manifest", "acknowledge", "m1.oneiric.json", *before)
     yield "manifest-lines", ask("manifest", "textconv", "m1.oneiric.json")
     yield "manifest-explain", ask("manifest", "explain", "m1.oneiric.json", "adapter:cache")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from oneiric_lab.canonical import utc_text
 from oneiric_lab.errors import FileAccessError, PassphraseError, UntrustedError, UsageError
 from oneiric_lab.lab import Lab
 from oneiric_lab.testing import ReleaseHouse
@@ -172,3 +173,96 @@ class TestRefusals:
         opened(tmp_path, house).propose()
         (tmp_path / "shop.oneiric-proposal.json").write_text("{}")
         assert "proposal" in str(opened(tmp_path, house))
+
+
+class TestRisks:
+    @pytest.fixture
+    def release(self, tmp_path: Path, house: ReleaseHouse) -> Any:
+        """Return a release with risks of two kinds."""
+        old, new = (
+            [
+                {
+                    "domain": "adapter",
+                    "key": key,
+                    "provider": "redis",
+                    "version": version,
+                    "factory": "shop_redis:Cache",
+                    "priority": priority,
+                }
+                for key in ("cache", "queue")
+            ]
+            for version, priority in (("2.0.0", 1), ("1.0.0", 2))
+        )
+        (tmp_path / "old.oneiric.json").write_bytes(house.manifest(old, version=1))
+        (tmp_path / "shop.oneiric.json").write_bytes(house.manifest(new, version=2))
+        return opened(tmp_path, house, previous="old.oneiric.json")
+
+    def test_those_that_were_read_are_in_a_file(
+        self, release: Any, tmp_path: Path, house: ReleaseHouse
+    ) -> None:
+        """
+        By a code, a code with its component, or all words; another process sees who read them,
+        and they stay so when something else changes.
+        """
+        assert len(release.risks().left) == 4
+        assert release.risks().exit_code == 1
+        assert not (tmp_path / "shop.oneiric-read.json").exists()
+        found = release.acknowledge("downgrade", "priority-raised adapter:queue")
+        assert [(r.code, r.target) for r in found.left] == [("priority-raised", "adapter:cache")]
+
+        again = opened(tmp_path, house, previous="old.oneiric.json")
+        assert again.risks().as_dict() == found.as_dict()
+        assert "shop.oneiric-read.json" in again.as_dict()["files"]
+        told = {(r["code"], r["target"]): r["read_at"] for r in found.as_dict()["risks"]}
+        assert told["downgrade", "adapter:cache"] == utc_text(house.now)
+        assert told["priority-raised", "adapter:cache"] is None
+        assert "to be read" in str(found)
+        assert again.acknowledge("priority-raised").exit_code == 0
+        assert again.acknowledge("downgrade adapter:cache", undo=True).left[0].code == "downgrade"
+        new = release.changes().new
+        (tmp_path / "shop.oneiric.json").write_bytes(house.manifest([*new.entries[:1]], version=2))
+        assert "downgrade adapter:cache" in str([r[:2] for r in again.risks().left]).replace(
+            "', '", " "
+        )
+
+    def test_a_risk_that_is_none(self, release: Any, tmp_path: Path) -> None:
+        """
+        It is refused with what there is, and nothing is written.
+        """
+        with pytest.raises(UsageError, match="no risk 'downgrad'") as refused:
+            release.acknowledge("downgrad")
+        assert refused.value.faults[0].fix == (
+            "did you mean `downgrade`? known: downgrade, priority-raised"
+        )
+        assert not (tmp_path / "shop.oneiric-read.json").exists()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[]",
+            "{",
+            '{"read": [1]}',
+            '{"read": [{"risk": 1}]}',
+            '{"read": [{"risk": "a", "who": 1, "at": ""}]}',
+        ],
+    )
+    def test_a_file_that_says_something_else(self, release: Any, tmp_path: Path, text: str) -> None:
+        """
+        It is told with a way out, and stays as it is.
+        """
+        file = tmp_path / "shop.oneiric-read.json"
+        file.write_text(text)
+        with pytest.raises(FileAccessError, match="does not say which risks were read"):
+            release.risks()
+        with pytest.raises(FileAccessError, match="does not say which risks were read"):
+            release.acknowledge("downgrade")
+        assert file.read_text() == text
+
+    def test_no_risk(self, tmp_path: Path, house: ReleaseHouse) -> None:
+        """
+        There is nothing to read.
+        """
+        found = opened(tmp_path, house, previous="shop.oneiric.json").risks()
+        assert (found.exit_code, str(found)) == (0, "no risk was seen")
+        with pytest.raises(UsageError, match="no risk 'downgrade' here"):
+            opened(tmp_path, house, previous="shop.oneiric.json").acknowledge("downgrade")

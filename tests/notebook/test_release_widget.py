@@ -148,7 +148,7 @@ class TestSteps:
         codes = [one["code"] for one in shown.steps]
         assert codes == [
             opened_by,
-            f"{opened_by}\nrelease.changes()",
+            f"{opened_by}\nrelease.risks()",
             f"{opened_by}\nrelease.propose()",
             f"{opened_by}\nrelease.sign('bob.pem')",
             f"{opened_by}\nrelease.assemble()",
@@ -164,7 +164,7 @@ class TestSteps:
         names = {"lab": shown.lab}
         exec(step(shown, "read")["code"], names)
 
-        assert names["release"].changes().as_dict() == shown.release.changes().as_dict()
+        assert names["release"].risks().as_dict() == shown.release.risks().as_dict()
 
     def test_it_goes_on_from_its_files(
         self, opened: tuple[Any, Wire], lab: Lab[Any], house: ReleaseHouse
@@ -183,6 +183,37 @@ class TestSteps:
         other = Release(lab, found)
         assert states(other)[:4] == ["done", "done", "done", "open"]
         assert all(check["on"] for check in step(other, "read")["checks"])
+
+    def test_what_was_read_stays_so(
+        self, opened: tuple[Any, Wire], lab: Lab[Any], house: ReleaseHouse
+    ) -> None:
+        """
+        A risk that was acknowledged is so tomorrow, in another widget, and for a cell; one that
+        a cell acknowledges is ticked here.
+        """
+        from oneiric_lab.notebook.widgets._release import Release
+
+        shown, page = opened
+        first, *rest = step(shown, "read")["checks"]
+        page.click({"do": "acknowledge", "id": first["id"], "on": True})
+        found = lab.release("shop.oneiric.json", now=house.now, **FILES)
+        other = Release(lab, found)
+        assert [one["on"] for one in step(other, "read")["checks"]] == [True] + [False] * len(rest)
+        found.acknowledge(*(one["id"] for one in rest))
+        wait(lambda: step(shown, "read")["state"] == "done")
+        assert found.risks().left == ()
+
+    def test_a_file_of_others_is_told(self, opened: tuple[Any, Wire], tmp_path: Path) -> None:
+        """
+        What does not say which risks were read is not overwritten.
+        """
+        shown, page = opened
+        check = step(shown, "read")["checks"][0]
+        (tmp_path / "shop.oneiric-read.json").write_text("[]")
+        page.click({"do": "acknowledge", "id": check["id"], "on": True})
+        assert "shop.oneiric-read.json does not say which risks were read" in failed(page)
+        assert step(shown, "read")["state"] == "failed"
+        assert (tmp_path / "shop.oneiric-read.json").read_text() == "[]"
 
     def test_a_response_from_elsewhere(self, opened: tuple[Any, Wire], tmp_path: Path) -> None:
         """

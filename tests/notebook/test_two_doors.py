@@ -57,6 +57,7 @@ LINES: dict[str, list[str]] = {
         "manifest diff shop.toml",
         "manifest textconv shop.toml",
         "manifest verify shop.toml",
+        "manifest acknowledge shop.oneiric.json",
         "manifest propose shop.oneiric.json --root root.1.json --at 2026-01-02T00:00:00Z",
         "manifest assemble shop.oneiric-proposal.json --at 2026-01-02T00:00:00Z",
     ],

@@ -13,6 +13,7 @@ VERBS: dict[str, str] = {
     "migrate": "Make a draft of schema 3 out of an older manifest.",
     "diff": "Compare two manifests by meaning, the risks first.",
     "textconv": "Print a manifest as lines, for git to compare.",
+    "acknowledge": "Take down which risks of a release were read.",
     "propose": "Freeze what the signers are asked to sign.",
     "cosign": "Sign a proposal, and write one response.",
     "assemble": "Put the signers' responses together.",

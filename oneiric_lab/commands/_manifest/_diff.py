@@ -127,7 +127,7 @@ def command(
             Fault("usage", "manifest diff compares two files", fix="manifest diff A B")
         )
     sides = [open_side(file, done=context.interaction.progress) for file in files]
-    registry, allowed = (None, ()) if alone else _workspace(context, needed=len(sides) == 1)
+    registry, allowed = (None, ()) if alone else workspace(context, needed=len(sides) == 1)
     if len(sides) == 1:
         if registry is None:
             raise UsageError(
@@ -145,7 +145,7 @@ def command(
     return Printed(found, format)
 
 
-def _workspace(context: Context, *, needed: bool) -> tuple[Registry | None, Sequence[str]]:
+def workspace(context: Context, *, needed: bool) -> tuple[Registry | None, Sequence[str]]:
     """Return the registry of the workspace and what may run in it, where there is one."""
     if not needed:
         try:

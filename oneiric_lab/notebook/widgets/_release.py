@@ -10,22 +10,20 @@ A step goes to the browser as it stands:
     actions        buttons: act, label, and why it is off
     code           what a cell asks for the same
 
-All that is known stands in the files of the release (`lab.release`): who closes the notebook
-goes on where it stood. That a risk was read is known by this widget alone, and asked again.
+All that is known stands in the files of the release (`lab.release`), which risks were read among
+them: who closes the notebook goes on where it stood.
 A passphrase is asked for by a cell: what is typed into a widget stays in the notebook.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 
 from oneiric_lab.errors import Fault, OneiricError, PassphraseError, UsageError
-from oneiric_lab.lab import ReleaseOnItsWay
-from oneiric_lab.manifest import RISKS
+from oneiric_lab.lab import ReleaseOnItsWay, words_of
 from oneiric_lab.views import Note, Result, Table, View, capped, clean, to_json_view
 
 from ._base import Widget
@@ -34,15 +32,16 @@ from ._following import follow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oneiric_lab.lab import Lab
-    from oneiric_lab.manifest import ManifestDiff
+    from oneiric_lab.lab import Acknowledged, Lab
+    from oneiric_lab.manifest import Risk
     from oneiric_lab.trust import Assembly, Root
 
 MOST_ROWS: Final = 30
 MOST_RISKS: Final = 200
 LONGEST: Final = 400
 _FIELDS: Final = ("manifest", "roots", "previous", "revocations")
-_ASKS: Final = {kind.code: kind.ask for kind in RISKS}
+MORE: Final = " more"
+"""What the box of the risks of one kind, beyond the first ones, ends in."""
 
 
 def in_a_cell(key: str) -> Callable[[str], str]:
@@ -76,7 +75,6 @@ class Release(Widget):
 
     def __init__(self, lab: Lab[Any], release: ReleaseOnItsWay | None = None) -> None:
         self.lab, self.release = lab, release
-        self._read: set[str] = set()
         self._key = ""
         self._taken: tuple[str, ...] = ()
         self._found: Result | None = None
@@ -139,18 +137,16 @@ class Release(Widget):
 
     def _rest(self, release: ReleaseOnItsWay) -> list[dict[str, Any]]:
         try:
-            changes = release.changes()
+            found = release.risks()
             done, signed = release.done(), release.signed()
         except OneiricError as error:
             state = {"name": "read", "title": "read the risks", "state": "failed"}
             return [{**state, "view": _view(_refused(error))}]
-        left = [key for key in _risks(changes) if key not in self._read]
-        if done["propose"]:
-            left = []
+        left = () if done["propose"] else found.left
         steps = [
-            self._reading(changes, left, proposed=done["propose"]),
+            self._reading(found, left, proposed=done["propose"]),
             self._proposing(release, left, proposed=done["propose"]),
-            self._signing(left, done, signed),
+            self._signing(done, signed),
             self._assembling(done, signed),
             self._verifying(done, signed),
             self._bundling(done, signed),
@@ -161,35 +157,25 @@ class Release(Widget):
                 step["state"] = "later"
         return steps
 
-    def _reading(self, changes: ManifestDiff, left: list[str], *, proposed: bool) -> dict[str, Any]:
-        risks = _risks(changes)
-        checks = [
-            {
-                "id": key,
-                "tone": tone,
-                "text": text,
-                "ask": ask,
-                "on": proposed or key in self._read,
-            }
-            for key, (tone, text, ask) in risks.items()
-        ]
+    def _reading(
+        self, found: Acknowledged, left: tuple[Risk, ...], *, proposed: bool
+    ) -> dict[str, Any]:
+        many = len(found.changes.risks)
         return {
             "name": "read",
             "title": "read the risks",
             "state": "open" if left else "done",
-            "said": f"{len(risks) - len(left)} of {len(risks)} acknowledged"
-            if risks
-            else "none was seen",
-            "view": _view(replace(changes.view(), blocks=())),
-            "checks": checks,
-            "code": self._opened("release.changes()"),
+            "said": f"{many - len(left):,} of {many:,} acknowledged" if many else "none was seen",
+            "view": _view(replace(found.changes.view(), blocks=())),
+            "checks": _checks(found, proposed=proposed),
+            "code": self._opened("release.risks()"),
         }
 
     def _proposing(
-        self, release: ReleaseOnItsWay, left: list[str], *, proposed: bool
+        self, release: ReleaseOnItsWay, left: tuple[Risk, ...], *, proposed: bool
     ) -> dict[str, Any]:
         proposal = release.proposal
-        off = f"{len(left)} risks are to be acknowledged first" if left else None
+        off = _off(left) if left else None
         try:
             shown = _policy(release.root)
         except OneiricError as error:
@@ -206,9 +192,7 @@ class Release(Widget):
             "code": self._opened("release.propose()"),
         }
 
-    def _signing(
-        self, left: list[str], done: Mapping[str, bool], signed: Assembly | None
-    ) -> dict[str, Any]:
+    def _signing(self, done: Mapping[str, bool], signed: Assembly | None) -> dict[str, Any]:
         off = None
         if not done["propose"]:
             off = "propose it first"
@@ -304,10 +288,19 @@ class Release(Widget):
     def told_acknowledge(self, said: Mapping[str, Any]) -> None:
         """Take down that a risk was read, or was not."""
         key, on = said.get("id"), said.get("on")
-        if isinstance(key, str):
-            (self._read.add if on is True else self._read.discard)(key)
+        if not isinstance(key, str) or self.release is None:
+            return
+        meant = [key]
+        if key.endswith(MORE):
+            rest = self.release.changes().risks[MOST_RISKS:]
+            meant = [words_of(risk) for risk in rest if risk.code == key.removesuffix(MORE)]
+        try:
+            self.release.acknowledge(*meant, undo=on is not True)
+        finally:
+            # A box is as the file says, whatever a page thinks.
+            self._seen = self._now()
             self._show()
-            self.send({"did": ""})
+        self.send({"did": ""})
 
     def told_act(self, said: Mapping[str, Any]) -> None:
         """Do a step."""
@@ -340,14 +333,14 @@ class Release(Widget):
             now=None if self.release is None else self.release.now,
         )
         found.changes()
-        self.release, self._read, self._found, self._taken = found, set(), None, ()
+        self.release, self._found, self._taken = found, None, ()
         self._seen = self._now()
         self._show()
 
     def _act_propose(self, release: ReleaseOnItsWay, given: Mapping[str, str]) -> None:
-        left = [key for key in _risks(release.changes()) if key not in self._read]
+        left = release.risks().left
         if left:
-            raise UsageError(f"{len(left)} risks are to be acknowledged first")
+            raise UsageError(_off(left), fix="release.acknowledge(...), or tick them above")
         text = given.get("days", "").strip()
         try:
             days = float(text) if text else None
@@ -401,21 +394,36 @@ def release(lab: Lab[Any], manifest: Any = None, **files: Any) -> Release:
     return made
 
 
-def _risks(changes: ManifestDiff) -> dict[str, tuple[str, str, str]]:
-    """Return tone, text and question of each risk, by what tells it from others.
+def _off(left: Sequence[Risk]) -> str:
+    """Return why nothing is proposed yet."""
+    return f"{len(left):,} risk{'s are' if len(left) > 1 else ' is'} to be acknowledged first"
 
-    Whatever else changes, a risk that was read stays so. Of very many the rest is told kind by
-    kind: nobody reads thousands here, and `lab.ui.diff` shows them.
+
+def _checks(found: Acknowledged, *, proposed: bool) -> list[dict[str, Any]]:
+    """Return a box for each risk: what it is, what is asked of it, and whether it was read.
+
+    Of very many the rest stands kind by kind: nobody reads thousands here, and `lab.ui.diff`
+    shows them.
     """
-    out: dict[str, tuple[str, str, str]] = {}
-    for risk in changes.risks[:MOST_RISKS]:
-        text = _short(f"{risk.code}  {risk.target}  {risk.message}")
-        key = f"{risk.code} {risk.target} {risk.who} {risk.message}"
-        out[key] = risk.kind.tone, text, _ASKS.get(risk.code, "")
-    rest = Counter(risk.kind for risk in changes.risks[MOST_RISKS:])
-    for kind, many in rest.items():
-        text = f"{kind.code}  {many:,} more, which lab.ui.diff(release.changes()) shows"
-        out[f"{kind.code} {many} more"] = kind.tone, text, _ASKS.get(kind.code, "")
+    risks = found.changes.risks
+    out = [
+        {
+            "id": words_of(risk),
+            "tone": risk.kind.tone,
+            "text": _short(f"{risk.code}  {risk.target}  {risk.message}"),
+            "ask": risk.kind.ask,
+            "on": proposed or words_of(risk) in found.read,
+        }
+        for risk in risks[:MOST_RISKS]
+    ]
+    rest: dict[str, list[Risk]] = {}
+    for risk in risks[MOST_RISKS:]:
+        rest.setdefault(risk.code, []).append(risk)
+    for code, some in rest.items():
+        kind = some[0].kind
+        text = f"{code}  {len(some):,} more, which lab.ui.diff(release.changes()) shows"
+        on = proposed or all(words_of(risk) in found.read for risk in some)
+        out.append({"id": code + MORE, "tone": kind.tone, "text": text, "ask": kind.ask, "on": on})
     return out
 
 
