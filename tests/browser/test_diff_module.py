@@ -103,7 +103,9 @@ class TestDiff:
         assert page.locator(".ol-summary").inner_text().startswith("✗ shop/stable 6 -> 7:")
         seen = rows(page)
         assert seen[0].startswith("▾ risks (")
-        assert seen[1].startswith("✗ downgrade  adapter:cache|2.1.0 goes back to 2.0.0|")
+        assert seen[1].startswith(
+            "✗ downgrade  adapter:cache|2.1.0 goes back to 2.0.0 /entries/0/version|"
+        )
         assert "version|6|7" in seen
         assert "▾ ~ adapter:cache (redis 2.1.0 -> 2.0.0, downgrade) ⚠ 2||" in seen
         assert "priority|1|2" in seen
@@ -227,6 +229,22 @@ class TestStates:
         assert page.title() == "t"
         assert width(page) <= 900
         assert page.locator(".ol-body > :not([hidden])").first.bounding_box()["height"] == 24
+
+    def test_a_beginning(self, render: Any, given: Any) -> None:
+        """
+        The first rows ask for all of them; what was chosen stays chosen when they come.
+        """
+        state = given()
+        page = render("diff", {**state, "sheet": {**state["sheet"], "begun": True}})
+        assert page.evaluate("window.sent") == [{"do": "whole"}]
+        page.get_by_role("treegrid").focus()
+        pressed(page, "n")
+        chosen = active(page)
+        whole = {**state["sheet"]}
+        cells = whole.pop("cells")
+        page.evaluate("([whole, cells]) => window.tell({whole}, cells)", [whole, cells])
+        assert active(page) == chosen
+        assert page.evaluate("window.sent") == [{"do": "whole"}]
 
     def test_ten_thousand_entries(self, render: Any, given: Any, record_property: Any) -> None:
         """

@@ -289,10 +289,34 @@ class TestGridStates:
         grid = page.get_by_role("grid")
         assert grid.get_attribute("aria-activedescendant") == chosen
         assert grid.get_attribute("aria-rowcount") == "305"
-        assert page.locator("[data-ol]").get_attribute("id") == chosen
+        assert page.locator("[data-ol-at]").get_attribute("id") == chosen
         page.get_by_role("searchbox").fill("t29")
         assert status(page) == "10 of 304 candidates"
         assert page.evaluate("window.sent.filter((each) => each.do)") == []
+
+    def test_the_head_keeps_the_focus(self, render: Any) -> None:
+        """
+        Whoever stands in the head stays there when all rows come, with their values and their
+        further columns: on the name of a column, and on a bar, which stands for what it stood
+        for; where that is gone, in the rows.
+        """
+        begun = sheet(generation())
+        kinds = ("manual", "plugin", "package")
+        more = [candidate("adapter", "a", f"a{n}", source=kinds[n % 3]) for n in range(40)]
+        whole = {**sheet(generation(*more)), "number": 1}
+        held = "() => document.activeElement.dataset.ol"
+        for name, then in (
+            ("version", "version"),
+            ("state active: 2", "state active"),
+            ("provider redis: 1", None),
+        ):
+            page = render("explorer", {"sheet": begun, "asked": {}})
+            page.get_by_role("button", name=name).first.focus()
+            assert page.evaluate(held) in (then, "provider redis")
+            page.evaluate("(sheet) => window.change({sheet})", whole)
+            assert page.evaluate(held) == then
+            assert status(page) == "44 candidates"
+        assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
 
     def test_a_change(self, render: Any) -> None:
         """

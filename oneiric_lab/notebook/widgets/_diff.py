@@ -1,6 +1,7 @@
 """What differs between two manifests, the gravest first.
 
-All of it goes to the browser at once, as rows in columns of codes (see `_columns`):
+It goes to the browser as rows in columns of codes (see `_columns`): the first ones with the
+widget, all of them when the page asks, so that the gravest are seen while the rest is written.
 
     kind     risk, winner, header, entry, field (of the entry above it) or kept
     name     what it is about
@@ -14,6 +15,7 @@ All of it goes to the browser at once, as rows in columns of codes (see `_column
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 400
 """Characters of a value."""
+FIRST: Final = 500
+"""Rows that travel with the widget: risks stand on top."""
 COLUMNS: Final = ("kind", "name", "old", "new", "tone", "domain", "risks", "entry")
 _TONES: Final = {"added": "ok", "removed": "bad", "moved": "info", "changed": "plain"}
 _SIGNS: Final = {"added": "+", "removed": "-", "moved": ">", "changed": "~"}
@@ -55,7 +59,7 @@ class Diff(Widget):
     name = "diff"
 
     sheet = traitlets.Any(None, allow_none=True).tag(
-        sync=True, to_json=lambda _, widget: widget.whole()
+        sync=True, to_json=lambda _, widget: widget.whole(FIRST)
     )
     style = traitlets.Unicode("side").tag(sync=True)
 
@@ -63,29 +67,27 @@ class Diff(Widget):
         self.diff, self.code = diff, code
         super().__init__(style=diff.style)
 
-    def whole(self) -> dict[str, object]:
-        """Return all rows as they travel."""
+    def whole(self, most: int | None = None) -> dict[str, object]:
+        """Return all rows as they travel, or the first *most*, with `begun` where more follow."""
         with without_collector():
-            return self._whole()
-
-    def _whole(self) -> dict[str, object]:
-        found = list(rows(self.diff))
+            found = list(islice(rows(self.diff), most))
         table: dict[str, Sequence[Any]] = dict(
             zip(COLUMNS, zip(*found, strict=True), strict=True)
             if found
             else ((name, ()) for name in COLUMNS)
         )
         columns, cells = coded(table, tags=("risks",))
-        view = self.diff.view()
         codes = dict.fromkeys(risk.code for risk in self.diff.risks)
+        view = self.diff.view()
         return {
             "count": len(found),
-            "differs": sum(row[0] not in {"field", "kept"} for row in found),
+            "begun": len(found) == most,
+            "differs": _differs(self.diff),
             "columns": columns,
             "cells": memoryview(cells),
             "summary": _short(view.title),
             "tone": view.tone,
-            "domains": sorted({row[5] for row in found if row[5]}),
+            "domains": sorted(_domains(self.diff)),
             "asks": {code: _ASKS.get(code, code) for code in codes},
             "code": self.code,
         }
@@ -193,6 +195,23 @@ def _kept(diff: ManifestDiff) -> Iterator[Row]:
             who = f"{entry['provider']} {entry['version']}"
             name = _short(f"{domain}:{entry['key']} ({who})")
             yield "kept", name, None, None, "quiet", domain, (), None
+
+
+def _differs(diff: ManifestDiff) -> int:
+    """Return how many rows there are that are no values of an entry."""
+    many = len(diff.risks) + len(diff.header) + len(diff.entries)
+    if diff.impact is None or diff.same:
+        return many
+    some = diff.impact
+    return many + sum(map(len, (some.winners, some.refused, some.problems, some.solved)))
+
+
+def _domains(diff: ManifestDiff) -> set[str]:
+    """Return the domains of all rows."""
+    found = {_domain(one.target) for some in (diff.risks, diff.entries) for one in some}
+    if not diff.left_out:
+        found.update(entry["domain"] for entry in diff.new.entries)
+    return found - {""}
 
 
 def _domain(target: str) -> str:

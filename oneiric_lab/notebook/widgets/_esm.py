@@ -29,6 +29,8 @@ _TEXT = re.compile(
 _SPACED = re.compile(r" ?([{}()\[\],;:?=<>*&|%]) ?")
 # What stands between two of these counts: a - -b, a++ + b.
 _SUMMED = re.compile(r"(?<![+-]) ([+-]) (?![+-])")
+_NOTE = re.compile(r"/\*.*?\*/", re.DOTALL)
+_STYLED = re.compile(r"\s*([{};,])\s*|(?<=[\w-]): ")
 # A line that ends with what is said behind it.
 _NOTED = re.compile(r" // [^\n]*\Z")
 _INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
@@ -86,8 +88,21 @@ def parts(name: str) -> tuple[str, ...]:
 
 @cache
 def style(name: str) -> str:
-    """Return the style sheet of the widget *name*, behind the tokens."""
-    return _text("tokens.css") + _text(f"{name}.css")
+    """Return the style sheet of the widget *name*: the tokens, and that of each of its files."""
+    known = files(".css")
+    named = (f"{one}.css" for one in ("tokens", *parts(name)))
+    return "".join(rules(one) for one in named if one in known)
+
+
+@cache
+def rules(name: str) -> str:
+    """Return a style sheet as it travels: without what need not.
+
+    Example:
+        >>> rules("status.css").partition("}")[0]
+        '.ol-board{max-width:1100px;'
+    """
+    return _STYLED.sub(lambda found: found[1] or ":", _NOTE.sub("", _text(name)))
 
 
 def files(suffix: str) -> list[str]:

@@ -15,6 +15,9 @@ export const el = (tag, attributes = {}, ...children) => {
 /** The sign of a tone, since colour alone says nothing to many. */
 export const GLYPHS = { ok: "✓ ", warn: "⚠ ", bad: "✗ ", info: "ℹ " };
 
+/** A text with its tone, or one that is said quietly. */
+export const toned = (tone, text, tag = "span", more) => el(tag, { class: `ol-${tone}`, ...more }, (GLYPHS[tone] ?? "") + text);
+
 /** What is said while the kernel does not answer. */
 export const BUSY = "the kernel is busy with a cell, or gone: this is answered when it is free";
 
@@ -50,7 +53,7 @@ export const codeLine = () => {
       }
     },
   }, "Copy");
-  const node = el("div", { class: "ol-code", hidden: true }, el("span", { class: "ol-quiet" }, "as code:"), code, copy, said);
+  const node = el("div", { class: "ol-code", hidden: true }, toned("quiet", "as code:"), code, copy, said);
   const show = (text) => {
     node.hidden = false;
     code.textContent = text;

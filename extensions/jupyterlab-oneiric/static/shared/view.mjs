@@ -1,16 +1,13 @@
-import { GLYPHS, el } from "./kit.mjs";
+import { GLYPHS, el, toned } from "./kit.mjs";
 
 /* A view of the kernel as nodes. */
-
-const CELL_GLYPHS = { ...GLYPHS, lost: "" };
 
 /** A cell of a view: a text, or one with a tone. A path names its file for who can open it. */
 const viewCell = (cell) => {
   if (typeof cell === "string") return cell;
   const { text, tone, link } = cell;
-  const words = (CELL_GLYPHS[tone] ?? "") + text;
-  if (/^https?:\/\//.test(link)) return el("a", { href: link, target: "_blank", rel: "noreferrer" }, words);
-  return el(tone === "lost" ? "s" : "span", { class: `ol-${tone ?? "plain"}`, "data-ol-file": link }, words);
+  if (/^https?:\/\//.test(link)) return el("a", { href: link, target: "_blank", rel: "noreferrer" }, (GLYPHS[tone] ?? "") + text);
+  return toned(tone ?? "plain", text, tone === "lost" ? "s" : "span", { "data-ol-file": link });
 };
 
 const viewNodeOfTree = ({ label, cells, children, open }) => {
@@ -19,25 +16,33 @@ const viewNodeOfTree = ({ label, cells, children, open }) => {
   return el("details", { open }, el("summary", {}, ...line), el("blockquote", {}, ...children.map(viewNodeOfTree)));
 };
 
-const viewTable = (rows, ...head) => el("table", {}, ...head, el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells))));
+const tableRow = (cells) => el("tr", {}, ...cells);
+
+/** A table of cells: of its head, where it has one, and of its rows; what is none yet becomes one. */
+export const table = (heads, rows, { caption, ...attributes } = {}) => {
+  const cell = (tag, more) => (one) => (one instanceof Element && /^T[DH]$/.test(one.tagName) ? one : el(tag, more, ...[one].flat()));
+  return el("table", attributes, ...(caption ? [el("caption", {}, caption)] : []),
+    ...(heads ? [el("thead", {}, tableRow(heads.map(cell("th", { scope: "col" }))))] : []),
+    el("tbody", {}, ...rows.map((cells) => tableRow(cells.map(cell("td"))))));
+};
 
 const viewBlock = (block) => {
   const { type, text, tone, caption, columns, rows } = block;
-  const more = block.more ? [el("p", { class: "ol-quiet" }, `and ${block.more} more`)] : [];
+  const more = block.more ? [toned("quiet", `and ${block.more} more`, "p")] : [];
   const scroll = (...children) => el("div", { class: "ol-scroll" }, ...children, ...more);
   if (type === "note") return el(text.includes("\n") ? "pre" : "p", { class: `ol-note ol-${tone}` }, (GLYPHS[tone] ?? "") + text);
   if (type === "code") return el("pre", {}, caption ? `${caption}\n` : "", el("code", {}, text));
   if (type === "text") return el("p", {}, text);
   if (type === "tree") return scroll(...block.roots.map(viewNodeOfTree));
-  if (type === "fields") return scroll(viewTable(block.items.map(([name, cell]) => [el("th", { scope: "row" }, name), el("td", {}, viewCell(cell))])));
-  if (type !== "table") return el("p", { class: "ol-quiet" }, `(${type})`);
+  if (type === "fields") return scroll(table(null, block.items.map(([name, cell]) => [el("th", { scope: "row" }, name), viewCell(cell)])));
+  if (type !== "table") return toned("quiet", `(${type})`, "p");
   const side = (at) => ({ class: columns[at]?.align === "right" && "ol-right" });
   const heads = columns.map(({ name }, at) => el("th", { scope: "col", ...side(at) }, name));
   const cells = rows.map((row) => row.map((cell, at) => el("td", side(at), viewCell(cell))));
-  return scroll(viewTable(cells, ...(caption ? [el("caption", {}, caption)] : []), el("thead", {}, el("tr", {}, ...heads))));
+  return scroll(table(heads, cells, { caption }));
 };
 
 /** A view of the kernel as nodes, as its HTML would show it. */
 export const viewNode = ({ title, facts, tone, blocks }) =>
-  el("section", { class: `ol-view ol-tone-${tone}` }, el("strong", { class: `ol-${tone}` }, (GLYPHS[tone] ?? "") + title), " ",
-    el("span", { class: "ol-quiet" }, facts.join(" · ")), ...blocks.map(viewBlock));
+  el("section", { class: `ol-view ol-tone-${tone}` }, toned(tone, title, "strong"), " ",
+    toned("quiet", facts.join(" · ")), ...blocks.map(viewBlock));

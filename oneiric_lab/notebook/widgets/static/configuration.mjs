@@ -1,4 +1,5 @@
-import { BUSY, GLYPHS, codeLine, el, many } from "./kit.mjs";
+import { el, toned } from "./kit.mjs";
+import { View, button, foundOf, offer, pick, widget } from "./frame.mjs";
 import { py } from "./python.mjs";
 import { Rows, lead, search } from "./rows.mjs";
 import { viewNode } from "./view.mjs";
@@ -14,33 +15,21 @@ const place = (text, file, line) =>
       "data-commandlinker-command": "rendermime:handle-local-link",
       "data-commandlinker-args": JSON.stringify({ path: file, id: `#line=${Math.max(0, (line ?? 1) - 1)}` }) }, text);
 
-
-class Configuration {
+class Configuration extends View {
   constructor(model, root) {
-    Object.assign(this, { model, root, open: new Map(), edits: new Map(), said: new Map(), text: "", layer: "", only: "all" });
-    root.classList.add("ol-widget", "ol-configuration");
-    root.setAttribute("role", "group");
-    root.setAttribute("aria-label", "configuration");
+    super(model, root, "configuration");
+    Object.assign(this, { open: new Map(), edits: new Map(), said: new Map(), text: "", layer: "", only: "all" });
     this.build();
-    const changed = () => this.take();
-    const told = (message) => this.told(message);
-    model.on("change:sheet", changed);
-    model.on("msg:custom", told);
-    this.close = () => {
-      model.off("change:sheet", changed);
-      model.off("msg:custom", told);
-      clearTimeout(this.patience);
-      this.rows.close();
-    };
+    this.on("change:sheet", () => this.take());
+    this.on("msg:custom", (message) => this.told(message));
+    this.ends.push(() => this.rows.close());
     this.take();
   }
 
   build() {
-    const pick = (label, act, ...options) => el("select", { "aria-label": label, onchange: (event) => act(event.target.value, event.target) }, ...options);
-    const button = (text, act, more = {}) => el("button", { type: "button", onclick: act, ...more }, text);
-    this.status = el("span", { role: "status", class: "ol-quiet" });
-    this.layers = pick("layer", (value) => { this.layer = value; this.settle(); });
-    this.shows = pick("show", (value) => { this.only = value; this.settle(); }, ...Object.entries(SHOWS).map(([value, text]) => el("option", { value }, text)));
+    const settling = (name) => (value) => { this[name] = value; this.settle(); };
+    this.layers = pick("layer", settling("layer"));
+    this.shows = pick("show", settling("only"), ...Object.entries(SHOWS));
     this.profiles = pick("profiles", (value) => this.ask({ do: "profiles", profiles: value === "" ? null : value.split("+") }));
     this.other = pick("compare with", (value, select) => {
       select.value = "";
@@ -53,11 +42,10 @@ class Configuration {
       open: (item, key) => (item.group === undefined ? this.edit(item.at, key) : key && this.rows.side(item, 0)),
       toggle: ({ group, id, open }) => { this.open.set(group ?? id, !open); this.settle(); }, key: (key, item) => this.key(key, item),
     });
-    this.filter = search(this.rows, (text) => { this.text = text.toLowerCase(); this.settle(); });
-    this.empty = el("p", { class: "ol-empty", hidden: true });
+    this.filter = search(this.rows, (text) => settling("text")(text.toLowerCase()));
     this.path = el("input", { name: "path", "aria-label": "path", spellcheck: "false", placeholder: "path" });
     this.value = el("input", { name: "value", "aria-label": "value", spellcheck: "false", autocomplete: "off" });
-    this.target = el("select", { "aria-label": "layer to write to", onchange: () => this.plan() });
+    this.target = pick("layer to write to", () => this.plan());
     this.about = el("p", { class: "ol-about" });
     this.form = el("form", {
       hidden: true, "aria-label": "change a value",
@@ -72,22 +60,15 @@ class Configuration {
     this.applying = button("Apply", () => this.apply());
     this.progress = el("ul", { class: "ol-progress", "aria-label": "progress", "aria-live": "polite" });
     this.out = el("div", { class: "ol-out", "aria-live": "polite" });
-    this.code = codeLine();
+    const asking = (text, word) => button(text, () => this.ask({ do: word }));
     this.root.append(
-      el("header", {}, this.filter, this.layers, this.shows, this.profiles, this.other, this.status), this.faults, this.rows.node, this.empty, this.form,
+      el("header", {}, this.filter, this.layers, this.shows, this.profiles, this.other, this.status), this.faults, this.rows.frame, this.form,
       el("div", { class: "ol-bar" }, el("label", {}, "write to ", this.target), button("New value", () => this.fill("", "", true)),
-        button("Undo", () => this.ask({ do: "undo" })), button("History", () => this.ask({ do: "history" })), button("Reload files", () => this.ask({ do: "reload" })),
-        button("Copy as code", () => this.code.show(this.asCode()))),
+        asking("Undo", "undo"), asking("History", "history"), asking("Reload files", "reload"), this.copy),
       this.code.node, this.planned, this.progress, this.out);
   }
 
   // --- the kernel's side ----------------------------------------------------------------
-
-  ask(message) {
-    this.model.send(message);
-    clearTimeout(this.patience);
-    this.patience = setTimeout(() => { this.status.textContent = BUSY; }, 1500);
-  }
 
   take() {
     const sheet = this.model.get("sheet");
@@ -99,20 +80,15 @@ class Configuration {
     this.sheet = sheet;
     this.said.clear();
     for (const [name, open] of this.open) if (open === "asked") this.open.set(name, true);
-    const option = (value, text = value) => el("option", { value }, text);
-    const { profiles, writable } = sheet;
-    this.layers.replaceChildren(option("", "all layers"), ...sheet.layers.map((name) => option(name)));
-    this.layers.value = sheet.layers.includes(this.layer) ? this.layer : (this.layer = "");
+    const { profiles, writable, faults } = sheet;
+    offer(this.layers, ["", "all layers"], ...sheet.layers).value = sheet.layers.includes(this.layer) ? this.layer : (this.layer = "");
     const active = profiles.active.join(" + ") || "no profile";
-    this.profiles.replaceChildren(option("", `in force: ${active}`), ...profiles.known.map((name) => option(name, `as under ${name}`)));
-    this.profiles.value = (profiles.shown ?? []).join("+");
-    this.other.replaceChildren(option("", "compare with…"), option("now", "now"), ...profiles.known.map((name) => option(`profile:${name}`, name)));
-    const target = this.target.value || writable[0];
-    this.target.replaceChildren(...writable.map((name) => option(name)));
-    this.target.value = writable.includes(target) ? target : writable[0];
-    const { faults } = sheet;
+    offer(this.profiles, ["", `in force: ${active}`], ...profiles.known.map((name) => [name, `as under ${name}`])).value = (profiles.shown ?? []).join("+");
+    offer(this.other, ["", "compare with…"], "now", ...profiles.known.map((name) => [`profile:${name}`, name]));
+    const target = this.target.value;
+    offer(this.target, ...writable).value = writable.includes(target) ? target : writable[0];
     this.faults.replaceChildren(...faults.slice(0, 5).map(({ tone, text, where, file, line }) =>
-      el("li", { class: `ol-${tone}` }, GLYPHS[tone] + text, ...(where ? [" ", place(where, file, line)] : []))),
+      el("li", {}, toned(tone, text), " ", where ? place(where, file, line) : "")),
     ...(faults.length > 5 ? [el("li", {}, `and ${faults.length - 5} more`)] : []));
     this.faults.hidden = !faults.length;
     this.lower = sheet.path.map((path, at) => `${path} ${sheet.value[at]}`.toLowerCase());
@@ -134,14 +110,14 @@ class Configuration {
   }
 
   told({ explained, planned, progress, applied, shown, failed }) {
-    clearTimeout(this.patience);
+    this.answered();
     this.settle();
     if (explained) {
       this.said.set(explained.path, explained);
       if (this.edited === explained.path) this.tell(explained);
       this.settle();
     }
-    if (progress) this.progress.replaceChildren(...progress.map(([target, tone, text]) => el("li", { class: `ol-${tone}` }, `${GLYPHS[tone] ?? ""}${target}: ${text}`)));
+    if (progress) this.progress.replaceChildren(...progress.map(([target, tone, text]) => toned(tone, `${target}: ${text}`, "li")));
     const answer = planned ?? applied ?? shown ?? (failed && { view: failed });
     if (!answer) return;
     if (answer.code) this.last = answer.code;
@@ -158,7 +134,7 @@ class Configuration {
     this.chips();
     this.out.replaceChildren(viewNode(answer.view));
     this.settle();
-    if (!this.code.node.hidden) this.code.show(this.asCode());
+    this.recode();
   }
 
   // --- the tree -------------------------------------------------------------------------
@@ -212,12 +188,10 @@ class Configuration {
         this.ask({ do: "explain", path });
       }
     });
-    const total = many(sheet.path.length, "value");
     const { shown } = sheet.profiles;
-    this.status.textContent = [found === sheet.path.length ? total : `${found.toLocaleString("en")} of ${total}`, ...(shown ? [`as it would be under ${shown.join(" + ")}`] : [])].join(" · ");
-    this.rows.show(list, kept && list.find(({ id }) => id === kept));
-    this.empty.hidden = list.length > 0;
-    this.empty.textContent = sheet.path.length ? "No value fits all of this." : "Nothing says a value here: oneiric.toml is where a project says them.";
+    this.status.textContent = [foundOf(found, sheet.path.length, "value"), ...(shown ? [`as it would be under ${shown.join(" + ")}`] : [])].join(" · ");
+    this.rows.show(list, kept && list.find(({ id }) => id === kept),
+      sheet.path.length ? "No value fits all of this." : "Nothing says a value here: oneiric.toml is where a project says them.");
   }
 
   kind({ group, layer, name, at }) {
@@ -231,19 +205,18 @@ class Configuration {
     if (item.layer) {
       const { layer, value, state, where, file, line } = item.layer;
       const lost = state === "shadowed" || state === "unset";
-      return [[...lead(item), el("span", { class: "ol-quiet" }, state)], el(lost ? "s" : "span", { class: lost ? "ol-quiet" : "", title: value }, value), layer, place(where, file, line)];
+      return [[...lead(item), toned("quiet", state)], lost ? toned("quiet", value, "s", { title: value }) : value, layer, place(where, file, line)];
     }
     const { at } = item;
     const [path, value] = [sheet.path[at], sheet.value[at]];
     const tone = this.marks[at];
     const text = this.edits.get(path);
-    const now = text === undefined ? el("span", { title: value }, value)
-      : el("span", {}, el("s", { class: "ol-quiet" }, value), el("strong", {}, text === null ? " → removed" : ` → ${text}`));
+    const now = text === undefined ? value : [toned("quiet", value, "s"), el("strong", {}, text === null ? " → removed" : ` → ${text}`)];
     const [shown, file] = sheet.files[sheet.file[at]] ?? [];
     const line = sheet.line[at];
     const where = shown ? place(`${shown}:${line}`, file, line) : sheet.names[sheet.name[at]];
-    const count = sheet.many[at] > 1 ? [" ", el("small", { class: "ol-quiet", title: `${sheet.many[at]} layers say it` }, `+${sheet.many[at] - 1}`)] : [];
-    return [[...lead(item), ...(tone ? [el("span", { class: `ol-${tone}` }, GLYPHS[tone])] : []), item.name], now, [sheet.layers[sheet.layer[at]], ...count], where];
+    const count = sheet.many[at] > 1 ? [" ", toned("quiet", `+${sheet.many[at] - 1}`, "small", { title: `${sheet.many[at]} layers say it` })] : [];
+    return [[...lead(item), tone ? toned(tone, "") : "", item.name], now, [sheet.layers[sheet.layer[at]], ...count], where];
   }
 
   key(key, item) {
@@ -286,7 +259,7 @@ class Configuration {
     this.free(!secret);
     if (!secret && text !== null && !this.edits.has(path) && !this.value.value) this.value.value = text;
     this.value.placeholder = text === null ? "too long, or not all of it can be shown" : "";
-    this.about.replaceChildren(el("span", {}, `decided by: ${decided}`), ...notes.map((note) => el("span", { class: "ol-quiet" }, ` · ${note}`)));
+    this.about.replaceChildren(el("span", {}, `decided by: ${decided}`), ...notes.map((note) => toned("quiet", ` · ${note}`)));
     if (!this.last) this.last = `lab.explain(${py(path)})`;
   }
 
@@ -321,15 +294,15 @@ class Configuration {
   }
 
   chips() {
-    const drop = (path) => el("button", { type: "button", class: "ol-chip", title: "leave it out", onclick: () => {
+    const drop = ([path, text]) => button(`${path} ${text === null ? "removed" : `= ${text}`} ✕`, () => {
       this.edits.delete(path);
       this.plan();
       this.settle();
       if (!this.edits.size) this.out.replaceChildren();
-    } }, `${path} ${this.edits.get(path) === null ? "removed" : `= ${this.edits.get(path)}`} ✕`);
+    }, { class: "ol-chip", title: "leave it out" });
     this.applying.disabled = !this.ready || this.pending;
-    this.planned.replaceChildren(...(this.edits.size ? ["planned:", ...[...this.edits.keys()].map(drop), this.applying] : []));
-    if (!this.code.node.hidden) this.code.show(this.asCode());
+    this.planned.replaceChildren(...(this.edits.size ? ["planned:", ...[...this.edits].map(drop), this.applying] : []));
+    this.recode();
   }
 
   asCode() {
@@ -339,9 +312,4 @@ class Configuration {
   }
 }
 
-export default () => ({
-  render({ model, el: root }) {
-    const view = new Configuration(model, root);
-    return () => view.close();
-  },
-});
+export default widget(Configuration);

@@ -1,66 +1,55 @@
-import { GLYPHS, codeLine, el, many } from "./kit.mjs";
+import { el, toned } from "./kit.mjs";
 import { decode, judge } from "./columns.mjs";
+import { View, button, foundOf, offer, pick, widget } from "./frame.mjs";
 import { pyArguments } from "./python.mjs";
 import { Rows, lead, search } from "./rows.mjs";
 
 /* Two manifests by meaning, the gravest first; what travels is told in _diff.py, beside this folder. */
 
 const SECTIONS = { risk: "risks", winner: "what changes for this workspace", header: "manifest", entry: "entries", kept: "unchanged" };
+const WIDE = new Set(["section", "entry", "kept"]);
 
-class Diff {
+class Diff extends View {
   constructor(model, root) {
-    Object.assign(this, { model, root, open: new Map([["kept", false]]), text: "", domain: "", risk: "", unified: model.get("style") === "unified" });
-    root.classList.add("ol-widget", "ol-diff");
-    root.setAttribute("role", "group");
-    root.setAttribute("aria-label", "diff");
+    super(model, root, "diff");
+    Object.assign(this, { open: new Map([["kept", false]]), text: "", domain: "", risk: "", unified: model.get("style") === "unified" });
     this.build();
-    const told = ({ whole }, buffers) => whole && this.take(whole, buffers[0]);
-    model.on("msg:custom", told);
-    this.close = () => {
-      model.off("msg:custom", told);
-      this.rows.close();
-    };
+    this.on("msg:custom", ({ whole }, buffers) => whole && this.take(whole, buffers[0]));
+    this.ends.push(() => this.rows.close());
     const sheet = model.get("sheet");
-    if (sheet) this.take(sheet, sheet.cells);
-    else {
-      this.status.textContent = "loading…";
-      model.send({ do: "whole" });
-    }
+    if (sheet) return void this.take(sheet, sheet.cells);
+    this.status.textContent = "loading…";
+    model.send({ do: "whole" });
   }
 
   build() {
-    const pick = (label, act) => el("select", { "aria-label": label, onchange: (event) => { act(event.target.value); this.settle(); } });
-    const button = (text, act, label) => el("button", { type: "button", onclick: act, "aria-label": label }, text);
+    const settling = (name) => (value) => { this[name] = value; this.settle(); };
     this.summary = el("p", { class: "ol-summary" });
-    this.status = el("span", { role: "status", class: "ol-quiet" });
-    this.domains = pick("domain", (value) => { this.domain = value; });
-    this.risks = pick("risk", (value) => { this.risk = value; });
-    this.style = pick("style", (value) => { this.unified = value === "unified"; });
-    this.style.append(el("option", { value: "side" }, "side by side"), el("option", { value: "unified" }, "unified"));
+    this.domains = pick("domain", settling("domain"));
+    this.risks = pick("risk", settling("risk"));
+    this.style = pick("style", (value) => settling("unified")(value === "unified"), ["side", "side by side"], "unified");
     this.style.value = this.unified ? "unified" : "side";
     this.rows = new Rows({
       role: "treegrid", label: "what differs", heads: ["what", "before", "after"],
-      cells: (item) => this.cells(item), kind: ({ kind = "section", side }) => `ol-${kind}${side ? ` ol-${side}` : ""}${["section", "entry", "kept"].includes(kind) ? " ol-wide" : ""}`, moved: (item) => this.detail(item),
+      cells: (item) => this.cells(item), kind: ({ kind = "section", side = "plain" }) => `ol-${kind} ol-${side}${WIDE.has(kind) ? " ol-wide" : ""}`, moved: (item) => this.detail(item),
       open: (item) => (item.children ? this.rows.side(item, 0) : this.jump(item)), key: (key) => this.key(key),
       toggle: (item) => { this.open.set(item.id, !item.open); this.settle(); },
     });
-    this.filter = search(this.rows, (text) => { this.text = text; this.settle(); });
+    this.filter = search(this.rows, settling("text"));
     this.details = el("div", { class: "ol-detail", role: "region", "aria-label": "in full", "aria-live": "polite" });
-    this.empty = el("p", { class: "ol-empty", hidden: true });
-    this.code = codeLine();
     this.root.append(this.summary, el("header", {}, this.filter, this.domains, this.risks, this.style,
-      button("↑ p", () => this.step(-1), "previous difference"), button("↓ n", () => this.step(1), "next difference"),
-      button("Copy as code", () => this.code.show(this.asCode())), this.status), this.rows.node, this.empty, this.code.node, this.details);
+      button("↑ p", () => this.step(-1), { "aria-label": "previous difference" }), button("↓ n", () => this.step(1), { "aria-label": "next difference" }),
+      this.copy, this.status), this.rows.frame, this.code.node, this.details);
   }
 
   take(sheet, cells) {
     this.sheet = sheet;
+    if (sheet.begun) this.model.send({ do: "whole" });
     this.columns = decode(sheet.columns, cells, sheet.count);
     this.by = Object.fromEntries(this.columns.map((column) => [column.name, column]));
-    const option = (value, text = value) => el("option", { value }, text);
-    this.domains.replaceChildren(option("", "all domains"), ...sheet.domains.map((name) => option(name)));
-    this.risks.replaceChildren(option("", "with and without risk"), option("*", "with a risk"), ...Object.keys(sheet.asks).map((code) => option(code)));
-    this.summary.replaceChildren(el("strong", { class: `ol-${sheet.tone}` }, (GLYPHS[sheet.tone] ?? "") + sheet.summary));
+    offer(this.domains, ["", "all domains"], ...sheet.domains);
+    offer(this.risks, ["", "with and without risk"], ["*", "with a risk"], ...Object.keys(sheet.asks));
+    this.summary.replaceChildren(toned(sheet.tone, sheet.summary, "strong"));
     this.settle();
   }
 
@@ -85,7 +74,6 @@ class Diff {
       if (kinds[codes[row]] !== "field") owner = row;
       if (!(fails[row] & 1)) texts[owner] = 1;
     }
-    const filtered = Boolean(this.text || this.domain || this.risk);
     const sections = {};
     let entry;
     let differs = 0;
@@ -121,14 +109,11 @@ class Diff {
         if (item.children && item.open) for (const child of item.children) list.push(...this.lines(child));
       }
     }
-    const total = many(sheet.differs, "difference");
-    this.status.textContent = filtered ? `${differs.toLocaleString("en")} of ${total}` : total;
+    this.status.textContent = foundOf(differs, sheet.differs, "difference");
     this.rows.node.classList.toggle("ol-unified", this.unified);
     this.rows.head.children[1].textContent = this.unified ? "before and after" : "before";
-    this.rows.show(list, kept && list.find(({ id }) => id !== undefined && id === kept.id));
-    this.empty.hidden = list.length > 0;
-    this.empty.textContent = sheet.count ? "Nothing that differs fits all of this." : "Nothing differs.";
-    if (!this.code.node.hidden) this.code.show(this.asCode());
+    this.rows.show(list, kept && list.find(({ id }) => id !== undefined && id === kept.id), sheet.count ? "Nothing that differs fits all of this." : "Nothing differs.");
+    this.recode();
     this.detail(this.rows.item);
   }
 
@@ -144,11 +129,11 @@ class Diff {
     const [name, old, now, tone] = ["name", "old", "new", "tone"].map((column) => this.at(column, row));
     if (side) return [[...lead(item), name], el("span", { class: side === "old" ? "ol-bad" : "ol-ok" }, side === "old" ? `- ${old}` : `+ ${now}`), ""];
     const risks = kind === "entry" ? this.at("risks", row) : [];
-    const mark = risks.length ? [" ", el("small", { class: "ol-warn", title: risks.join(", ") }, `${GLYPHS.warn}${risks.length}`)] : [];
-    const label = el("span", { class: `ol-${tone}`, title: name }, (kind === "entry" ? "" : (GLYPHS[tone] ?? "")) + name);
-    const was = old == null ? "" : el(kind === "risk" ? "span" : "s", { title: old }, old);
-    const is = now == null ? "" : el("span", { title: now }, now);
-    const both = this.unified && kind !== "risk" ? [[was, old == null || now == null ? "" : " → ", is], ""] : [was, is];
+    const mark = risks.length ? [" ", toned("warn", risks.length, "small", { title: risks.join(", ") })] : [];
+    const label = kind === "entry" ? el("span", { class: `ol-${tone}`, title: name }, name) : toned(tone, name, "span", { title: name });
+    if (kind === "risk") return [[...lead(item), label], [el("span", { title: old }, old), " ", toned("quiet", now)], ""];
+    const [was, is] = [["s", old], ["span", now]].map(([tag, text]) => (text == null ? "" : el(tag, { title: text }, text)));
+    const both = this.unified ? [[was, was && is && " → ", is], ""] : [was, is];
     return [[...lead(item), label, ...mark], ...both];
   }
 
@@ -176,9 +161,9 @@ class Diff {
 
   /** All of the row that is chosen: a row has one line. */
   detail(item) {
-    if (!item?.kind) return void this.details.replaceChildren(el("span", { class: "ol-quiet" }, this.rows.list.length ? "n and p go from one difference to the next, Enter from a risk to its entry" : ""));
+    if (!item?.kind) return void this.details.replaceChildren(toned("quiet", this.rows.list.length ? "n and p go from one difference to the next, Enter from a risk to its entry" : ""));
     const [name, old, now] = ["name", "old", "new"].map((column) => this.at(column, item.row));
-    const part = (word, text) => (text == null ? [] : [el("div", {}, el("span", { class: "ol-quiet" }, `${word} `), el("code", {}, text))]);
+    const part = (word, text) => (text == null ? [] : [el("div", {}, toned("quiet", `${word} `), el("code", {}, text))]);
     const ask = item.kind === "risk" ? this.at("risks", item.row).map((code) => this.sheet.asks[code]) : [];
     const words = item.kind === "risk" ? ["what", "where"] : ["before", "after"];
     this.details.replaceChildren(el("strong", {}, name), ...part(words[0], old), ...part(words[1], now), ...ask.map((text) => el("div", {}, text)));
@@ -193,9 +178,4 @@ class Diff {
   }
 }
 
-export default () => ({
-  render({ model, el: root }) {
-    const view = new Diff(model, root);
-    return () => view.close();
-  },
-});
+export default widget(Diff);

@@ -1,31 +1,28 @@
-import { BUSY, GLYPHS, codeLine, el } from "./kit.mjs";
+import { el, toned } from "./kit.mjs";
+import { View, button, keeping, pick, widget } from "./frame.mjs";
 import { pyArguments } from "./python.mjs";
 import { asItIs, compete } from "./ranking.mjs";
-import { viewNode } from "./view.mjs";
+import { table, viewNode } from "./view.mjs";
 
 /* Why a component is provided by whom, and who would if a few facts were others;
    what travels is told in _contest.py, beside this folder. */
 
+const WISHES = [["", "not asked"], ["prefer", "preferred"], ["need", "needed"]];
+const MEASURED = ["priority", "stack_level", "preferred"];
 
-class Explanation {
+const group = (legend, ...inner) => (inner.length ? [el("fieldset", {}, el("legend", {}, legend), ...inner)] : []);
+const named = (text, ...controls) => el("label", {}, el("span", { title: text }, text), ...controls);
+
+class Explanation extends View {
   constructor(model, root) {
-    Object.assign(this, { model, root });
-    root.classList.add("ol-widget", "ol-explanation");
+    super(model, root, "explanation");
     root.setAttribute("role", "region");
     root.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the notebook has uses of its own for keys
       if (event.key === "Escape") this.shut();
     });
-    this.code = codeLine();
-    const changed = () => this.take();
-    const told = (message) => this.told(message);
-    model.on("change:contest", changed);
-    model.on("msg:custom", told);
-    this.close = () => {
-      model.off("change:contest", changed);
-      model.off("msg:custom", told);
-      clearTimeout(this.patience);
-    };
+    this.on("change:contest", () => this.take());
+    this.on("msg:custom", (message) => this.told(message));
     this.take();
   }
 
@@ -58,7 +55,7 @@ class Explanation {
   }
 
   told({ planned, failed }) {
-    clearTimeout(this.patience);
+    this.answered();
     if (planned && planned.target === this.contest?.target) {
       this.code.show(planned.code);
       this.planned.replaceChildren(viewNode(planned.view));
@@ -66,68 +63,67 @@ class Explanation {
   }
 
   show() {
-    const { contest, whatIf } = this;
+    const { contest } = this;
     this.verdict = el("div", { role: "status", class: "ol-verdict" });
     this.picture = el("div", { class: "ol-scroll" });
     this.refused = el("ul", { class: "ol-refused", "aria-label": "rejected" });
     this.planned = el("div", { class: "ol-planned", "aria-live": "polite" });
-    const changed = (change) => () => {
-      change();
+    const plan = () => {
+      const say = (text) => this.planned.replaceChildren(el("p", {}, text));
+      say("planning…");
+      this.ask({ do: "plan", target: contest.target, asked: this.difference() }, say);
+    };
+    const reset = () => {
+      this.whatIf = asItIs(contest);
+      this.show();
+    };
+    const requires = contest.requires.map(([depth, tone, text]) => toned(tone, text, "li", { style: `margin-left:${depth * 18}px` }));
+    keeping(this.root, () => this.root.replaceChildren(
+      el("div", { class: "ol-bar" }, this.verdict, button("✕", () => this.shut(), { "aria-label": "close the explanation", "data-ol": "shut" })), this.picture, this.refused,
+      ...group("requires", ...(requires.length ? [el("ul", {}, ...requires)] : [])), el("div", { class: "ol-what-if" }, ...this.controls()),
+      el("div", { class: "ol-bar" }, button("Plan this", plan, { "data-ol": "plan" }), this.copy, button("As it is", reset, { "data-ol": "reset" })), this.code.node, this.planned));
+    this.compete();
+  }
+
+  /** What can be asked otherwise, a group each. */
+  controls() {
+    const { contest, whatIf } = this;
+    const changed = (change) => (value) => {
+      change(value);
       this.compete();
     };
-    const group = (legend, ...inner) => (inner.length ? [el("fieldset", {}, el("legend", {}, legend), ...inner)] : []);
-    const providers = [...new Set([...contest.candidates.map(({ provider }) => provider), ...(contest.selection == null ? [] : [contest.selection])])];
-    const select = el("select", { "aria-label": "selection", onchange: changed(() => { whatIf.select = select.value === "" ? null : select.value; }) },
-      el("option", { value: "" }, "none"), ...providers.map((name) => el("option", { value: name }, name)));
+    const providers = new Set([...contest.candidates.map(({ provider }) => provider), ...(contest.selection == null ? [] : [contest.selection])]);
+    const select = pick("selection", changed((value) => { whatIf.select = value === "" ? null : value; }), ["", "none"], ...providers);
+    select.dataset.ol = "selection";
     select.value = whatIf.select ?? "";
     const numbers = contest.candidates.map(({ facts }) => facts.priority);
     const [least, most] = [Math.max(contest.priorities[0], Math.min(...numbers) - 50), Math.min(contest.priorities[1], Math.max(...numbers) + 50)];
-    const sliders = contest.candidates.map((candidate) => {
-      const { label: name, facts } = candidate;
+    const sliders = contest.candidates.map(({ label: name, facts }) => {
       const value = whatIf.priority[name] ?? facts.priority;
       const out = el("output", {}, String(value));
-      const slider = el("input", { type: "range", min: least, max: most, value, "aria-label": `priority of ${name}`, oninput: changed(() => {
-        if (+slider.value === facts.priority) delete whatIf.priority[name];
-        else whatIf.priority[name] = +slider.value;
-        out.textContent = slider.value;
-      }) });
-      return el("label", {}, el("span", {}, name), slider, out);
+      const moved = changed(({ target }) => {
+        if (+target.value === facts.priority) delete whatIf.priority[name];
+        else whatIf.priority[name] = +target.value;
+        out.textContent = target.value;
+      });
+      return named(name, el("input", { type: "range", min: least, max: most, value, "aria-label": `priority of ${name}`, "data-ol": `priority ${name}`, oninput: moved }), out);
     });
     const flags = Object.keys(contest.flags).map((name) => {
-      const box = el("input", { type: "checkbox", role: "switch", onchange: changed(() => { whatIf.flags[name] = box.checked; }) });
+      const box = el("input", { type: "checkbox", role: "switch", "data-ol": `flag ${name}`, onchange: changed(() => { whatIf.flags[name] = box.checked; }) });
       box.checked = whatIf.flags[name];
       return el("label", {}, box, name);
     });
-    const names = [...new Set(contest.candidates.flatMap(({ capabilities }) => capabilities))].sort();
-    const wishes = names.map((name) => {
-      const wish = el("select", { "aria-label": `capability ${name}`, onchange: changed(() => {
+    const wishes = [...new Set(contest.candidates.flatMap(({ capabilities }) => capabilities))].sort().map((name) => {
+      const wish = pick(`capability ${name}`, changed((value) => {
         for (const list of ["need", "prefer"]) whatIf[list] = whatIf[list].filter((one) => one !== name);
-        if (wish.value) whatIf[wish.value].push(name);
-      }) }, ...[["", "not asked"], ["prefer", "preferred"], ["need", "needed"]].map(([value, text]) => el("option", { value }, text)));
-      wish.value = whatIf.need.includes(name) ? "need" : whatIf.prefer.includes(name) ? "prefer" : "";
-      return el("label", {}, el("span", {}, name), wish);
+        if (value) whatIf[value].push(name);
+      }), ...WISHES);
+      wish.dataset.ol = `capability ${name}`;
+      wish.value = ["need", "prefer"].find((list) => whatIf[list].includes(name)) ?? "";
+      return named(name, wish);
     });
-    const plan = el("button", { type: "button", onclick: () => {
-      this.planned.replaceChildren(el("p", {}, "planning…"));
-      this.model.send({ do: "plan", target: contest.target, asked: this.difference() });
-      clearTimeout(this.patience);
-      this.patience = setTimeout(() => this.planned.replaceChildren(el("p", {}, BUSY)), 1500);
-    } }, "Plan this");
-    const code = el("button", { type: "button", onclick: () => this.code.show(this.question()) }, "Copy as code");
-    const reset = el("button", { type: "button", onclick: () => {
-      this.whatIf = asItIs(contest);
-      this.show();
-    } }, "As it is");
-    const shut = el("button", { type: "button", "aria-label": "close the explanation", onclick: () => this.shut() }, "✕");
-    const requires = contest.requires.map(([depth, tone, text]) => el("li", { class: `ol-${tone}`, style: `margin-left:${depth * 18}px` }, (GLYPHS[tone] ?? "") + text));
-    this.root.replaceChildren(
-      el("div", { class: "ol-bar" }, this.verdict, shut), this.picture, this.refused,
-      ...group("requires", ...(requires.length ? [el("ul", {}, ...requires)] : [])),
-      el("div", { class: "ol-what-if" },
-        ...group("what if: selection", ...(contest.selectable ? [select] : [])), ...group("what if: priority", ...sliders),
-        ...group("what if: flags", ...flags), ...group("what if: capabilities", ...wishes)),
-      el("div", { class: "ol-bar" }, plan, code, reset), this.code.node, this.planned);
-    this.compete();
+    return [["selection", ...(contest.selectable ? [select] : [])], ["priority", ...sliders], ["flags", ...flags], ["capabilities", ...wishes]]
+      .flatMap(([legend, ...inner]) => group(`what if: ${legend}`, ...inner));
   }
 
   /** What is asked other than it is. */
@@ -142,7 +138,7 @@ class Explanation {
     return out;
   }
 
-  question() {
+  asCode() {
     const changed = this.difference();
     const word = "select" in changed || changed.priority || changed.flags ? "what_if" : "explain";
     return `lab.${word}(${pyArguments(changed, this.contest.target)})`;
@@ -153,40 +149,34 @@ class Explanation {
     const now = compete(contest, asItIs(contest));
     const then = compete(contest, this.whatIf);
     const name = ({ winner }) => (winner ? `${winner.provider} ${winner.version}` : "nothing");
-    const moved = JSON.stringify(this.difference()) !== "{}";
-    const tone = then.winner ? "ok" : "bad";
-    this.verdict.replaceChildren(el("strong", {}, `${contest.target} → `), el("strong", { class: `ol-${tone}` }, GLYPHS[tone] + name(then)),
-      ` decided by: ${then.decided}`, ...(then.problem ? [el("span", { class: "ol-bad" }, ` ${GLYPHS.bad}${then.problem}`)] : []),
-      ...(then.ambiguous ? [el("span", { class: "ol-warn" }, ` ${GLYPHS.warn}only names decide`)] : []),
-      ...(moved ? [el("span", { class: "ol-warn" }, ` what if; as it is: ${name(now)}`)] : []));
-    const spans = contest.order.map((_, at) => {
-      const column = then.ranking.map(({ score }) => score[at]);
+    this.verdict.replaceChildren(el("strong", {}, `${contest.target} → `), toned(then.winner ? "ok" : "bad", name(then), "strong"),
+      ` decided by: ${then.decided} `, then.problem && toned("bad", then.problem), then.ambiguous ? toned("warn", "only names decide") : "",
+      JSON.stringify(this.difference()) === "{}" ? "" : el("span", { class: "ol-warn" }, ` what if; as it is: ${name(now)}`));
+    this.picture.replaceChildren(this.ranked(then));
+    this.refused.replaceChildren(...then.rejected.flatMap(({ candidate, why }) => why.map(([code, reason]) =>
+      el("li", {}, toned("bad", `${candidate.label} ${reason} `), toned("quiet", code, "small")))));
+    this.recode();
+  }
+
+  ranked({ ranking, place }) {
+    const { order } = this.contest;
+    const decided = (at) => at === place && "ol-decided";
+    const heads = order.map(([, word], at) => el("th", { scope: "col", class: decided(at) }, decided(at) ? `◆ ${word}` : word));
+    const spans = order.map((_, at) => {
+      const column = ranking.map(({ score }) => score[at]);
       return [Math.min(0, ...column), Math.max(...column)];
     });
-    const heads = contest.order.map(([, word], at) => el("th", { scope: "col", class: at === then.place ? "ol-decided" : null }, at === then.place ? `◆ ${word}` : word));
-    const rows = then.ranking.map(({ candidate, score }, rank) => el("tr", { class: rank ? null : "ol-first" },
-      el("td", {}, String(rank + 1)), el("th", { scope: "row" }, candidate.label),
+    const rows = ranking.map(({ candidate, score }, rank) => [String(rank + 1), el("th", { scope: "row", class: !rank && "ol-ok" }, candidate.label),
       ...score.map((value, at) => {
         const [low, high] = spans[at];
-        const [field] = contest.order[at];
+        const [field] = order[at];
         const text = { selected: value ? "yes" : "no", source_rank: candidate.source, version: candidate.version }[field] ?? String(value);
-        const bar = el("i", { "aria-hidden": "true" });
-        bar.style.width = `${high > low ? (100 * (value - low)) / (high - low) : 0}%`;
-        const [first, second] = then.ranking;
-        const by = at === then.place && rank < 2 && ["priority", "stack_level", "preferred"].includes(field) ? first.score[at] - second.score[at] : 0;
-        return el("td", { class: at === then.place ? "ol-decided" : null }, text, by ? el("small", {}, rank ? ` −${by}` : ` +${by}`) : "", bar);
-      })));
-    this.picture.replaceChildren(el("table", {}, el("caption", {}, "ranking: rules from left to right, the first that differs decides"),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "rank"), el("th", { scope: "col" }, "candidate"), ...heads)), el("tbody", {}, ...rows)));
-    this.refused.replaceChildren(...then.rejected.flatMap(({ candidate, why }) => why.map(([code, reason]) =>
-      el("li", { class: "ol-bad" }, `${GLYPHS.bad}${candidate.label} ${reason} `, el("small", { class: "ol-quiet" }, code)))));
-    if (!this.code.node.hidden) this.code.show(this.question());
+        const by = at === place && rank < 2 && MEASURED.includes(field) ? ranking[0].score[at] - ranking[1].score[at] : 0;
+        const share = high > low ? (100 * (value - low)) / (high - low) : 0;
+        return el("td", { class: decided(at) }, text, by ? el("small", {}, rank ? ` −${by}` : ` +${by}`) : "", el("i", { "aria-hidden": "true", style: `width:${share}%` }));
+      })]);
+    return table(["rank", "candidate", ...heads], rows, { caption: "ranking: rules from left to right, the first that differs decides" });
   }
 }
 
-export default () => ({
-  render({ model, el: root }) {
-    const view = new Explanation(model, root);
-    return () => view.close();
-  },
-});
+export default widget(Explanation);

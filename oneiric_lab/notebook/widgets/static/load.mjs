@@ -1,4 +1,6 @@
-import { GLYPHS, codeLine, el, onTheme } from "./kit.mjs";
+import { GLYPHS, el, onTheme, toned } from "./kit.mjs";
+import { Held, View, button, pick, widget } from "./frame.mjs";
+import { pyArguments } from "./python.mjs";
 
 /* The live chart of a load run; what travels is told in _load.py, beside this folder. */
 
@@ -26,11 +28,10 @@ const time = (us) => {
 };
 const count = (value) => (value == null ? "n/a" : Math.round(value).toLocaleString("en"));
 
-/** What one model holds for all its views: the ticks, told once and drawn by each. */
-class Course {
+/** The ticks of a run, told once and drawn by each view. */
+class Course extends Held {
   constructor(model) {
-    this.model = model;
-    this.views = new Set();
+    super(model);
     this.take(model.get("past"));
   }
 
@@ -40,37 +41,26 @@ class Course {
     this.tell();
   }
 
-  told(message) {
-    if (message.whole) {
+  told({ whole, tick }) {
+    if (whole) {
       this.asked = false;
-      this.take(message.whole);
-    } else if (message.tick) {
-      const [number] = message.tick;
+      this.take(whole);
+    } else if (tick) {
+      const [number] = tick;
       if (number <= this.have) return;
       if (number > this.have + 1) this.ask();
       this.have = number;
-      this.ticks.push(message.tick);
+      this.ticks.push(tick);
       if (this.ticks.length > MOST) this.ticks = this.ticks.filter((_, at) => at % 2);
       this.tell();
     }
   }
-
-  /** A message came before this module did: have them all again. */
-  ask() {
-    if (this.asked) return;
-    this.asked = true;
-    this.model.send({ do: "whole" });
-  }
-
-  tell() {
-    for (const view of this.views) view();
-  }
 }
 
-class Chart {
-  constructor(model, course, root) {
-    Object.assign(this, { model, course, root, cursor: null });
-    this.plan = model.get("plan");
+class Chart extends View {
+  constructor(model, root, course) {
+    super(model, root, "load", model.get("plan").name);
+    Object.assign(this, { course, cursor: null, plan: model.get("plan") });
     this.operations = this.plan.operations ?? [];
     this.build();
     const later = () => {
@@ -79,93 +69,57 @@ class Chart {
         this.draw();
       });
     };
-    course.views.add(later);
     const changed = () => (this.settle(), later());
-    const traits = ["stage", "end", "metric", "operation"].map((name) => `change:${name}`);
-    for (const name of traits) model.on(name, changed);
-    const theme = onTheme(later);
+    for (const name of ["stage", "end", "metric", "operation"]) this.on(`change:${name}`, changed);
+    course.views.add(later);
     const size = new ResizeObserver(later);
     size.observe(this.canvas);
-    this.close = () => {
-      course.views.delete(later);
-      for (const name of traits) model.off(name, changed);
-      theme();
-      size.disconnect();
-      cancelAnimationFrame(this.frame);
-    };
+    this.ends.push(onTheme(later), () => course.views.delete(later), () => size.disconnect(), () => cancelAnimationFrame(this.frame));
     changed();
   }
 
   build() {
     const { plan, model } = this;
-    this.status = el("span", { role: "status" });
+    this.status.className = "";
     this.progress = el("progress", { max: plan.length, value: 0, "aria-label": "progress of the run" });
-    this.left = el("span", { class: "ol-quiet" });
-    this.code = codeLine();
-    const order = (word, code) => () => {
-      this.code.show(code);
-      model.send({ do: word });
-      clearTimeout(this.patience);
-      this.patience = setTimeout(() => {
-        this.left.textContent = "the kernel is busy with a cell, and hears this when it ends";
-      }, 1500);
+    this.left = toned("quiet", "");
+    const order = (word) => {
+      this.code.show(`job.${word}()`);
+      this.ask({ do: word }, (text) => { this.left.textContent = text; });
     };
-    this.cancel = el("button", { type: "button", onclick: order("cancel", "job.cancel()") }, "Cancel");
-    this.pause = el("button", {
-      type: "button",
-      onclick: () => {
-        const word = model.get("stage") === "paused" ? "resume" : "pause";
-        order(word, `job.${word}()`)();
-      },
-    }, "Pause");
-    const choice = (name, label, values) => {
-      const node = el("select", {
-        "aria-label": label,
-        onchange: () => {
-          model.set(name, node.value);
-          model.save_changes();
-          const operation = JSON.stringify(model.get("operation"));
-          this.code.show(`lab.ui.load(job, metric="${model.get("metric")}", operation=${operation})`);
-        },
-      }, ...values.map((value) => el("option", { value }, value)));
-      return node;
-    };
-    this.metric = choice("metric", "metric", METRICS);
-    this.operation = choice("operation", "operation", this.operations.map((o) => o.name));
+    this.cancel = button("Cancel", () => order("cancel"));
+    this.pause = button("Pause", () => order(model.get("stage") === "paused" ? "resume" : "pause"));
+    const choice = (name, values) => pick(name, (value) => {
+      model.set(name, value);
+      model.save_changes();
+      this.code.show(this.asCode());
+    }, ...values);
+    this.metric = choice("metric", METRICS);
+    this.operation = choice("operation", this.operations.map((o) => o.name));
     this.now = {};
-    const key = (name) => el("span", { class: "ol-key", "data-ol": name, "aria-hidden": "true" });
-    const figure = (name, label, ...before) => {
+    const figure = (name, label, key) => {
       this.now[name] = el("dd", {}, "–");
-      return el("div", {}, ...before, el("dt", {}, label), this.now[name]);
+      return el("div", {}, ...(key ? [el("span", { class: `ol-key ol-key-${name}`, "aria-hidden": "true" })] : []), el("dt", { title: label }, label), this.now[name]);
     };
-    const figures = el("dl", { class: "ol-now" },
-      figure("at", "at"), figure("rate", "rate", key("rate")), figure("p50", "p50", key("p50")),
-      figure("p99", "p99", key("p99")), figure("bad", "bad"), figure("flight", "in flight"));
     this.events = this.operations.map((o, at) => [o, at]).filter(([o]) => o.event);
-    for (const [o, at] of this.events) figures.append(figure(`event${at}`, `${o.name}`));
+    const figures = el("dl", { class: "ol-now" },
+      figure("at", "at"), figure("rate", "rate", true), figure("p50", "p50", true), figure("p99", "p99", true), figure("bad", "bad"), figure("flight", "in flight"),
+      ...this.events.map(([o, at]) => figure(`event${at}`, o.name)));
     this.canvas = el("canvas", {
-      tabindex: 0,
-      role: "slider",
-      "aria-label": "chart over time; the arrows move through it",
-      "aria-valuemin": 0,
-      "aria-valuemax": 0,
-      "aria-valuenow": 0,
-      height: HEIGHT,
-      onkeydown: (event) => this.key(event),
-      onpointermove: (event) => this.point(event),
-      onpointerleave: () => this.move(null),
-      onblur: () => this.move(null),
+      tabindex: 0, role: "slider", "aria-label": "chart over time; the arrows move through it", "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, height: HEIGHT,
+      onkeydown: (event) => this.key(event), onpointermove: (event) => this.point(event), onpointerleave: () => this.move(null), onblur: () => this.move(null),
     });
     this.canvas.style.height = `${HEIGHT}px`;
     this.notes = el("ul", { class: "ol-end", "aria-label": "what came of it" });
-    this.root.classList.add("ol-widget", "ol-load");
-    this.root.setAttribute("role", "group");
-    this.root.setAttribute("aria-label", plan.name);
     this.root.append(
-      el("header", {}, el("strong", {}, plan.name), this.status, this.progress, this.left),
-      el("div", { class: "ol-tools" }, this.pause, this.cancel,
-        el("label", {}, "metric ", this.metric), el("label", {}, "operation ", this.operation)),
+      el("header", {}, el("strong", { title: plan.name }, plan.name), this.status, this.progress, this.left),
+      el("div", { class: "ol-bar" }, this.pause, this.cancel, el("label", {}, "metric ", this.metric), el("label", {}, "operation ", this.operation)),
       figures, this.canvas, this.notes, this.code.node);
+  }
+
+  asCode() {
+    const [metric, operation] = ["metric", "operation"].map((name) => this.model.get(name));
+    return `lab.ui.load(job, ${pyArguments({ metric, operation })})`;
   }
 
   /** Show what the kernel says of the run and of the settings. */
@@ -175,7 +129,7 @@ class Chart {
     const [tone, words] = STAGES[stage] ?? ["info", stage];
     if (this.stage !== stage) {
       this.stage = stage;
-      clearTimeout(this.patience);
+      this.answered();
       this.status.className = `ol-${tone}`;
       this.status.textContent = GLYPHS[tone] + words;
     }
@@ -188,7 +142,7 @@ class Chart {
     const end = model.get("end");
     if (end && !this.notes.childNodes.length) {
       const lines = [[end.tone, end.title], ...end.notes];
-      this.notes.append(...lines.map(([tone, text]) => el("li", { class: `ol-${tone}` }, (GLYPHS[tone] ?? "") + text)));
+      this.notes.append(...lines.map(([tone, text]) => toned(tone, text, "li")));
       if (end.count > this.course.have) this.course.ask();
     }
   }
@@ -261,7 +215,7 @@ class Chart {
   }
 
   paint(ticks, marked) {
-    const { canvas } = this;
+    const { canvas, model } = this;
     this.width = canvas.clientWidth;
     if (!this.width) return;
     const ratio = globalThis.devicePixelRatio || 1;
@@ -269,133 +223,105 @@ class Chart {
     canvas.height = HEIGHT * ratio;
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
-    const style = getComputedStyle(this.root);
+    pen.font = `11px ${getComputedStyle(this.root).fontFamily}`;
     // A browser gives colours of the system and of themes back as plain ones only for `color`.
     const color = (name) => ((canvas.style.color = `var(--ol-${name})`), getComputedStyle(canvas).color);
     const [fg, quiet, line, accent, second, bad] = ["fg", "fg-2", "line", "accent", "second", "bad"].map(color);
-    pen.font = `11px ${style.fontFamily}`;
+    const [operation, metric] = [model.get("operation"), model.get("metric")];
     const wide = this.width - LEFT;
     const x = (seconds) => LEFT + (Math.min(seconds, this.span) / this.span) * wide;
+    const [starts, ends] = [ticks.map((tick) => x(tick.at - tick.window)), ticks.map((tick) => x(tick.at))];
 
-    const panel = (name, title, labels) => {
-      const [top, high] = PANELS[name];
-      pen.fillStyle = fg;
-      pen.textAlign = "left";
-      pen.fillText(title, LEFT, top - 5);
-      pen.strokeStyle = line;
-      pen.globalAlpha = 0.6;
-      pen.strokeRect(LEFT + 0.5, top + 0.5, wide - 1, high);
-      pen.fillStyle = quiet;
-      pen.globalAlpha = 1;
-      pen.textAlign = "right";
-      for (const [text, y] of labels) pen.fillText(text, LEFT - 5, Math.min(Math.max(y + 4, top + 8), top + high + 2));
-      return (part) => top + high - Math.min(Math.max(part, 0), 1) * high;
+    const write = (text, at, y, align = "left", ink = quiet) => {
+      Object.assign(pen, { fillStyle: ink, textAlign: align });
+      pen.fillText(text, at, y);
     };
-    const path = (values, y, stroke, dash = []) => {
-      pen.strokeStyle = stroke;
-      pen.lineWidth = 1.6;
+    const fill = (ink, alpha, ...box) => {
+      Object.assign(pen, { fillStyle: ink, globalAlpha: alpha });
+      pen.fillRect(...box);
+      pen.globalAlpha = 1;
+    };
+    /** A line through points; one that is null lifts the pen. */
+    const draw = (points, ink, { dash = [], alpha = 1, thick = 1 } = {}) => {
+      Object.assign(pen, { strokeStyle: ink, globalAlpha: alpha, lineWidth: thick });
       pen.setLineDash(dash);
       pen.beginPath();
-      let pen_is_down = false;
-      ticks.forEach((tick, n) => {
-        if (values[n] == null) return void (pen_is_down = false);
-        pen[pen_is_down ? "lineTo" : "moveTo"](x(tick.at), y(values[n]));
-        if (!pen_is_down && values[n + 1] == null) pen.lineTo(x(tick.at - tick.window), y(values[n]));
-        pen_is_down = true;
-      });
+      points.forEach((point, n) => point && pen[points[n - 1] ? "lineTo" : "moveTo"](...point));
       pen.stroke();
       pen.setLineDash([]);
-      pen.lineWidth = 1;
+      pen.globalAlpha = 1;
     };
+    /** A frame with a title and labels at parts of its height; returns where such a part is. */
+    const panel = (name, title, ...labels) => {
+      const [top, high] = PANELS[name];
+      const y = (part) => top + high - Math.min(Math.max(part, 0), 1) * high;
+      write(title, LEFT, top - 5, "left", fg);
+      draw([[LEFT, top], [this.width, top], [this.width, top + high], [LEFT, top + high], [LEFT, top]].map(([a, b]) => [Math.min(a, this.width - 1) + 0.5, b + 0.5]), line, { alpha: 0.6 });
+      for (const [text, part] of labels) write(text, LEFT - 5, Math.min(Math.max(y(part) + 4, top + 8), top + high + 2), "right");
+      return y;
+    };
+    /** A line of values; one that stands alone is as long as its tick. */
+    const path = (values, y, ink, dash) => draw(values.flatMap((value, n) => {
+      if (value == null) return [null];
+      const alone = values[n - 1] == null && values[n + 1] == null;
+      return [...(alone ? [[starts[n], y(value)]] : []), [ends[n], y(value)]];
+    }), ink, { dash, thick: 1.6 });
 
     const shade = (from, upto, name) => {
-      pen.globalAlpha = 0.1;
-      pen.fillStyle = fg;
-      pen.fillRect(x(from), 0, x(upto) - x(from), HEIGHT - 20);
-      pen.globalAlpha = 1;
-      pen.fillStyle = quiet;
-      pen.textAlign = "right";
-      if (x(upto) - x(from) > pen.measureText(name).width + 6) pen.fillText(name, x(upto) - 3, PANELS.rate[0] + 12);
+      fill(fg, 0.1, from, 0, upto - from, HEIGHT - 20);
+      if (upto - from > pen.measureText(name).width + 6) write(name, upto - 3, PANELS.rate[0] + 12, "right");
     };
-    if (this.plan.warmup) shade(0, this.plan.warmup, "warm-up");
+    if (this.plan.warmup) shade(x(0), x(this.plan.warmup), "warm-up");
     ticks.forEach((tick, n) => {
-      if (tick.paused) shade(tick.at - tick.window, tick.at, ticks[n + 1]?.paused ? "" : "paused");
+      if (tick.paused) shade(starts[n], ends[n], ticks[n + 1]?.paused ? "" : "paused");
     });
 
-    const operation = this.model.get("operation");
     const rates = ticks.map((tick) => tick.rate);
     const most = nice(Math.max(1, ...rates.map((rate) => rate ?? 0)));
-    const y1 = panel("rate", `${operation} a second`, [[count(most), PANELS.rate[0]], ["0", PANELS.rate[0] + PANELS.rate[1]]]);
+    const y1 = panel("rate", `${operation} a second`, [count(most), 1], ["0", 0]);
     path(rates, (rate) => y1(rate / most), accent);
-    path(ticks.map((tick) => (tick.bad ? tick.bad : null)), (rate) => y1(rate / most), bad, [2, 2]);
+    path(ticks.map((tick) => tick.bad || null), (rate) => y1(rate / most), bad, [2, 2]);
 
     const known = ticks.flatMap((tick) => [tick.p50, tick.p99]).filter((us) => us > 0);
     const low = Math.floor(Math.log10(Math.min(1000, ...known)));
     const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(1000, ...known))));
-    const marks = Array.from({ length: high - low + 1 }, (_, n) => low + n);
-    const [top, tall] = PANELS.quantiles;
     const part = (us) => (Math.log10(Math.max(us, 0.001)) - low) / (high - low);
-    const y2 = panel("quantiles", `${this.model.get("metric")} of ${operation}: p50 —, p99 - -`,
-      marks.map((mark) => [time(10 ** mark), top + tall - ((mark - low) / (high - low)) * tall]));
-    pen.strokeStyle = line;
-    pen.globalAlpha = 0.35;
-    for (const mark of marks) {
-      pen.beginPath();
-      pen.moveTo(LEFT, y2((mark - low) / (high - low)));
-      pen.lineTo(this.width, y2((mark - low) / (high - low)));
-      pen.stroke();
-    }
-    pen.globalAlpha = 1;
+    const marks = Array.from({ length: high - low + 1 }, (_, n) => 10 ** (low + n));
+    const y2 = panel("quantiles", `${metric} of ${operation}: p50 —, p99 - -`, ...marks.map((us) => [time(us), part(us)]));
+    for (const us of marks) draw([[LEFT, y2(part(us))], [this.width, y2(part(us))]], line, { alpha: 0.35 });
     path(ticks.map((tick) => tick.p50), (us) => y2(part(us)), accent);
     path(ticks.map((tick) => tick.p99), (us) => y2(part(us)), second, [5, 3]);
 
     const used = ticks.flatMap((tick) => [...tick.heat].flatMap((letter, band) => (letter === "0" ? [] : [band])));
     const from = Math.max(0, Math.floor(Math.min(18, ...used) / 6) * 6);
     const upto = Math.min(BANDS, Math.ceil((Math.max(23, ...used) + 1) / 6) * 6);
-    const [heatTop, heatHigh] = PANELS.heat;
-    const row = heatHigh / (upto - from);
-    panel("heat", `where the ${this.model.get("metric")} of all lies`,
-      [[time(10 ** (from / 6)), heatTop + heatHigh], [time(10 ** (upto / 6)), heatTop]]);
-    pen.fillStyle = accent;
-    for (const tick of ticks) {
-      const start = x(tick.at - tick.window);
-      [...tick.heat].forEach((letter, band) => {
-        const level = LETTERS.indexOf(letter);
-        if (level < 1) return;
-        pen.globalAlpha = Math.min(1, 0.12 + level / 26);
-        pen.fillRect(start, heatTop + heatHigh - (band - from + 1) * row, Math.max(1, x(tick.at) - start), row);
-      });
-    }
-    pen.globalAlpha = 1;
+    const row = PANELS.heat[1] / (upto - from);
+    const y3 = panel("heat", `where the ${metric} of all lies`, [time(10 ** (from / 6)), 0], [time(10 ** (upto / 6)), 1]);
+    ticks.forEach((tick, n) => [...tick.heat].forEach((letter, band) => {
+      const level = LETTERS.indexOf(letter);
+      if (level > 0) fill(accent, Math.min(1, 0.12 + level / 26), starts[n], y3((band - from + 1) / (upto - from)), Math.max(1, ends[n] - starts[n]), row);
+    }));
 
     const flights = ticks.map((tick) => tick.flight);
     const full = nice(Math.max(1, ...flights));
-    const y4 = panel("flight", "in flight", [[count(full), PANELS.flight[0]]]);
+    const y4 = panel("flight", "in flight", [count(full), 1]);
     path(flights, (flight) => y4(flight / full), accent);
 
     const [base, size] = PANELS.events;
-    panel("events", this.events.map(([o]) => o.name).join(", ") || "no operation has a rate of its own", []);
+    panel("events", this.events.map(([o]) => o.name).join(", ") || "no operation has a rate of its own");
     const busiest = Math.max(1, ...ticks.flatMap((tick) => tick.events.map(([rate]) => rate ?? 0)));
-    for (const tick of ticks) {
-      tick.events.forEach(([rate, wrong]) => {
-        if (!rate) return;
-        pen.fillStyle = wrong ? bad : second;
-        const h = Math.max(3, (rate / busiest) * size);
-        pen.fillRect(x(tick.at - tick.window) + 0.5, base + size - h, Math.max(1, x(tick.at) - x(tick.at - tick.window) - 1), h);
-      });
-    }
+    ticks.forEach((tick, n) => tick.events.forEach(([rate, wrong]) => {
+      if (!rate) return;
+      const tall = Math.max(3, (rate / busiest) * size);
+      fill(wrong ? bad : second, 1, starts[n] + 0.5, base + size - tall, Math.max(1, ends[n] - starts[n] - 1), tall);
+    }));
 
-    pen.fillStyle = quiet;
     for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-      pen.textAlign = share === 0 ? "left" : share === 1 ? "right" : "center";
-      pen.fillText(`${+(this.span * share).toPrecision(3)} s`, LEFT + share * wide, HEIGHT - 4);
+      write(`${+(this.span * share).toPrecision(3)} s`, LEFT + share * wide, HEIGHT - 4, share === 0 ? "left" : share === 1 ? "right" : "center");
     }
     if (marked) {
-      pen.strokeStyle = fg;
-      pen.beginPath();
-      pen.moveTo(Math.round(x(marked.at)) + 0.5, 12);
-      pen.lineTo(Math.round(x(marked.at)) + 0.5, HEIGHT - 20);
-      pen.stroke();
+      const at = Math.round(x(marked.at)) + 0.5;
+      draw([[at, 12], [at, HEIGHT - 20]], fg);
     }
   }
 }
@@ -406,18 +332,4 @@ const nice = (value) => {
   return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((digit) => digit * size).find((mark) => mark >= value);
 };
 
-export default () => {
-  let course;
-  return {
-    initialize({ model }) {
-      course = new Course(model);
-      const told = (message) => course.told(message);
-      model.on("msg:custom", told);
-      return () => model.off("msg:custom", told);
-    },
-    render({ model, el: root }) {
-      const chart = new Chart(model, course, root);
-      return () => chart.close();
-    },
-  };
-};
+export default widget(Chart, Course);

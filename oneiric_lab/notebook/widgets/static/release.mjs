@@ -1,35 +1,27 @@
-import { BUSY, GLYPHS, codeLine, el } from "./kit.mjs";
+import { GLYPHS, codeLine, el, toned } from "./kit.mjs";
+import { View, button, keeping, widget } from "./frame.mjs";
 import { viewNode } from "./view.mjs";
 
 /* The steps of a release, as the kernel tells them; what travels is told in _release.py, beside this folder. */
 
 const SIGNS = { done: ["ok", "done"], open: ["info", "next"], later: ["quiet", "later"], failed: ["bad", "failed"] };
 
-class Release {
+class Release extends View {
   constructor(model, root) {
-    Object.assign(this, { model, root, shown: new Map(), open: new Map(), typed: {}, states: {} });
-    root.classList.add("ol-widget", "ol-release");
-    root.setAttribute("role", "group");
-    root.setAttribute("aria-label", "release");
+    super(model, root, "release");
+    Object.assign(this, { shown: new Map(), open: new Map(), typed: {}, states: {} });
     root.addEventListener("keydown", (event) => event.stopPropagation()); // the notebook has uses of its own for keys
     this.title = el("strong");
-    this.status = el("span", { role: "status", class: "ol-quiet" });
     this.list = el("ol");
     this.out = el("div", { class: "ol-out", "aria-live": "polite" });
     root.append(el("header", {}, this.title, this.status), this.list, this.out);
-    const changed = () => this.take();
-    const told = ({ failed, did }) => {
-      this.free();
+    this.on("change:steps", () => this.take());
+    this.on("msg:custom", ({ failed, did }) => {
+      this.answered();
+      this.status.textContent = did ?? "";
+      this.root.removeAttribute("aria-busy");
       this.out.replaceChildren(...(failed ? [viewNode(failed)] : []));
-      if (did) this.status.textContent = did;
-    };
-    model.on("change:steps", changed);
-    model.on("msg:custom", told);
-    this.close = () => {
-      model.off("change:steps", changed);
-      model.off("msg:custom", told);
-      clearTimeout(this.patience);
-    };
+    });
     this.take();
   }
 
@@ -39,16 +31,14 @@ class Release {
     if (!steps.length) this.status.textContent = "loading…";
     else if (this.status.textContent === "loading…") this.status.textContent = "";
     // Only what changed is made anew: who types goes on typing.
-    steps.forEach((step, at) => {
+    keeping(this.root, () => steps.forEach((step, at) => {
       const text = JSON.stringify(step);
       if (this.shown.get(step.name) === text) return;
       this.shown.set(step.name, text);
-      const focused = this.root.getRootNode().activeElement?.dataset.ol;
       const node = this.step(step, at);
       if (this.list.children[at]) this.list.children[at].replaceWith(node);
       else this.list.append(node);
-      if (focused?.startsWith(`${step.name}.`)) node.querySelector(`[data-ol="${CSS.escape(focused)}"]`)?.focus();
-    });
+    }));
     while (this.list.childElementCount > steps.length) this.list.lastChild.remove();
   }
 
@@ -64,46 +54,33 @@ class Release {
     const boxes = checks.map(({ id, tone: how, text, ask, on }) => {
       const box = el("input", { type: "checkbox", "data-ol": `${name}.${id}`, onchange: () => this.ask({ do: "acknowledge", id, on: box.checked }) });
       box.checked = on;
-      return el("li", {}, el("label", {}, box, el("span", { class: `ol-${how}` }, (GLYPHS[how] ?? "") + text)), el("div", { class: "ol-quiet" }, ask));
+      return el("li", {}, el("label", {}, box, toned(how, text)), toned("quiet", ask, "div"));
     });
-    const act = (word) => {
-      this.open.set(name, true); // what comes of it stays to be read
-      this.ask({ do: "act", act: word, fields: { ...typed } });
-    };
-    const buttons = actions.map(({ act: word, label, off }) => el("button", { type: "submit", "data-ol": `${name}.${word}`, value: word, disabled: Boolean(off), title: off }, label));
+    const buttons = actions.map(({ act, label, off }) => el("button", { type: "submit", "data-ol": `${name}.${act}`, value: act, disabled: Boolean(off), title: off }, label));
     const line = codeLine();
-    const copy = code ? [el("button", { type: "button", "data-ol": `${name}.code`, onclick: () => line.show(code) }, "Copy as code")] : [];
-    queueMicrotask(() => { this.states[name] = state; });
+    if (code) buttons.push(button("Copy as code", () => line.show(code), { "data-ol": `${name}.code` }));
     const form = el("form", { "aria-label": title, onsubmit: (event) => {
       event.preventDefault();
-      const word = event.submitter?.value ?? actions[0]?.act;
-      if (word) act(word);
-    } }, ...inputs, ...(boxes.length ? [el("ul", { "aria-label": "to be acknowledged" }, ...boxes)] : []), el("div", { class: "ol-bar" }, ...buttons, ...copy), line.node);
-    const off = actions.map((action) => action.off).filter(Boolean);
-    const details = el("details", { open: (state === "open" && this.states[name] !== state) || (this.open.get(name) ?? state === "open"), ontoggle: () => this.open.set(name, details.open) }, el("summary", {}, el("span", { class: `ol-${tone}` }, `${GLYPHS[tone] ?? "· "}${at + 1}. ${title}`), el("span", { class: "ol-quiet" }, ` · ${[word, said].filter(Boolean).join(": ")}`)),
-    ...(view ? [viewNode(view)] : []), form, ...off.map((text) => el("p", { class: "ol-warn" }, GLYPHS.warn + text)));
+      const act = event.submitter?.value ?? actions[0]?.act;
+      if (!act) return;
+      this.open.set(name, true); // what comes of it stays to be read
+      this.ask({ do: "act", act, fields: { ...typed } });
+    } }, ...inputs, ...(boxes.length ? [el("ul", { "aria-label": "to be acknowledged" }, ...boxes)] : []), el("div", { class: "ol-bar" }, ...buttons), line.node);
+    const off = actions.flatMap((action) => (action.off ? [toned("warn", action.off, "p")] : []));
+    const open = (state === "open" && this.states[name] !== state) || (this.open.get(name) ?? state === "open");
+    this.states[name] = state;
+    const details = el("details", { open, ontoggle: () => this.open.set(name, details.open) },
+      el("summary", {}, el("span", { class: `ol-${tone}` }, `${GLYPHS[tone] ?? "· "}${at + 1}. ${title}`), toned("quiet", ` · ${[word, said].filter(Boolean).join(": ")}`)),
+      ...(view ? [viewNode(view)] : []), form, ...off);
     return el("li", {}, details);
   }
 
   ask(message) {
-    this.model.send(message);
+    super.ask(message);
     this.out.replaceChildren();
     this.status.textContent = "…";
     this.root.setAttribute("aria-busy", "true");
-    clearTimeout(this.patience);
-    this.patience = setTimeout(() => { this.status.textContent = BUSY; }, 1500);
-  }
-
-  free() {
-    clearTimeout(this.patience);
-    this.status.textContent = "";
-    this.root.removeAttribute("aria-busy");
   }
 }
 
-export default () => ({
-  render({ model, el: root }) {
-    const view = new Release(model, root);
-    return () => view.close();
-  },
-});
+export default widget(Release);

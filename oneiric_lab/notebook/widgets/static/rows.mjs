@@ -6,55 +6,66 @@ const ROW = 24; // as in tokens.css
 const SPARE = 6; // rows above and below what is seen
 let made = 0;
 
+const within = (at, count) => Math.min(Math.max(at, 0), Math.max(count - 1, 0));
+
+const attribute = (node, name, value) => (value === undefined ? node.removeAttribute(name) : node.setAttribute(name, value));
+
 export class Rows {
   /** `cells(item)` gives what stands in a row, `kind(item)` its class; `open(item)` answers Enter
       and a click, `toggle(item)` opens and closes one that has an `open` of its own, and
-      `key(key, item)` any other key: it returns whether there is a use for it. */
+      `key(key, item)` any other key: it returns whether there is a use for it. Of a `grid` arrows
+      go from cell to cell, and `names` tell its columns apart. */
   constructor({ role, label, heads, ...calls }) {
-    Object.assign(this, calls, { list: [], at: 0, pool: [], id: `ol-rows-${++made}` });
-    this.head = el("div", { role: "row", class: "ol-head", "aria-rowindex": 1 }, ...heads.map((text) => el("div", { role: "columnheader" }, text)));
+    Object.assign(this, calls, { list: [], at: 0, field: 0, pool: [], id: `ol-rows-${++made}`, isGrid: role === "grid" });
+    this.head = el("div", { role: "row", "aria-rowindex": 1 }, ...heads.map((text) => el("div", { role: "columnheader" }, text)));
     this.body = el("div", { role: "rowgroup", class: "ol-body" });
     this.node = el("div", {
       role, class: "ol-rows", tabindex: 0, "aria-label": label,
       onscroll: () => this.later(), onkeydown: (event) => this.press(event), onfocus: () => this.draw(), onblur: () => this.draw(),
     }, el("div", { role: "rowgroup", class: "ol-top" }, this.head), this.body);
+    this.empty = el("p", { class: "ol-empty", hidden: true });
+    this.frame = el("div", { class: "ol-frame" }, this.node, this.empty);
     this.size = new ResizeObserver(() => this.draw());
     this.size.observe(this.node);
   }
 
   close() {
     this.size.disconnect();
-    cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.waiting);
   }
 
   get item() {
     return this.list[this.at];
   }
 
-  /** Show other items; the place stays at `item` where that is given. */
-  show(list, item) {
+  /** Show other items, or say why there are none; the place stays at `item` where that is given. */
+  show(list, item, ...empty) {
     this.list = list;
-    const at = item === undefined ? this.at : Math.max(0, list.indexOf(item));
-    this.at = Math.min(at, Math.max(0, list.length - 1));
+    this.at = within(item === undefined ? this.at : list.indexOf(item), list.length);
     for (const line of this.pool) line.ol = null;
     this.body.style.height = `${list.length * ROW}px`;
+    // No higher than its rows, unless it was: what stands below does not move when they are filtered.
+    this.most = Math.max(this.most ?? 3, list.length);
+    if (this.isGrid) this.node.style.maxHeight = `${this.head.offsetHeight + (this.most + 1) * ROW}px`;
     this.node.setAttribute("aria-rowcount", list.length + 1);
+    this.empty.hidden = list.length > 0;
+    this.empty.replaceChildren(...empty);
     this.draw();
   }
 
-  go(at, quiet) {
-    this.at = Math.min(Math.max(at, 0), Math.max(this.list.length - 1, 0));
+  go(at) {
+    this.at = within(at, this.list.length);
     const high = this.node.clientHeight - this.head.offsetHeight;
     const place = this.at * ROW;
     if (place < this.node.scrollTop) this.node.scrollTop = place;
     else if (place + ROW > this.node.scrollTop + high) this.node.scrollTop = place + ROW - high;
     this.draw();
-    if (!quiet) this.moved?.(this.item);
+    this.moved?.(this.item);
   }
 
   later() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
+    this.waiting ??= requestAnimationFrame(() => {
+      this.waiting = null;
       this.draw();
     });
   }
@@ -65,41 +76,53 @@ export class Rows {
     this.page = Math.max(1, Math.floor((node.clientHeight - this.head.offsetHeight) / ROW) - 1);
     const from = Math.max(0, Math.floor(top / ROW) - SPARE);
     const upto = Math.min(list.length, Math.ceil((top + node.clientHeight) / ROW) + SPARE);
-    const focused = node.getRootNode().activeElement === node;
     for (let n = 0; n < Math.max(pool.length, upto - from); n++) {
       const at = from + n;
       const line = (pool[n] ??= this.body.appendChild(el("div", { role: "row", onclick: (event) => this.click(event, line) })));
       line.hidden = at >= upto;
       if (line.hidden) continue;
-      if (line.ol !== list[at]) {
-        line.ol = list[at];
-        const { depth, open } = line.ol;
-        line.className = this.kind(line.ol);
-        line.setAttribute("aria-level", depth);
-        if (open === undefined) line.removeAttribute("aria-expanded");
-        else line.setAttribute("aria-expanded", open);
-        line.replaceChildren(...this.cells(line.ol).map((cell) => el("div", { role: "gridcell" }, ...[cell].flat())));
-      }
+      if (line.ol !== list[at]) this.fill(line, list[at]);
       line.style.transform = `translateY(${at * ROW}px)`;
-      line.id = `${this.id}-${at}`;
       line.setAttribute("aria-rowindex", at + 2);
       line.setAttribute("aria-selected", at === this.at);
-      line.toggleAttribute("data-ol", focused && at === this.at);
     }
-    if (list.length) node.setAttribute("aria-activedescendant", `${this.id}-${this.at}`);
-    else node.removeAttribute("aria-activedescendant");
+    this.mark(pool[this.at - from], node.getRootNode().activeElement === node);
   }
 
-  click(event, line) {
-    if (event.target.closest("a")) return;
+  fill(line, item) {
+    line.ol = item;
+    line.className = this.kind(item);
+    attribute(line, "aria-level", item.depth);
+    attribute(line, "aria-expanded", item.open);
+    line.replaceChildren(...this.cells(item).map((cell, field) => {
+      const name = this.names?.[field];
+      return el("div", { role: "gridcell", class: name && `ol-c-${name}`, title: (typeof cell === "string" && cell) || null }, ...[cell].flat());
+    }));
+  }
+
+  /** Show where the place is: no other node has this id. */
+  mark(line, focused) {
+    for (const name of ["id", "data-ol-at"]) this.marked?.removeAttribute(name);
+    this.marked = line && !line.hidden ? (this.isGrid ? line.children[this.field] : line) : undefined;
+    attribute(this.node, "aria-activedescendant", this.marked && (this.marked.id = `${this.id}-${this.at}-${this.field}`));
+    this.marked?.toggleAttribute("data-ol-at", focused);
+  }
+
+  click({ target }, line) {
+    if (target.closest("a")) return;
     this.node.focus({ preventScroll: true });
     this.go(this.list.indexOf(line.ol));
-    if (event.target.closest(".ol-twist")) this.side(line.ol, 0);
+    if (target.closest(".ol-twist")) this.side(line.ol, 0);
     else this.open(line.ol);
   }
 
-  /** Open, close, or go: into what is open, or up to what holds it. */
+  /** To the next cell; or open, close, or go: into what is open, or up to what holds it. */
   side(item, step) {
+    if (this.isGrid) {
+      this.field = within(this.field + step, this.head.childElementCount);
+      this.draw();
+      return this.marked?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
     if (item.open !== undefined && (step === 0 || (step > 0) !== item.open)) return this.toggle(item);
     let { at } = this;
     if (step > 0) at += 1;
@@ -109,7 +132,11 @@ export class Rows {
 
   press(event) {
     const { key } = event;
-    if (event.target !== this.node || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target !== this.node) {
+      if (key === "Escape") this.node.focus();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const to = { ArrowUp: this.at - 1, ArrowDown: this.at + 1, PageUp: this.at - this.page, PageDown: this.at + this.page, Home: 0, End: this.list.length - 1 }[key];
     const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
     if (to !== undefined) this.go(to);
