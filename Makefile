@@ -95,8 +95,8 @@ bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/p
 	  --benchmark-timer=time.process_time --benchmark-min-time=0.0005 --benchmark-json=build/bench.json tests/bench
 	$(BENCH)/bin/python scripts/performance.py build/bench.json docs/explanation/performance.md
 
-bench-browser: $(BENCH)/.stamp  ## measure the explorer beside other tables, in a browser
-	$(BENCH)/bin/python scripts/explorer_bench.py docs/explanation/explorer-speed.md
+bench-browser: $(BENCH)/.stamp  ## measure what is waited for in a browser, beside other tables; writes its page
+	$(BENCH)/bin/python scripts/browser_bench.py docs/explanation/performance-browser.md
 
 docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html
@@ -104,7 +104,7 @@ docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
 pictures: $(DEV)/.stamp  ## take the pictures of the pages, and of each widget to look at
 	$(BIN)/python scripts/pictures.py
 
-matrix: | python  ## the extension in the oldest JupyterLab and Notebook (minutes; not in CI)
+matrix: | python  ## the extension in the oldest and newest JupyterLab and Notebook (minutes; not in CI)
 	PYTHON=$(PYTHON) bash scripts/matrix.sh
 
 types-js:  ## check the types of the extension's modules (needs Node; not in CI)

@@ -350,7 +350,7 @@ def tutorials() -> str:
 def explanations() -> str:
     """Return the table of contents; the figures stand in it once they were measured."""
     names = ["layers", "precedence", "plans", "allow", "trust", "verdicts"]
-    if (DOCS / "explanation" / "performance.md").exists():
-        names.append("performance")
+    measured = ("performance", "performance-browser")
+    names += [name for name in measured if (DOCS / "explanation" / f"{name}.md").exists()]
     names.append("decisions/index")
     return "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```\n"

@@ -236,6 +236,19 @@ class Workbench(Page):
             [command, arguments],
         )
 
+    def open(self, name: str, theme: str = "JupyterLab Light") -> Notebook:
+        """Open a notebook of the server's folder, and wait for its kernel."""
+        self.page.evaluate(
+            "async ([path, theme]) => {"
+            " const run = (name, args) => window.jupyterapp.commands.execute(name, args);"
+            " await run('apputils:change-theme', { theme });"
+            " const panel = await run('docmanager:open', { path });"
+            " await panel.context.ready; await panel.sessionContext.ready;"
+            " (window.notebooks ??= {})[path] = panel; window.jupyterapp.shell.collapseLeft(); }",
+            [name, theme],
+        )
+        return Notebook(self.page, name)
+
     def clear(self) -> None:
         """Close what is open, without a question."""
         self.page.evaluate(
@@ -330,16 +343,7 @@ def open_notebook(server: Server, workbench: Workbench) -> Any:
             (server.folder / name).write_text(json.dumps(notebook_of(*cells)))
         else:
             workbench.load()
-        workbench.page.evaluate(
-            "async ([path, theme]) => {"
-            " const run = (name, args) => window.jupyterapp.commands.execute(name, args);"
-            " await run('apputils:change-theme', { theme });"
-            " const panel = await run('docmanager:open', { path });"
-            " await panel.context.ready; await panel.sessionContext.ready;"
-            " (window.notebooks ??= {})[path] = panel; window.jupyterapp.shell.collapseLeft(); }",
-            [name, theme],
-        )
-        return Notebook(workbench.page, name)
+        return workbench.open(name, theme)
 
     return open_
 
@@ -387,11 +391,20 @@ _MODEL = """async ([esm, css, given]) => {
 }"""
 
 
-@pytest.fixture
-def render(browser: Any) -> Iterator[Any]:
-    """Return what shows the module of a widget on a bare page, with a model that is none."""
+def draw(page: Any, name: str, state: dict[str, Any]) -> None:
+    """Show the module of a widget on a page that has nothing else, with a model that is none."""
     from oneiric_lab.notebook.widgets._esm import module, style
 
+    page.set_default_timeout(LIMIT_MS)
+    # Answered by the browser's driver: no server, and no request leaves it.
+    page.route("**/*", lambda route: route.fulfill(body=_PAGE))
+    page.goto("http://widget.test/")
+    page.evaluate(_MODEL, [module(name), style(name), json.dumps(state)])
+
+
+@pytest.fixture
+def render(browser: Any) -> Iterator[Any]:
+    """Return what shows the module of a widget on a bare page; an error of the page fails."""
     contexts = []
     errors: list[str] = []
 
@@ -399,12 +412,8 @@ def render(browser: Any) -> Iterator[Any]:
         context = browser.new_context(color_scheme=scheme, viewport={"width": 900, "height": 700})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(LIMIT_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        # Answered by the browser's driver: no server, and no request leaves it.
-        page.route("**/*", lambda route: route.fulfill(body=_PAGE))
-        page.goto("http://widget.test/")
-        page.evaluate(_MODEL, [module(name), style(name), json.dumps(state)])
+        draw(page, name, state)
         return page
 
     yield render_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 LAB = "%load_ext oneiric_lab\nfrom oneiric_lab import Lab\nlab = Lab.sample()"
@@ -27,9 +28,10 @@ class TestExplorer:
         )
         page = notebook.page
         notebook.run(0, 1)
-        page.locator(".ol-explorer header").get_by_text("52 candidates").wait_for()
-        page.get_by_role("searchbox").type("adapter:cache")
-        page.locator(".ol-explorer header").get_by_text("4 of 52 candidates").wait_for()
+        header = page.locator(".ol-explorer header")
+        header.get_by_text(re.compile("^[0-9]+ candidates")).wait_for()
+        page.get_by_role("searchbox").press_sequentially("adapter:cache")
+        header.get_by_text(re.compile("^[0-9] of [0-9]+ candidates")).wait_for()
         page.get_by_role("grid").focus()
         page.keyboard.press("Enter")
         region = page.get_by_role("region", name="explanation of adapter:cache")
@@ -44,9 +46,9 @@ class TestExplorer:
         assert notebook.output(2).inner_text() == "'memory'"
 
         data = notebook.save()["cells"][1]["outputs"][0]["data"]
-        assert "52 candidates" in data["text/plain"]
+        assert re.search("[0-9]+ candidates", data["text/plain"])
         assert "<table" in "".join(data["text/html"])
-        assert len(str(data)) <= 64 * 1024
+        assert len(str(data)) <= 24 * 1024
 
     def test_all_rows_come_while_a_cell_runs(self, open_notebook: Any) -> None:
         """
@@ -58,9 +60,9 @@ class TestExplorer:
         page = notebook.page
         notebook.run(0, 1)
         header = page.locator(".ol-explorer header")
-        header.get_by_text("5,052 candidates").wait_for()
-        page.get_by_role("searchbox").type("key4999")
-        header.get_by_text("1 of 5,052 candidates").wait_for()
+        header.get_by_text(re.compile("^5,0[0-9]+ candidates")).wait_for()
+        page.get_by_role("searchbox").press_sequentially("key4999")
+        header.get_by_text(re.compile("^1 of 5,0[0-9]+ candidates")).wait_for()
 
         data = notebook.save()["cells"][1]["outputs"][0]["data"]
-        assert "5052 candidates" in "".join(data["text/plain"])
+        assert re.search("50[0-9]+ candidates", "".join(data["text/plain"]))
