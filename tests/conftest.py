@@ -45,8 +45,8 @@ TOGETHER = (
     "docs/test_shapes.py",
     "docs/test_reference.py",
 )
-"""What shares a server or a kernel that is made once: each of these runs in one worker. They
-begin before all others and in this order, since what is longest must not begin last."""
+"""Where the tests of a file share a browser, a server or a kernel: each file runs in one worker.
+They begin before all others and in this order, since what is longest must not begin last."""
 
 HERE = Path(__file__).parent
 _KEPT = {"ONEIRIC_CI", "ONEIRIC_GOLDEN"}
@@ -92,12 +92,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give workers one class of tests after the other, or all that must run together."""
+    """Give workers one class of tests after the other, or a file whose tests run together."""
     from xdist.scheduler import LoadScopeScheduling
 
     def unit(nodeid: str) -> str:
-        part = among(nodeid, TOGETHER)
-        return TOGETHER[part] if part < len(TOGETHER) else nodeid.rpartition("::")[0]
+        is_whole = among(nodeid, TOGETHER) < len(TOGETHER)
+        return nodeid.partition("::")[0] if is_whole else nodeid.rpartition("::")[0]
 
     config.option.loadscopereorder = False
     found = LoadScopeScheduling(config, log)
