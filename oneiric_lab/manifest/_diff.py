@@ -13,10 +13,11 @@ from oneiric_lab.canonical import encode, without_collector
 from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.views import Result
 
+from ._diff_entry_risks import risks_of
 from ._diff_fields import apply, compare, numbered
 from ._diff_impact import impact_of
 from ._diff_match import match
-from ._diff_risks import Risk, ordered, risks_of
+from ._diff_risks import Risk, ordered
 from ._diff_view import view_of
 from ._manifest import read_manifest
 

@@ -81,6 +81,10 @@ class EntryChange(NamedTuple):
         return shape
 
 
+# What calling the class does, in half the time.
+_change = tuple.__new__
+
+
 @dataclass(frozen=True, slots=True)
 class Matched:
     """What became of all entries.
@@ -156,9 +160,8 @@ def _changes(
             was, fields = old[at], next(found)
             if fields:
                 step = version_step(was["version"], entry["version"])
-                yield EntryChange(
-                    kinds.get(number, "changed"), was, entry, at, number, fields, step
-                )
+                kind = kinds.get(number, "changed")
+                yield _change(EntryChange, (kind, was, entry, at, number, fields, step))
 
 
 def _by_provider(
@@ -169,8 +172,10 @@ def _by_provider(
         return
     before, after = _grouped(old, removed, _PLACE), _grouped(new, added, _PLACE)
     found: list[tuple[int, int]] = []
-    for place in before.keys() & after.keys():
-        found += zip(_highest(old, before[place]), _highest(new, after[place]), strict=False)
+    # In the order of the old one: what is found is then nearly sorted.
+    for place, lower in before.items():
+        if upper := after.get(place):
+            found += zip(_highest(old, lower), _highest(new, upper), strict=False)
     yield from _taken(found, removed, added)
 
 
@@ -182,8 +187,8 @@ def _by_content(
         return
     before, after = _grouped(old, removed, _content), _grouped(new, added, _content)
     found: list[tuple[int, int]] = []
-    for content in before.keys() & after.keys():
-        found += zip(before[content], after[content], strict=False)
+    for content, former in before.items():
+        found += zip(former, after.get(content, ()), strict=False)
     yield from _taken(found, removed, added)
 
 

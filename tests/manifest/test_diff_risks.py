@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oneiric_lab.canonical import encode
 from oneiric_lab.manifest import RISKS, Manifest, ManifestDiff, diff, read_manifest
-from oneiric_lab.manifest._diff_risks import _Passing
+from oneiric_lab.manifest._diff_rank_risks import Passing
 
 ARTIFACT = {"uri": "https://cdn.example.com/redis.whl", "sha256": "ab" * 32, "size": 10}
 CACHE: dict[str, Any] = {
@@ -315,7 +315,7 @@ class TestRisks:
         below it now.
         """
         old, new = ranked(members), ranked(raised)
-        passing = _Passing(old, new)
+        passing = Passing(old, new)
         for was in (None, *old):
             for now in new:
                 if was is not None and was["priority"] >= now["priority"]:
