@@ -16,7 +16,7 @@ from oneiric_lab.runtime import Watch, follow_files
 from oneiric_lab.store import is_network
 
 from ._following import Fallen, Moved, Reloaded, Turned, followed
-from ._running import EVERY
+from ._serving import EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from ._actions import ActionRoom
     from ._events import EventRoom
     from ._flows import Workflows
+    from ._here import Opened
     from ._host import WorkspaceHost
     from ._load import Loads
-    from ._running import Opened, Running
+    from ._running import Running
     from ._secrets import Secrets
     from ._syncing import Syncing
 
