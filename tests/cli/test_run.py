@@ -248,17 +248,26 @@ class TestLife:
         assert (code, screen["problems"]) == (0, [])
         assert verb(folder, "health", "--host")[0] == 1
 
-    def test_told_while_it_starts_it_ends(self, host: Callable[..., Process]) -> None:
+    def test_told_while_it_starts_it_ends(self, tmp_path: Path) -> None:
         """
         At any moment of the start: by our word, or by the signal where Python itself starts.
         """
-        for wait in (0.4, 0.9):
-            one = host("--no-http")
-            time.sleep(wait)
-            one.tell(signal.SIGTERM)
-            code, _ = one.end()
-            assert code in {0, -signal.SIGTERM}
-            assert "Traceback" not in "".join(one.err)
+        waits = {0.4: "early", 0.9: "late"}
+        for name in waits.values():
+            (tmp_path / name).mkdir()
+            Workspace(tmp_path / name).project("[plugins]\nauto_load = false\n")
+        began = time.monotonic()
+        hosts = {wait: Process(tmp_path / name, "--no-http") for wait, name in waits.items()}
+        try:
+            for wait, one in hosts.items():
+                time.sleep(max(0.0, began + wait - time.monotonic()))
+                one.tell(signal.SIGTERM)
+            for one in hosts.values():
+                assert one.end()[0] in {0, -signal.SIGTERM}
+                assert "Traceback" not in "".join(one.err)
+        finally:
+            for one in hosts.values():
+                one.close()
 
 
 class TestTerm:
@@ -323,7 +332,7 @@ class TestTerm:
         one.up()
         one.ask("/workflows/nightly/runs", {"seconds": 3600})
         one.tell(signal.SIGTERM)
-        time.sleep(0.2)
+        _until(lambda: "draining" in "".join(one.err))
         one.tell(signal.SIGTERM)
         code, _ = one.end(5)
 
@@ -421,15 +430,15 @@ class TestPrometheus:
             if os.environ.get("ONEIRIC_CI"):
                 pytest.fail("prometheus is missing: apt-get install prometheus")
             pytest.skip("prometheus is not installed (Debian: prometheus)")
-        one = host()
-        one.up()
-        one.ask("/workflows/nightly/runs", {})
-        with socket.socket() as free:
+        with socket.socket() as free, socket.socket() as other:
             free.bind(("127.0.0.1", 0))
-            place = f"127.0.0.1:{free.getsockname()[1]}"
-        target = one.url.removeprefix("http://")
+            other.bind(("127.0.0.1", 0))
+            place, port = (f"127.0.0.1:{free.getsockname()[1]}", other.getsockname()[1])
+        target = f"127.0.0.1:{port}"
+        # Both begin at once.
+        one = host("--port", str(port))
         (tmp_path / "prometheus.yml").write_text(
-            "global: {scrape_interval: 1s}\n"
+            "global: {scrape_interval: 250ms, scrape_timeout: 250ms}\n"
             "scrape_configs:\n"
             "  - job_name: oneiric-lab\n"
             f"    static_configs: [{{targets: ['{target}']}}]\n"
@@ -447,6 +456,8 @@ class TestPrometheus:
             text=True,
         ) as server:
             try:
+                one.up()
+                one.ask("/workflows/nightly/runs", {})
                 asked = 'up{job="oneiric-lab"}', 'oneiric_lab_run_completed_total{outcome="done"}'
                 found = [_query(place, query, server) for query in asked]
             finally:
@@ -472,7 +483,7 @@ def _query(place: str, query: str, server: subprocess.Popen[str]) -> str:
     while value in {"", "0"}:
         assert time.monotonic() < deadline, (query, value)
         assert server.poll() is None, server.stderr and server.stderr.read()
-        time.sleep(0.2)
+        time.sleep(0.05)
         with contextlib.suppress(OSError):
             with _NO_PROXY.open(f"http://{place}{path}", timeout=5) as answer:
                 rows = json.load(answer)["data"]["result"]
