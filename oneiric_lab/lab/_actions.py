@@ -11,7 +11,6 @@ from oneiric_lab.errors import Fault, NoCandidateError, UsageError, did_you_mean
 from oneiric_lab.runtime import Calling, call
 from oneiric_lab.views import Code, Note, Result, Table, View
 
-from ._events import sent
 from ._words import count
 
 if TYPE_CHECKING:
@@ -208,11 +207,11 @@ class ActionRoom:
     ) -> dict[str, Any]:
         """Emit an event, as `runtime.Reach` says."""
         events = self._lab.events
+        event = events.made(topic, payload, headers)
         if not wait and events.is_open:
-            event = await sent(events.emit, topic, payload, headers)
+            await events.put(event)
             return {"ok": True, "event": event.as_dict()}
-        found: dict[str, Any] = (await sent(events.dispatch, topic, payload, headers)).as_dict()
-        return found
+        return dict((await events.hand_over(event)).as_dict())
 
     async def schedule(self, task: str, payload: dict[str, Any], delay: float) -> dict[str, Any]:
         """Have a task run later, as `runtime.Reach` says."""

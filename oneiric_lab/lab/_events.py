@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, InvalidConfigError, UsageError
-from oneiric_lab.runtime import Event, Events, completed
+from oneiric_lab.runtime import Event, Events, being_handled, completed
 from oneiric_lab.store import DeadLetters
 
 from ._event_options import options_in
@@ -84,16 +84,9 @@ class EventRoom:
         name: str | None = None,
         **wishes: Any,
     ) -> Callable[[], None]:
-        """Have a function of this program handle events; return what takes it off again.
+        """Have a function of this program handle events; see `runtime.Events.on`.
 
-        Args:
-            topics: One exact name, or several.
-            handler: Called with each event; plain, or a coroutine function.
-            name: What people call it; its own name by default.
-            wishes: As `runtime.Events.on` takes them.
-
-        Raises:
-            UsageError: A wish is none, or the name is taken.
+        It listens over all blocks of `running`, until what is returned takes it off.
         """
         said = (topics, handler, {"name": name, **wishes})
         off = self._here().on(topics, handler, name=name, **wishes)
@@ -129,29 +122,11 @@ class EventRoom:
                 self._open = False
 
     async def emit(self, topic: str, payload: object = None, **headers: Any) -> Event:
-        """Hand an event to the queue of each handler that takes it; return it.
-
-        Args:
-            topic: What happened.
-            payload: Plain JSON data.
-            headers: `source=`, `correlation=`, `headers=` as `runtime.Events.emit` takes them.
-
-        Raises:
-            UsageError: It is no event, or nothing takes events now.
-        """
+        """Hand an event to the queue of each handler here; see `runtime.Events.emit`."""
         return await self._here().emit(topic, payload, **headers)
 
     def emit_sync(self, topic: str, payload: object = None, **headers: Any) -> Event:
-        """Do as `emit` does, from another thread than that of the loop.
-
-        Args:
-            topic: What happened.
-            payload: Plain JSON data.
-            headers: As `emit` takes them.
-
-        Raises:
-            UsageError: It is no event, nothing takes events now, or this is the loop's thread.
-        """
+        """Do as `emit` does, from another thread; see `runtime.Events.emit_sync`."""
         return self._here().emit_sync(topic, payload, **headers)
 
     async def dispatch(self, topic: str, payload: object = None, **headers: Any) -> Emitted:
@@ -171,6 +146,14 @@ class EventRoom:
             async with self.running():
                 return await self.dispatch(topic, payload, **headers)
         return await self._told(*await self._here().dispatch(topic, payload, **headers))
+
+    async def put(self, event: Event) -> None:
+        """Do as `emit` does with an event that is made already.
+
+        Args:
+            event: See `made`.
+        """
+        await self._here().put(event)
 
     async def hand_over(self, event: Event) -> Emitted:
         """Do as `dispatch` does with an event that is made already.
@@ -208,14 +191,16 @@ class EventRoom:
             topic: What happened.
             payload: Plain JSON data.
             headers: As JSON has them: `source`, `correlation_id`, and an `event_id` where the
-                same event may come twice.
+                same event may come twice. In a handler, its event is the cause.
 
         Raises:
             UsageError: It is no event.
         """
         said = {"topic": topic, "payload": payload, "headers": dict(headers or {})}
         source = self._lab.settings.app.name
-        return completed(Event.from_dict(said), source=source, at=time.time())
+        return completed(
+            Event.from_dict(said), source=source, at=time.time(), cause=being_handled()
+        )
 
     @property
     def posts(self) -> PostOffice:
@@ -370,18 +355,3 @@ class EventRoom:
             with suppress(InvalidConfigError):
                 self._made[1].configure(options_in(snapshot))
         return self._made[1]
-
-
-def sent(send: Callable[..., Any], topic: str, payload: object, headers: Mapping[str, Any]) -> Any:
-    """Return what *send*, such as `lab.events.emit`, makes of headers as JSON says them.
-
-    Raises:
-        UsageError: A header is none.
-    """
-    said = Event.from_dict({"topic": topic, "payload": payload, "headers": dict(headers)})
-    more = {
-        "source": said.source or None,
-        "correlation": said.correlation or None,
-        "headers": said.headers,
-    }
-    return send(topic, payload, **more)

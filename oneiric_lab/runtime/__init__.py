@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     from ._watch import Watch as Watch
     from ._watching import Watching as Watching
     from ._watching import follow_files as follow_files
+    from ._within import being_handled as being_handled
     from ._within import emit as emit
     from ._within import emit_sync as emit_sync
 else:
@@ -210,6 +211,7 @@ else:
             "alone": "._alone",
             "busy": "._durable_lock",
             "call": "._reach",
+            "being_handled": "._within",
             "bridge_metrics": "._meters",
             "call_task": "._flow_call",
             "completed": "._event",
@@ -323,6 +325,7 @@ __all__ = [
     "Watching",
     "accepts",
     "alone",
+    "being_handled",
     "bridge_metrics",
     "busy",
     "call",

@@ -166,10 +166,7 @@ class Events:
         Raises:
             UsageError: It is no event, or nothing takes events now.
         """
-        if self._nursery is None:
-            raise _closed()
-        if self._owner != get_ident():
-            raise _elsewhere()
+        self._check()
         cause = EMITTING.get()
         if cause is not None:
             correlation = correlation or cause.correlation or cause.id
@@ -188,6 +185,23 @@ class Events:
         if full:
             await self._wait_for_room(event, full, None)
         return event
+
+    async def put(self, event: Event) -> None:
+        """Do as `emit` does with an event that is made already; see `completed`.
+
+        Raises:
+            UsageError: Nothing takes events now.
+        """
+        self._check()
+        full = self._hand_over(event, self._takers(event), None)
+        if full:
+            await self._wait_for_room(event, full, None)
+
+    def _check(self) -> None:
+        if self._nursery is None:
+            raise _closed()
+        if self._owner != get_ident():
+            raise _elsewhere()
 
     def emit_sync(self, topic: str, payload: object = None, **headers: Any) -> Event:
         """Do as `emit` does, from another thread; return once it is in the queues.
@@ -251,10 +265,7 @@ class Events:
         Raises:
             UsageError: Nothing takes events now, or there is no such handler.
         """
-        if self._nursery is None:
-            raise _closed()
-        if self._owner != get_ident():
-            raise _elsewhere()
+        self._check()
         takers = self._takers(event) if only is None else [self._inbox(only)]
         if not takers:
             return ()

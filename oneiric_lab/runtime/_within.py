@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, UsageError
 
-from ._inbox import AT_WORK
+from ._inbox import AT_WORK, EMITTING
 
 if TYPE_CHECKING:
     from ._event import Event
@@ -54,3 +54,8 @@ def _post() -> Post:
             )
         )
     return inbox.post
+
+
+def being_handled() -> Event | None:
+    """Return the event whose handler runs here; None outside of handlers."""
+    return EMITTING.get()
