@@ -73,12 +73,22 @@ def enter_dags(registry: Registry, snapshot: Snapshot) -> None:
     held = {c.key: c for c in registry.current.candidates("workflow") if c.source_name == SOURCE}
     if {key: candidate.metadata["dag"] for key, candidate in held.items()} == said:
         return
+    fresh = dag_candidates(snapshot)
+    with registry.batch():
+        registry.withdraw(source_name=SOURCE)
+        registry.add(*fresh)
+
+
+def dag_candidates(snapshot: Snapshot) -> list[Candidate]:
+    """Return the workflows that the configuration says.
+
+    Raises:
+        InvalidConfigError: With every fault of every one.
+    """
     faults = dag_faults_of(snapshot)
     if faults:
         raise InvalidConfigError(faults)
-    with registry.batch():
-        registry.withdraw(source_name=SOURCE)
-        registry.add(*(_candidate(snapshot, key) for key in said))
+    return [_candidate(snapshot, key) for key in snapshot.settings.workflows.dags]
 
 
 def _candidate(snapshot: Snapshot, key: str) -> Candidate:

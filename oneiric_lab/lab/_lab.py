@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from oneiric_lab.config import Snapshot
     from oneiric_lab.jobs import Context, Job
+    from oneiric_lab.registry import Candidate
 
     from ._actions import ActionRoom
     from ._events import EventRoom
@@ -121,7 +123,7 @@ class Lab(Hosting[T]):
         candidates, warnings = gather(snapshot)
         quarantined, damage = remembered(store_of(inputs))
         registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
-        registry.add(*candidates)
+        registry.add(*candidates, *_flows_of(snapshot))
         return cls(snapshot, registry, (*warnings, *damage), trusted=trusted)
 
     @classmethod
@@ -168,7 +170,7 @@ class Lab(Hosting[T]):
         candidates, warnings = gather(snapshot)
         quarantined, damage = remembered(store_of(inputs))
         registry = Registry(rules=replace(rules_of(snapshot), quarantined=quarantined))
-        registry.add(*candidates)
+        registry.add(*candidates, *_flows_of(snapshot))
         refuse_other_winners(locked, winners(registry.current), file.name)
         return cls(snapshot, registry, (*warnings, *damage), trusted=trusted)
 
@@ -249,6 +251,15 @@ class Lab(Hosting[T]):
         from ._ui import Ui  # noqa: PLC0415 - in a notebook only
 
         return Ui(self)
+
+
+def _flows_of(snapshot: Snapshot) -> list[Candidate]:
+    """Return the workflows that the configuration says: of the first generation already."""
+    if not snapshot.settings.workflows.dags:
+        return []
+    from ._flow_dags import dag_candidates  # noqa: PLC0415 - most say none
+
+    return dag_candidates(snapshot)
 
 
 def _user_dir(environ: Mapping[str, str]) -> Path | None:

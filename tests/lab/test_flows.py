@@ -65,6 +65,19 @@ class TestDags:
             ]
         }
 
+    def test_they_are_of_the_first_generation_and_of_a_lock_file(
+        self, workspace: Workspace, lab: Lab[Any]
+    ) -> None:
+        """
+        Opened, nothing was published twice; frozen and opened again, the same ones win.
+        """
+        fresh = workspace.open()
+        assert fresh.registry.current.number == 1
+        fresh.freeze("oneiric.lock.json")
+
+        locked = type(fresh).from_lock(workspace.path / "oneiric.lock.json")
+        assert locked.registry.resolve("workflow", "ship").provider == "config"
+
     def test_a_fault_is_told_with_its_line(self, workspace: Workspace) -> None:
         """
         A workspace whose workflows are wrong does not open, as with any other value.

@@ -561,6 +561,32 @@ class TestSelling:
 
         assert first.lines[0].count == checkout.run("2", "ada@example.org", {}).lines[0].count
 
+    def test_an_order_is_a_workflow_too(self, shop: Lab[Any]) -> None:
+        """Goods, money and letter are nodes; what cannot be met takes nothing and ends there."""
+        plan = shop.workflows.plan("order")
+        assert plan.ok
+        assert [node.id for node in plan.dag.nodes] == ["reserve", "charge", "confirm"]
+        assert plan.dag.by_id["charge"].retry.attempts == 3
+
+        asked = {"number": "2026-7", "email": "ada@example.org", "basket": BASKET}
+        done = shop.workflows.run_here("order", asked, durable=False)
+        failed = shop.workflows.run_here("order", {**asked, "basket": {"pen": 900}}, durable=False)
+
+        assert done.results["reserve"]["total"] == "33.00"
+        assert done.results["confirm"] == "outbox/000001.eml"
+        assert [node.state for node in failed.nodes] == ["failed", "skipped", "skipped"]
+        assert make(shop, "service:catalog", "database").find("pen").stock == 8
+
+    def test_goods_are_reserved_once(self, shop: Lab[Any]) -> None:
+        """Asked for twice under one key, the stock is less by one basket."""
+        database = make(shop, "adapter:database", "local")
+
+        assert database.reserve("order-1/reserve", BASKET)
+        assert database.reserve("order-1/reserve", BASKET)
+        assert not database.reserve("order-2/reserve", {"boat-a4": 1, "pen": 900})
+        stock = {p.sku: p.stock for p in database.products()}
+        assert (stock["boat-a4"], stock["pen"]) == (118, 8)
+
     def test_a_refund_gives_back_money_and_goods(self, shop: Lab[Any], plugins: None) -> None:
         """The order is gone, the stock is back, and the amount is the order's."""
         order = make(shop, "workflow:checkout", "classic").run("9", "ada@example.org", BASKET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the
 
 from .model import Product
 from .settings import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS products (
@@ -22,6 +25,8 @@ CREATE TABLE IF NOT EXISTS orders (
   number TEXT PRIMARY KEY, email TEXT NOT NULL, total TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS baskets (
   id TEXT PRIMARY KEY, touched REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS reservations (
+  key TEXT PRIMARY KEY);
 """
 
 _FIRST = (
@@ -68,6 +73,21 @@ class Database:
                 (count, sku, count),
             ).rowcount
         return changed == 1
+
+    def reserve(self, key: str, basket: Mapping[str, int]) -> bool:
+        """Take a whole basket or nothing, once for each key; return whether it is taken."""
+        with self.connection as db:
+            if not db.execute("INSERT OR IGNORE INTO reservations VALUES (?)", (key,)).rowcount:
+                return True
+            for sku, count in basket.items():
+                taken = db.execute(
+                    "UPDATE products SET stock = stock - ? WHERE sku = ? AND stock >= ?",
+                    (count, sku, count),
+                ).rowcount
+                if not taken:
+                    db.rollback()
+                    return False
+        return True
 
     def health(self) -> bool:
         """Return whether the file answers."""
