@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import sqlite3
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ FORM: Final = "1"
 
 _lock = threading.Lock()
 _held: list[str] = []
+_recording = contextvars.ContextVar("oneiric_records_runs", default=False)
 _reading = contextvars.ContextVar("oneiric_reads_runs", default=False)
 
 
@@ -53,6 +55,66 @@ def load_sqlalchemy() -> Any:
     import sqlalchemy  # noqa: PLC0415 - of durable runs only
 
     return sqlalchemy
+
+
+def database_error(error: BaseException) -> BaseException | None:
+    """Return the error of the database that *error* is or comes from, or None."""
+    if isinstance(error, BaseExceptionGroup):
+        found = (database_error(one) for one in error.exceptions)
+        return next((one for one in found if one is not None), None)
+    broken: BaseException | None = getattr(error, "broken", None)
+    kinds = (load_sqlalchemy().exc.DBAPIError, sqlite3.Error)
+    return broken or (error if isinstance(error, kinds) else None)
+
+
+def guard_records(dbos: Any, engine: Any) -> None:
+    """Have DBOS record nothing of a disk that fails.
+
+    Where the result of a step or a run cannot be written, DBOS writes that as its failure
+    instead, and often can by then. Only who is cancelled writes no failure: so we call it that,
+    in tasks that said `records_runs`. Elsewhere it would end threads of DBOS.
+
+    Args:
+        dbos: DBOS.
+        engine: Its connections.
+    """
+
+    class UnrecordedError(dbos.error.DBOSWorkflowCancelledError):  # type: ignore[misc]  # DBOS is Any
+        """What could not be written is done again, and is no failure."""
+
+        def __init__(self, broken: BaseException) -> None:
+            super().__init__(str(broken))
+            self.broken = broken
+
+    def convert(context: Any) -> BaseException | None:
+        broken = context.sqlalchemy_exception
+        is_ours = _recording.get() and fails_of_disk(context.original_exception)
+        return UnrecordedError(broken) if is_ours and broken is not None else None
+
+    load_sqlalchemy().event.listen(engine, "handle_error", convert, retval=True)
+
+
+def records_runs() -> None:
+    """Say that what this task does from here on is recorded, see `guard_records`."""
+    _recording.set(True)
+
+
+_OF_DISK: Final = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    "53100",
+    "58030",
+}
+"""Codes of SQLite, and of Postgres: disk full, I/O error."""
+
+
+def fails_of_disk(error: BaseException) -> bool:
+    """Tell whether a driver's error comes of the disk, and not of what was asked."""
+    # The upper bits of SQLite's say more of it.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in _OF_DISK or getattr(error, "sqlstate", None) in _OF_DISK
 
 
 def load_croniter() -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, WorkflowError
 
-from ._dbos import load, load_sqlalchemy
+from ._dbos import database_error, load, load_sqlalchemy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -77,18 +79,34 @@ class Database:
             make_folder(self.path.parent)
             # It holds payloads and results, which others must not read.
             self.path.touch(mode=0o600)
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            try:
-                # Each record is on the disk before it counts: `synchronous` stays at FULL.
-                connection.execute("PRAGMA journal_mode = WAL")
-            finally:
-                connection.close()
+            with self.usable():
+                connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+                try:
+                    # Each record is on the disk before it counts: `synchronous` stays at FULL.
+                    connection.execute("PRAGMA journal_mode = WAL")
+                finally:
+                    connection.close()
         try:
             dbos.DBOS.migrate(self.url)
         except Exception as error:
             raise self.unusable(error) from error
 
-    def unusable(self, error: Exception) -> WorkflowError:
+    @contextmanager
+    def usable(self) -> Iterator[None]:
+        """Say what is wrong with the database, where the block finds out.
+
+        Raises:
+            WorkflowError: It cannot be read or written.
+        """
+        try:
+            yield
+        except Exception as error:
+            found = database_error(error)
+            if found is None:
+                raise
+            raise self.unusable(found) from error
+
+    def unusable(self, error: BaseException) -> WorkflowError:
         """Return the error of a database that cannot be used, without its password."""
         if self.path is not None:
             shown, fix = f".oneiric/{self.path.name}", "make its folder writable and its disk roomy"
@@ -99,7 +117,7 @@ class Database:
         return WorkflowError(
             Fault(
                 "runs-unusable",
-                f"the runs of this workspace cannot be used: {said[0] if said else error!r}",
+                f"the runs of this workspace cannot be used: {said[0] if said else repr(error)}",
                 why=f"they are kept in {shown}",
                 fix=fix,
             )

@@ -20,6 +20,7 @@ from anyio import to_thread
 
 from oneiric_lab.errors import UsageError, WorkflowError, logger
 
+from ._dbos import database_error
 from ._durable_alive import Alive
 from ._durable_host import Host
 from ._durable_lock import take
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
     from ._flow_call import Tasks
     from ._flow_run import FlowRun
 
-LOOK: Final = 5.0
-"""Seconds between two looks for runs whose process is gone."""
+LOOK: Final = 2.5
+"""Seconds between two looks for runs that nobody goes on with."""
 
 CANCELLED: Final = 1.0
 """Seconds between two looks for runs that another process cancelled."""
@@ -119,6 +120,8 @@ class DurableEngine:
         self._view: RecordedRuns | None = None
         self._active: dict[str, tuple[anyio.CancelScope, asyncio.Event]] = {}
         self._cancelled: set[str] = set()
+        # Runs that nobody went on with at the last look.
+        self._left: set[str] = set()
         # Orders of this process, which need not be read from their records.
         self._begun: dict[str, Order] = {}
         self._exit = AsyncExitStack()
@@ -208,15 +211,31 @@ class DurableEngine:
             active[run_id][0].cancel()
 
     async def _look(self) -> None:
-        """Look after the log of SQLite, and after runs of processes that are gone."""
+        """Look after the log of SQLite, and after runs that nobody goes on with."""
+        active = {*self._active, *self._begun}
+        await to_thread.run_sync(self._go_on_here, active)
         await to_thread.run_sync(self._look_after)
 
+    def _go_on_here(self, active: set[str]) -> None:
+        """Begin runs of this process again whose records could not be written.
+
+        Args:
+            active: Runs that go on here. One that is not among them at two looks is no longer
+                on its way there, or on its way to its end.
+        """
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        rows = self._runs.rows(status=["PENDING"], executor_id=self.executor)
+        rows += [row for row in self._runs.ticks() if row.executor == self.executor]
+        left = {row.id for row in rows} - active
+        for run_id in left & self._left:
+            self.held.setdefault(run_id, "what became of it could not be recorded: it goes on")
+            try:
+                self._runs.resume(run_id, self._queue)
+            except WorkflowError as error:
+                self.held[run_id] = _held(error)
+        self._left = left
+
     def _look_after(self) -> None:
-        path = self._database.path
-        if path is not None:
-            log = path.with_name(f"{path.name}-wal")
-            if log.exists() and log.stat().st_size > LOG_BYTES:
-                self._database.checkpoint()
         if self._is_host:
             assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
             self._runs.clock.make_up(self._schedules, LATE)
@@ -224,6 +243,11 @@ class DurableEngine:
             self._alive.hold(self.executor)
             if self._is_host:
                 self._take_up()
+        path = self._database.path
+        if path is not None:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size > LOG_BYTES:
+                self._database.checkpoint()
 
     def _take_up(self) -> None:
         """Have runs of processes that are gone begun again, where their code is what it was."""
@@ -388,6 +412,7 @@ class DurableEngine:
         flow = self._driver.flow(order, run_id, record)
         scope, over = anyio.CancelScope(), asyncio.Event()
         self._active[run_id] = scope, over
+        self.held.pop(run_id, None)
         self.counters.began(run_id, order.workflow)
         outcome: str | None = None
         try:
@@ -397,6 +422,12 @@ class DurableEngine:
                 outcome = "cancelled"
             return self._settled(run_id, outcome, flow)
         except BaseException as error:
+            broken = database_error(error)
+            if broken is not None:
+                # What a node did is not recorded, which is no end: it is done again.
+                self.held[run_id] = _held(self._database.unusable(broken))
+                logger(__name__).error("the run %s is held: %s", run_id, broken)
+                raise asyncio.CancelledError from error
             if self._host.tells_cancelled(error):
                 outcome = "cancelled"
             raise
@@ -416,6 +447,12 @@ class DurableEngine:
         if outcome == "failed":
             raise FlowFailedError("failed: " + ", ".join(node.id for node in flow.failed))
         return {"state": outcome}
+
+
+def _held(error: WorkflowError) -> str:
+    """Return why a run waits whose records cannot be written."""
+    fault = error.faults[0]
+    return f"{fault.message}; {fault.fix}, then its host goes on, or workflow resume"
 
 
 def _of(row: Row, executor: str) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime  # noqa: TC003 - DBOS reads the annotations
 from typing import TYPE_CHECKING, Any, Final
 
-from ._dbos import FLOW, FORM, TICK, hold, let_go, load
+from ._dbos import FLOW, FORM, TICK, guard_records, hold, let_go, load, records_runs
 from ._durable_records import attributes_of
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Host:
         dbos.DBOS(config={k: v for k, v in config.items() if v is not None})
 
         async def flow(order: dict[str, Any]) -> dict[str, Any]:
+            records_runs()
             run_id = dbos.DBOS.workflow_id
             recorder = Recorder(dbos, [node["id"] for node in order["dag"]["nodes"]])
             try:
@@ -118,6 +119,7 @@ class Host:
                 raise _first(group) from None
 
         async def tick(scheduled: datetime, said: dict[str, Any]) -> None:
+            records_runs()
             # As a step: a host that is killed here asks for it once more, and for the same run.
             when = scheduled.isoformat()
             await dbos.DBOS.run_step_async({"name": "ask"}, self._tick, said, when)
@@ -126,6 +128,7 @@ class Host:
         self._flow = dbos.DBOS.workflow(name=FLOW, max_recovery_attempts=BEGUN)(flow)
         dbos.DBOS.listen_queues([self._queue])
         dbos.DBOS.launch()
+        guard_records(dbos, dbos._dbos._get_dbos_instance()._sys_db.engine)  # noqa: SLF001 - no other way
 
     async def start(self, run_id: str, order: Mapping[str, Any]) -> None:
         """Begin a run on this loop, now."""
@@ -137,7 +140,8 @@ class Host:
 
         # A run that is asked for by a node is no part of that node's run.
         loop = asyncio.get_running_loop()
-        await loop.create_task(begin(), context=contextvars.Context())
+        with self._database.usable():
+            await loop.create_task(begin(), context=contextvars.Context())
 
     def cancelled(self, run_id: str) -> BaseException:
         """Return what a run raises that was cancelled, so that its end is not recorded again."""

@@ -76,7 +76,7 @@ class Records:
 
     def rows(self, *, name: str = FLOW, with_order: bool = False, **options: Any) -> list[Row]:
         """Return runs, the newest first; options as DBOS's `list_workflows` takes them."""
-        with as_json():
+        with as_json(), self._database.usable():
             found = self._client.list_workflows(
                 name=name,
                 application_name=self._application,
@@ -94,7 +94,7 @@ class Records:
 
     def nodes(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return what is recorded of the nodes of a run."""
-        with as_json():
+        with as_json(), self._database.usable():
             steps = self._client.list_workflow_steps(run_id)
         return {one["function_name"]: one["output"] for one in steps if one["output"] is not None}
 
@@ -120,7 +120,8 @@ class Records:
         }
         if delay > 0:
             options["delay_seconds"] = delay
-        self._client.enqueue(options, order)
+        with self._database.usable():
+            self._client.enqueue(options, order)
 
     def ticks(self) -> list[Row]:
         """Return moments of schedules that somebody began and did not end."""
@@ -128,11 +129,13 @@ class Records:
 
     def cancel(self, run_id: str) -> None:
         """Record that a run is cancelled; its host ends what it does within a second."""
-        self._client.cancel_workflow(run_id)
+        with self._database.usable():
+            self._client.cancel_workflow(run_id)
 
     def resume(self, run_id: str, queue: str) -> None:
         """Have a run begun again; what is recorded of it is not run again."""
-        self._client.resume_workflow(run_id, queue_name=queue)
+        with self._database.usable():
+            self._client.resume_workflow(run_id, queue_name=queue)
 
     def cancelled(self, run_ids: Iterable[str]) -> set[str]:
         """Return which of these runs somebody cancelled."""
@@ -146,7 +149,10 @@ class Records:
             at_a_time: Runs from it that go on at a time in one process.
             every: Seconds between two looks into it.
         """
-        self._client.register_queue(queue, worker_concurrency=at_a_time, polling_interval_sec=every)
+        with self._database.usable():
+            self._client.register_queue(
+                queue, worker_concurrency=at_a_time, polling_interval_sec=every
+            )
 
     def forget_queue(self, queue: str) -> None:
         """Forget a queue that nobody listens to any more."""

@@ -107,10 +107,12 @@ class RecordedRuns:
         if state == "running":
             if row.executor not in alive:
                 alive[row.executor] = self._is_alive(row.executor)
-            if not alive[row.executor]:
+            if row.id in self._held or not alive[row.executor]:
                 state, why = "interrupted", self._held.get(row.id, _INTERRUPTED)
         elif state == "stuck":
             why = _STUCK
+        elif state == "waiting" and row.id in self._held:
+            why = self._held[row.id]
         elif row.status == "DELAYED" and row.due_ms is not None:
             why = f"{begins(row.due_ms / 1000)}, where a host runs then"
         return FlowRun(

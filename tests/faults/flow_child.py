@@ -13,7 +13,7 @@ import os
 import signal
 import time
 import traceback
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ class Tasks:
             os.kill(os.getpid(), signal.SIGKILL)
         if name in self.said.get("fails", ()):
             raise OSError(name)
+        if self.said.get("fills") == name:
+            fill(self.folder / self.said["within"])
         if self.said.get("waits") == name:
             (self.folder / "waiting").touch()
             await asyncio.sleep(60)
@@ -64,6 +66,13 @@ class Tasks:
     def keys(self) -> list[str]:
         """Return the only one."""
         return ["work"]
+
+
+def fill(folder: Path) -> None:
+    """Take all the room of a small file system."""
+    with (folder / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
 
 
 def order_of(folder: Path, said: dict[str, Any]) -> Callable[[str, Any], Order]:
@@ -82,8 +91,12 @@ def order_of(folder: Path, said: dict[str, Any]) -> Callable[[str, Any], Order]:
 
 async def main(folder: Path, said: dict[str, Any]) -> None:
     """Run what is said, and write down what became of it."""
+    if "look" in said:
+        vars(importlib.import_module("oneiric_lab.runtime._durable_engine"))["LOOK"] = said["look"]
     url = said.get("url")
-    database = Database(url) if url else Database.file(folder / "workflows.db")
+    database = (
+        Database(url) if url else Database.file(folder / said.get("within", "") / "workflows.db")
+    )
     engine = DurableEngine(
         Tasks(folder, said),
         database,
@@ -102,6 +115,9 @@ async def main(folder: Path, said: dict[str, Any]) -> None:
             await asyncio.sleep(said["stays"])
         for run_id in said.get("wait", said["runs"]):
             found = await engine.wait(run_id)
+            while said.get("until_done") and not found.is_ended:
+                await asyncio.sleep(0.05)
+                found = await engine.wait(run_id)
             with (folder / "out").open("a") as out:
                 out.write(json.dumps(found.as_dict()) + "\n")
 

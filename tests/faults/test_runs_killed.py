@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import itertools
 import json
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -17,7 +19,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -115,7 +117,7 @@ def calls(folder: Path) -> Counter[str]:
 
 def recorded(folder: Path) -> Counter[str]:
     """Return how often each node is recorded; the file is whole."""
-    with sqlite3.connect(folder / "workflows.db") as db:
+    with closing(sqlite3.connect(folder / "workflows.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         rows = db.execute("SELECT function_name, serialization FROM operation_outputs").fetchall()
     assert {kind for _, kind in rows} <= {"portable_json"}, "nothing is a pickle"
@@ -297,16 +299,17 @@ def until(true: Any, seconds: float = 20) -> None:
 
 # --- every write ----------------------------------------------------------------------------
 
-SWEEP = 30.0
-"""Seconds that the sweep may take; it visits places evenly, and as many as fit."""
-KINDS = ("pwrite64", "fdatasync")
+WORDS = {"ENOSPC": "database or disk is full", "EIO": "disk I/O error"}
+needs_strace = pytest.mark.skipif(
+    shutil.which("strace") is None, reason="needs apt-get install strace"
+)
 
 
-def traced(folder: Path, *words: str) -> Child:
+def traced(folder: Path, *words: str, **said: Any) -> Child:
     """Run a child under strace, of which only calls on the database are seen."""
     (folder / "go").unlink(missing_ok=True)
     paths = [str(folder / name) for name in ("workflows.db", "workflows.db-wal")]
-    found = Child(folder, gate=True)
+    found = Child(folder, gate=True, **said)
     seen = [arg for path in paths for arg in ("-P", path)]
     with subprocess.Popen(
         ["strace", "-f", "-p", str(found.pid), *seen, *words], stderr=subprocess.PIPE, text=True
@@ -320,42 +323,194 @@ def traced(folder: Path, *words: str) -> Child:
     return found
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs apt-get install strace")
-def test_killed_at_every_write(tmp_path: Path) -> None:
-    """
-    Wherever a write or a sync of the database kills the process: the file is whole, each node
-    is recorded once, and the next process ends the run.
-    """
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    # The first child makes the database; writes of a run are what the sweep is about.
-    assert Child(whole, runs=[]).end() == 0
-    base = {path.name: path.read_bytes() for path in whole.glob("workflows.db*")}
-    assert traced(whole, "-e", "trace=" + ",".join(KINDS), "-o", str(whole / "trace")).end() == 0
-    lines = (whole / "trace").read_text().splitlines()
-    many = Counter(kind for line in lines for kind in KINDS if f" {kind}(" in line)
-    assert many["fdatasync"] > 4, many
+class Change(NamedTuple):
+    """What a system call did to a file.
 
-    places = [(kind, n) for kind in KINDS for n in range(1, many[kind] + 1)]
-    end, done = time.monotonic() + SWEEP, []
-    # By a step that is prime to any number of places: the first ones lie far apart.
-    for kind, n in sorted(places, key=lambda place: places.index(place) * 7919 % len(places)):
-        if time.monotonic() > end:
-            break
-        folder = tmp_path / f"{kind}-{n}"
-        folder.mkdir()
-        for name, data in base.items():
-            (folder / name).write_bytes(data)
-        inject = f"inject={kind}:signal=KILL:when={n}"
-        traced(folder, "-o", "/dev/null", "-e", f"trace={kind}", "-e", inject)
-        found = ended(folder, runs=[RUN])
+    Attributes:
+        file: Its name.
+        data: What was written; None where it became shorter, or was removed.
+        place: Where it was written, or how long it is then.
+    """
 
-        assert found["state"] == "done", (kind, n)
-        assert recorded(folder) == dict.fromkeys("abcd", 1), (kind, n)
-        assert all(times <= 2 for times in calls(folder).values()), (kind, n, calls(folder))
-        shutil.rmtree(folder)
-        done.append((kind, n))
-    assert len(done) >= min(10, len(places)), done
+    file: str
+    data: bytes | None
+    place: int
+
+    def to(self, files: dict[str, bytes]) -> None:
+        """Do it."""
+        held = bytearray(files.get(self.file, b""))
+        if self.data is None:
+            held = held[: self.place]
+        elif self.place < 0:
+            held += self.data
+        else:
+            held += bytes(max(self.place - len(held), 0))
+            held[self.place : self.place + len(self.data)] = self.data
+        files[self.file] = bytes(held)
+
+
+CALL = re.compile(
+    r"\d+ +(?P<call>pwrite64|write|ftruncate|unlink)\("
+    r'(?:\d+<(?P<path>[^>]+)>, )?(?:"(?P<text>(?:\\x[0-9a-f]{2})*)")?(?:, )?'
+    r"(?P<first>\d+)?(?:, (?P<second>\d+))?"
+)
+
+
+def plain(text: str | None) -> bytes:
+    """Return what strace shows with -xx."""
+    return bytes.fromhex((text or "").replace("\\x", ""))
+
+
+def changes(trace: Path) -> Iterator[Change]:
+    """Yield what strace saw, in its order."""
+    for line in trace.read_text().splitlines():
+        found = CALL.match(line)
+        if found is None:
+            continue
+        call, text = found["call"], plain(found["text"])
+        path = Path((text if call == "unlink" else plain(found["path"])).decode())
+        if call == "pwrite64":
+            yield Change(path.name, text, int(found["second"]))
+        elif call == "write":
+            yield Change(path.name, text, -1)
+        else:
+            yield Change(path.name, None, int(found["first"] or 0))
+
+
+@needs_strace
+def test_killed_at_every_write(tmp_path: Path, empty: dict[str, bytes]) -> None:
+    """
+    Wherever a process is killed, the system has what it wrote until then: from each such state
+    the file is whole, each node is recorded once, and the next process ends the run.
+    """
+    whole = laid_out(tmp_path / "whole", empty)
+    (whole / "calls").touch()
+    words = ("-y", "-xx", "-s", "70000", "-o", str(whole / "trace"))
+    kinds = "trace=pwrite64,write,ftruncate,unlink"
+    child = traced(whole, *words, "-P", str(whole / "calls"), "-e", kinds)
+    assert child.runs[-1]["state"] == "done"
+    made = list(changes(whole / "trace"))
+    files = dict(empty)
+    for change in made:
+        change.to(files)
+    assert files["workflows.db"] == (whole / "workflows.db").read_bytes(), "nothing was missed"
+
+    def states() -> Iterator[tuple[int, Path, Counter[str]]]:
+        held = dict(empty)
+        for n, change in enumerate(made):
+            change.to(held)
+            # To look at a database ends its log: at another copy of it.
+            looked = laid_out(tmp_path / "looked", held)
+            before = recorded(looked)
+            shutil.rmtree(looked)
+            yield n, laid_out(tmp_path / str(n), held), before
+
+    left = states()
+    # Some at a time: each waits for its disk, most of the time.
+    while some := list(itertools.islice(left, 3)):
+        nexts = [Child(folder, wait=[RUN]) for _, folder, _ in some]
+        for (n, folder, before), after in zip(some, nexts, strict=True):
+            assert after.runs[-1]["state"] == "done", n
+            assert recorded(folder) == dict.fromkeys("abcd", 1), n
+            for name, times in calls(folder).items():
+                assert 1 <= times <= (1 if name in before else 2), (n, name, times)
+            shutil.rmtree(folder)
+
+
+# --- a disk that fails ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return the files of a database without runs."""
+    folder = tmp_path_factory.mktemp("empty")
+    assert Child(folder, runs=[]).end() == 0
+    return {path.name: path.read_bytes() for path in folder.glob("workflows.db*")}
+
+
+def laid_out(folder: Path, files: dict[str, bytes]) -> Path:
+    """Return a folder with these files."""
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@needs_strace
+class TestDisk:
+    @pytest.mark.parametrize("what", ["ENOSPC", "EIO"])
+    @pytest.mark.parametrize(
+        ("kind", "first"), [("pwrite64", 8), ("pwrite64", 20), ("pwrite64", 30), ("fdatasync", 1)]
+    )
+    def test_what_is_recorded_stays_and_the_rest_is_done_later(
+        self, tmp_path: Path, empty: dict[str, bytes], what: str, kind: str, first: int
+    ) -> None:
+        """
+        From some write of each thread on nothing can be written: the run says why it waits, or
+        none was begun. When there is room again the next process ends it.
+        """
+        folder = laid_out(tmp_path / "run", empty)
+        inject = f"inject={kind}:error={what}:when={first}+"
+        child = traced(folder, "-o", "/dev/null", "-e", f"trace={kind}", "-e", inject)
+        before, told = recorded(folder), child.error
+        if child.end() == 0:
+            (found,) = child.runs
+            assert {n["id"] for n in found["nodes"] if n["state"] == "done"} <= {*before}
+            assert found["state"] in {"interrupted", "waiting", "done"}, found
+            assert found["why"] or found["state"] == "done"
+            if found["state"] == "interrupted" and len(before) < 4:
+                assert WORDS[what] in found["why"]
+                assert "make its folder writable and its disk roomy" in found["why"]
+        else:
+            # Refused at the beginning: nothing was acknowledged.
+            assert "the runs of this workspace cannot be used" in told
+            assert WORDS[what] in told or kind == "fdatasync"
+            assert not before
+        called = calls(folder)
+        again = ended(folder, runs=[RUN])
+
+        assert again["state"] == "done"
+        assert recorded(folder) == dict.fromkeys("abcd", 1)
+        assert {name: calls(folder)[name] for name in before} == {n: called[n] for n in before}
+
+    def test_its_own_host_goes_on_when_there_is_room(
+        self, tmp_path: Path, empty: dict[str, bytes]
+    ) -> None:
+        """
+        One write of each thread fails and the next ones do not: nothing is recorded as a failure,
+        and the host that was there all the while ends the run.
+        """
+        folder = laid_out(tmp_path / "run", empty)
+        inject = "inject=pwrite64:error=ENOSPC:when=20"
+        words = ("-o", "/dev/null", "-e", "trace=pwrite64", "-e", inject)
+        child = traced(folder, *words, until_done=True, look=0.1)
+
+        assert child.runs[-1]["state"] == "done"
+        assert recorded(folder) == dict.fromkeys("abcd", 1)
+        assert set(calls(folder)) == {*"abcd"}
+
+    @pytest.mark.skipif(os.getuid() != 0, reason="mounts a file system of its own")
+    def test_a_file_system_that_is_full(self, tmp_path: Path, empty: dict[str, bytes]) -> None:
+        """
+        In the middle of a run; some room later the run is there and goes on.
+        """
+        small = tmp_path / "small"
+        small.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(small)]
+        if subprocess.run(words, capture_output=True, check=False).returncode != 0:
+            pytest.skip("may not mount")
+        try:
+            for name, data in empty.items():
+                (small / name).write_bytes(data)
+            found = Child(tmp_path, within="small", fills="b").runs[-1]
+            assert found["state"] == "interrupted"
+            assert WORDS["ENOSPC"] in found["why"]
+            (small / "filler").unlink()
+
+            assert ended(tmp_path, within="small")["state"] == "done"
+            assert recorded(small) == dict.fromkeys("abcd", 1)
+        finally:
+            subprocess.run(["umount", str(small)], check=True)
 
 
 # --- Postgres -------------------------------------------------------------------------------

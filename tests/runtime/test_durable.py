@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing, suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,7 @@ from oneiric_lab.runtime import (
     fork_order,
     host_alive,
 )
+from oneiric_lab.runtime._dbos import fails_of_disk
 
 from .flows import Desk, dag
 from .test_dag import dags
@@ -534,6 +536,46 @@ class TestCodeChanged:
             return await engine.wait("w-1")
 
         assert host(database, desk, go_on).ok
+
+
+class TestDisk:
+    @pytest.mark.parametrize(
+        ("error", "is_it"),
+        [
+            (SimpleNamespace(sqlite_errorcode=sqlite3.SQLITE_FULL), True),
+            (SimpleNamespace(sqlite_errorcode=sqlite3.SQLITE_IOERR_FSYNC), True),
+            (SimpleNamespace(sqlite_errorcode=sqlite3.SQLITE_BUSY), False),
+            (SimpleNamespace(sqlite_errorcode=sqlite3.SQLITE_CONSTRAINT_UNIQUE), False),
+            (SimpleNamespace(sqlstate="53100"), True),
+            (SimpleNamespace(sqlstate="23505"), False),
+            (OSError(), False),
+        ],
+    )
+    def test_what_comes_of_the_disk(self, error: Any, is_it: bool) -> None:
+        """
+        Of SQLite and of Postgres, by their codes; a lock or a row that is there are not of it.
+        """
+        assert fails_of_disk(error) is is_it
+
+    def test_what_cannot_be_written_is_not_begun(self, database: Database) -> None:
+        """
+        Who asks is told why, and what to do; nothing of it is left.
+        """
+
+        async def ask(engine: DurableEngine) -> None:
+            assert database.path is not None
+            with closing(sqlite3.connect(database.path)) as db:
+                # As a file system that went read-only: SQLite refuses each write.
+                db.execute(
+                    "CREATE TRIGGER no BEFORE INSERT ON workflow_status BEGIN "
+                    "SELECT RAISE(FAIL, 'database or disk is full'); END"
+                )
+                db.commit()
+            with pytest.raises(WorkflowError, match="cannot be used: database or disk is full"):
+                await engine.start(Order("w", dag(a=""), None, CODE), "w-1")
+            assert engine.list() == ()
+
+        host(database, desk_of(), ask)
 
 
 class TestModel:
