@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +113,8 @@ def edit(text: str, edits: Sequence[Set | Unset], *, shown: str) -> str:
 
 
 def _one(text: str, change: Set | Unset, shown: str) -> str:
+    import tomllib  # noqa: PLC0415 - 5 ms; what only reads may have the faster reader
+
     tree = tomllib.loads(text)
     if isinstance(change, Set):
         _check_items(tree, change.path, shown)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-import subprocess
-import tarfile
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +45,9 @@ def side(now: Snapshot, name: str, held: ExitStack) -> Snapshot:
         names = tuple(part for part in rest.split("+") if part)
         return load(replace(now.inputs, profiles=names), previous=now)
     if kind == "git" and rest:
-        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="oneiric-git-")))
+        from tempfile import TemporaryDirectory  # noqa: PLC0415 - only a revision of git pays
+
+        folder = Path(held.enter_context(TemporaryDirectory(prefix="oneiric-git-")))
         _check_out(now.inputs.root, rest, folder)
         return load(replace(now.inputs, root=folder))
     if kind == "file" and rest:
@@ -121,6 +118,12 @@ def _manifest_of(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
 
 def _check_out(root: Path, revision: str, target: Path) -> None:
     """Write the workspace as *revision* has it to *target*."""
+    # Only a revision of git pays: these take a twentieth of what a shell's question takes.
+    import io  # noqa: PLC0415
+    import shutil  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
+    import tarfile  # noqa: PLC0415
+
     if revision.startswith("-"):
         raise UsageError(Fault("bad-revision", f"{revision!r} is no revision", fix="git:HEAD~1"))
     try:

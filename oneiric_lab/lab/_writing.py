@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -187,6 +186,8 @@ def _restore(path: Path, before: bytes | None) -> None:
 
 
 def _who() -> str:
+    import getpass  # noqa: PLC0415 - what only asks writes nothing
+
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from oneiric_lab.views import Code, Note, Result, View
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterable
 
 Kind = Literal[
@@ -203,7 +203,8 @@ def probe(
 def _run(
     request: ProbeRequest, timeout: float, cancelled: Callable[[], bool] | None
 ) -> ProbeResult:
-    from tempfile import TemporaryDirectory  # noqa: PLC0415 - only a probe pays
+    import subprocess  # noqa: PLC0415 - only a probe pays
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - the same
 
     # Output goes to files: a grandchild that keeps a pipe open would hold us up.
     with TemporaryDirectory(prefix="oneiric-probe-", ignore_cleanup_errors=True) as name:
