@@ -63,7 +63,7 @@ def watched(
     events: list[Result] = []
 
     def wait(value: object) -> None:
-        until(lambda: lab.snapshot.tree["server"]["port"] == value)
+        until(lambda: lab.snapshot.tree.get("server", {}).get("port") == value)
 
     def take() -> None:
         steps(wait)
