@@ -29,7 +29,7 @@ _ANYWAY: Final = 1.0
 class PostOffice:
     """Events that the store of a workspace keeps for its host: `lab.events.posts`.
 
-    The host hands a post over within a tenth of a second, in the order of their numbers; the
+    The host hands a post over about a tenth of a second later, in the order of their numbers; the
     next host those that the last one did not end. Each handler gets each at least once, and the
     id of the event tells a second time from the first.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from oneiric_lab.store import Post, Store
 
-_LOOK: Final = 0.05
+_LOOK: Final = 0.1
 """Seconds between two looks whether the store was written; each asks two files for their times."""
 
 _ANYWAY: Final = 1.0
@@ -157,7 +157,10 @@ class Postman:
                     task.add_done_callback(self._in_hand.discard)
                 if once and not found:
                     return
-                self.left = await to_thread.run_sync(self._posts.left)
+                if found:
+                    self.left = await to_thread.run_sync(self._posts.left)
+                else:  # those in hand are all that there are
+                    self.left = len(self._in_hand) + len(self._done)
             else:
                 await asyncio.sleep(_LOOK)
 
@@ -200,8 +203,9 @@ class Postman:
             if kept:
                 await to_thread.run_sync(self._written, batch)
                 return True
-        except OneiricError as error:
-            _log.error("what became of posted events cannot be told: %s", error.faults[0].message)
+        except Exception as error:  # noqa: BLE001 - else nothing would be told any more
+            why = error.faults[0].message if isinstance(error, OneiricError) else repr(error)
+            _log.error("what became of posted events cannot be told: %s", why)
         self._done = [*batch, *self._done]
         return False
 

@@ -308,7 +308,7 @@ class TestTaking:
         def posts(self: Posts, found: Any) -> None:
             tries["posts"] += 1
             if tries["posts"] < 3:
-                raise StoreError(Fault("store", "full"))
+                raise (StoreError(Fault("store", "full")), OSError("odd"))[tries["posts"] - 1]
             finish(self, found)
 
         monkeypatch.setattr(DeadLetters, "add", letters)

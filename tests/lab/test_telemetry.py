@@ -137,6 +137,16 @@ class TestFlags:
 
 
 class TestKeys:
+    def test_a_root_without_an_end_says_nothing(self, lab: Lab[Any]) -> None:
+        """
+        Nor does a state that has no root.
+        """
+        lab.store.trust(lambda _: State().encode())
+
+        name = "oneiric_lab_key_expiry_timestamp_seconds"
+        assert Counted(lab, name).grew() == {}
+        assert lab.metrics().value("oneiric_lab_scrape_errors_total", room="trust") == 0
+
     def test_until_when_the_root_vouches_for_each(self, lab: Lab[Any]) -> None:
         """
         Nothing where nothing was trusted; every key of the newest root once something was.
