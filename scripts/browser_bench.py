@@ -30,9 +30,9 @@ sys.path.insert(0, str(ROOT))
 
 from tests.browser.conftest import (  # noqa: E402 - the server and the page that tests drive
     FLAGS,
+    Bare,
     Server,
     Workbench,
-    draw,
     notebook_of,
 )
 
@@ -395,10 +395,10 @@ class Bench:
         """Measure a frame of the chart, on a bare page."""
         from tests.browser.test_load_module import running  # noqa: PLC0415 - brings pytest
 
-        page = self.browser.new_page(viewport={"width": 1200, "height": 900})
-        draw(page, "load", running(TICKS))
+        bare = Bare(self.browser)
+        page = bare.draw("load", running(TICKS), width=1200, height=900)
         self.take("frame", *page.evaluate(_FRAMES))
-        page.close()
+        bare.context.close()
 
     def measure_updates(self) -> None:
         """Count what a run tells its chart, and weigh it."""

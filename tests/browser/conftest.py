@@ -391,72 +391,103 @@ _MODEL = """async ([esm, css, given]) => {
 }"""
 
 
-def draw(page: Any, name: str, state: dict[str, Any]) -> None:
-    """Show the module of a widget on a page that has nothing else, with a model that is none."""
-    from oneiric_lab.notebook.widgets._esm import module, style
-
-    page.set_default_timeout(LIMIT_MS)
-    # Answered by the browser's driver: no server, and no request leaves it.
-    page.route("**/*", lambda route: route.fulfill(body=_PAGE))
-    page.goto("http://widget.test/")
-    page.evaluate(_MODEL, [module(name), style(name), json.dumps(state)])
+EXTENSION = ROOT / "extensions" / "jupyterlab-oneiric"
+_BLANK = "<!doctype html><html lang=en><title>t</title>"
+_KINDS = {".mjs": "text/javascript", ".css": "text/css"}
+_WIDGET = "http://widget.test/"
 
 
-@pytest.fixture
-def render(browser: Any) -> Iterator[Any]:
-    """Return what shows the module of a widget on a bare page; an error of the page fails."""
-    contexts = []
-    errors: list[str] = []
+def _answer(route: Any) -> None:
+    """Answer for a server: no request leaves the browser's driver."""
+    file = EXTENSION / route.request.url.split("/", 3)[3]
+    if route.request.url == _WIDGET:
+        route.fulfill(body=_PAGE, content_type="text/html")
+    elif file.is_file():
+        route.fulfill(path=file, content_type=_KINDS[file.suffix])
+    else:
+        route.fulfill(body=_BLANK, content_type="text/html")
 
-    def render_(name: str, state: dict[str, Any], *, scheme: str = "light") -> Any:
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 900, "height": 700})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        draw(page, name, state)
+
+class Bare:
+    """Pages without a server, which tests take and give back.
+
+    Who takes one finds a new document in it; a new page for each would take seven times as long.
+
+    Attributes:
+        errors: What pages complained of.
+    """
+
+    def __init__(self, browser: Any) -> None:
+        self.errors: list[str] = []
+        self.context = browser.new_context()
+        self.context.set_default_timeout(LIMIT_MS)
+        self.context.route("**/*", _answer)
+        self._free: list[Any] = []
+
+    def take(self, url: str, *, scheme: str = "light", width: int = 900, height: int = 700) -> Any:
+        """Return a page of this size and colour that shows this address."""
+        page = self._free.pop() if self._free else self._new()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.mouse.move(0, 0)
+        page.goto(url)
         return page
 
-    yield render_
-    for context in contexts:
-        context.close()
-    assert errors == []
+    def _new(self) -> Any:
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        return page
+
+    def give(self, pages: list[Any]) -> None:
+        """Take pages back, and fail where one complained."""
+        for page in pages:
+            page.goto("about:blank")
+        self._free += pages
+        errors, self.errors = self.errors, []
+        assert errors == []
+
+    def draw(self, name: str, state: dict[str, Any], **options: Any) -> Any:
+        """Return a page that shows the module of a widget, with a model that is none."""
+        from oneiric_lab.notebook.widgets._esm import module, style
+
+        page = self.take(_WIDGET, **options)
+        page.evaluate(_MODEL, [module(name), style(name), json.dumps(state)])
+        return page
 
 
-EXTENSION = ROOT / "extensions" / "jupyterlab-oneiric"
+@pytest.fixture(scope="package")
+def _bare(browser: Any) -> Iterator[Bare]:
+    made = Bare(browser)
+    yield made
+    made.context.close()
 
 
 @pytest.fixture
-def extension(browser: Any) -> Iterator[Any]:
-    """Return what opens a bare page that has the modules of the extension in `/static/`."""
-    contexts = []
-    errors: list[str] = []
+def render(_bare: Bare) -> Iterator[Any]:
+    """Return what shows the module of a widget on a bare page; an error of the page fails."""
+    taken: list[Any] = []
 
-    def answer(route: Any) -> None:
-        file = EXTENSION / route.request.url.split("/", 3)[3]
-        if file.is_file():
-            route.fulfill(path=file, content_type=_KINDS[file.suffix])
-        else:
-            route.fulfill(body=_BLANK, content_type="text/html")
+    def render_(name: str, state: dict[str, Any], *, scheme: str = "light") -> Any:
+        taken.append(_bare.draw(name, state, scheme=scheme))
+        return taken[-1]
+
+    yield render_
+    _bare.give(taken)
+
+
+@pytest.fixture
+def extension(_bare: Bare) -> Iterator[Any]:
+    """Return what opens a bare page that has the modules of the extension in `/static/`."""
+    taken: list[Any] = []
 
     def open_(host: str = "localhost", *, scheme: str = "light", width: int = 900) -> Any:
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 700})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(LIMIT_MS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.route("**/*", answer)
-        page.goto(f"http://{host}/")
+        page = _bare.take(f"http://{host}/", scheme=scheme, width=width)
+        taken.append(page)
         page.evaluate("async () => (await import('/static/style.mjs')).default()")
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
-    assert errors == []
-
-
-_BLANK = "<!doctype html><html lang=en><title>t</title>"
-_KINDS = {".mjs": "text/javascript", ".css": "text/css"}
+    _bare.give(taken)
 
 
 def notebook_of(*cells: str) -> dict[str, Any]:
