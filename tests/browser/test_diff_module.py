@@ -50,7 +50,7 @@ def given(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         lab = Lab.open(tmp_path, environ={})
         sheet = Diff(lab.diff(manifest(6, *old), manifest(7, *new)), "lab.diff(a, b)").whole()
         sheet["cells"] = {"$bytes": base64.b64encode(sheet["cells"]).decode()}  # type: ignore[arg-type]  # a buffer
-        return {"sheet": {**sheet, **more}, "style": "side"}
+        return {"sheet": {**sheet, **more}, "look": "side"}
 
     return state
 
@@ -166,7 +166,7 @@ class TestDiff:
         page.get_by_role("button", name="Copy as code").first.click()
         assert code(page) == 'lab.diff(a, b).styled("unified")'
         assert (
-            render("diff", {**given(), "style": "unified"})
+            render("diff", {**given(), "look": "unified"})
             .get_by_role("combobox", name="style")
             .input_value()
             == "unified"
@@ -208,7 +208,7 @@ class TestStates:
         assert page.locator(".ol-summary").inner_text() != ""
         page.get_by_role("treegrid").focus()
         pressed(page, "n", "p", "Enter", "ArrowRight", "End", "/", "ArrowDown")
-        page = render("diff", {"sheet": None, "style": "side"})
+        page = render("diff", {"sheet": None, "look": "side"})
         assert status(page) == "loading…"
         assert page.evaluate("window.sent") == [{"do": "whole"}]
         whole = given()["sheet"]
@@ -278,7 +278,7 @@ class TestLooks:
         """
         In both schemes axe finds nothing grave, and texts stand out by 4.5 at least.
         """
-        page = render("diff", {**given(), "style": style}, scheme=scheme)
+        page = render("diff", {**given(), "look": style}, scheme=scheme)
         page.get_by_role("treegrid").focus()
         pressed(page, "n")
         page.get_by_role("button", name="Copy as code").first.click()

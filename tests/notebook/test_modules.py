@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
@@ -78,12 +79,31 @@ class TestModules:
 
         assert used <= {"get", "set", "on", "off", "send", "save_changes"}
 
+    def test_no_trait_is_drawn_by_the_page(self) -> None:
+        """
+        What ipywidgets' own views draw, such as `style`, is theirs: a text there is an error.
+        """
+        pytest.importorskip("anywidget", reason="needs oneiric-lab[notebook]")
+        import anywidget
+
+        from oneiric_lab.notebook.widgets import _base
+
+        for name in MODULES:
+            importlib.import_module(f"oneiric_lab.notebook.widgets._{name}")
+        classes = [*_base.Widget.__subclasses__()]
+        assert len(classes) == len(MODULES)
+        for one in classes:
+            own = vars(one).keys() & one.class_trait_names()
+            assert own
+            assert not own & {*anywidget.AnyWidget.class_trait_names(), "style", "description"}
+
     @pytest.mark.parametrize("name", MODULES)
     def test_colours_are_tokens(self, name: str) -> None:
         """
         A colour is said in one file.
         """
-        own = path(f"{name}.css").read_text() + module(name)
+        sheets = [one for one in parts(name) if one in SHEETS]
+        own = module(name) + "".join(path(f"{one}.css").read_text() for one in sheets)
 
         assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|--jp-|--vscode-", own)
         tokens = set(re.findall(r"--ol-[\w-]+(?=:)", path("tokens.css").read_text()))

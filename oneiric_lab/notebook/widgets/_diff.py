@@ -61,11 +61,12 @@ class Diff(Widget):
     sheet = traitlets.Any(None, allow_none=True).tag(
         sync=True, to_json=lambda _, widget: widget.whole(FIRST)
     )
-    style = traitlets.Unicode("side").tag(sync=True)
+    # Not `style`: the page draws a trait of that name as a widget of its own.
+    look = traitlets.Unicode("side").tag(sync=True)
 
     def __init__(self, diff: ManifestDiff, code: str) -> None:
         self.diff, self.code = diff, code
-        super().__init__(style=diff.style)
+        super().__init__(look=diff.style)
 
     def whole(self, most: int | None = None) -> dict[str, object]:
         """Return all rows as they travel, or the first *most*, with `begun` where more follow."""
