@@ -32,11 +32,13 @@ class Begins(Ends):
 
     Attributes:
         active: What is in force.
+        next: What was prepared last, unless it could not be.
     """
 
     def __init__(self, life: Host, domain: str, key: str) -> None:
         super().__init__(life, domain, key)
         self.active: Incarnation | None = None
+        self.next: Incarnation | None = None
         self._number = 0
 
     async def activate_required(
@@ -82,7 +84,7 @@ class Begins(Ends):
             StepError: It could not be; what was built was aborted.
         """
         self._number += 1
-        next_ = Incarnation(self.target, self._number, candidate, self.life.loop())
+        next_ = self.next = Incarnation(self.target, self._number, candidate, self.life.loop())
         limits = self.life.limits
         stage, ready = "build", False
         started = time.perf_counter_ns()
@@ -112,6 +114,7 @@ class Begins(Ends):
             raise StepError(stage, why or f"{type(error).__name__}: {error}") from error
         finally:
             if not ready:
+                self.next = None
                 await self.abort(next_)
         return next_
 

@@ -104,6 +104,8 @@ class Status(Result):
         healthy: What the last health checks say.
         degraded: What went wrong after the last swap was in force.
         paused: Who paused it and why.
+        next: Number and state of the one that is to come: `building`, `probing`, or `ready` while
+            it waits for others that come into force with it; None of none.
         draining: Incarnation, state, leases, and where they were taken, of each old one.
         last_error: What went wrong last.
         swaps: How many were committed.
@@ -120,6 +122,7 @@ class Status(Result):
     healthy: bool
     degraded: tuple[str, ...]
     paused: str
+    next: tuple[int, str] | None
     draining: tuple[tuple[int, str, int, tuple[str, ...]], ...]
     last_error: str
     swaps: int
@@ -138,6 +141,7 @@ class Status(Result):
             "healthy": self.healthy,
             "degraded": list(self.degraded),
             "paused": self.paused or None,
+            "next": self.next and {"incarnation": self.next[0], "state": self.next[1]},
             "draining": [
                 {"incarnation": n, "state": state, "leases": leases, "held_at": list(where)}
                 for n, state, leases, where in self.draining
@@ -158,6 +162,9 @@ class Status(Result):
         ]
         if self.paused:
             facts.append(("paused", self.paused))
+        if self.next:
+            number, state = self.next
+            facts.append(("next", f"incarnation {number}, {state}"))
         blocks: list[Block] = [Fields(tuple(facts))]
         if self.draining:
             rows = tuple(

@@ -440,6 +440,13 @@ class Slot(Begins):
             self.life.tell(self.target, "healthy" if why is None else "unhealthy", found, why or "")
         return why
 
+    def _coming(self) -> tuple[int, str] | None:
+        """Return the one that is prepared, and how far it is."""
+        one = self.next
+        if one is None or one.state not in {State.building, State.probing}:
+            return None
+        return one.number, "ready" if one.prepared_ns else one.state.value
+
     def status(self) -> Status:
         """Return how it is; costs microseconds and asks nobody."""
         found = self.active
@@ -459,6 +466,7 @@ class Slot(Begins):
             healthy=self.health.healthy,
             degraded=self.degraded,
             paused="" if self.paused is None else str(self.paused),
+            next=self._coming(),
             draining=tuple(
                 (d.number, d.state.value, d.leases, tuple(d.holders.values()))
                 for d in self.draining

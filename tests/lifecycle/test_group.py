@@ -105,6 +105,45 @@ class TestSwapTo:
         assert [entry.split()[1] for entry in built[::2]] == ["db-new", "cache-new", "mail-new"]
         assert log.index("values") == len(built)
 
+    def test_how_far_each_is(self, life: Lifecycle) -> None:
+        """
+        While they are prepared the status says which is built, probed, or ready and waits for the
+        others; before and after, that none is to come.
+        """
+        seen: list[dict[str, object]] = []
+
+        def look() -> None:
+            seen.append({s.target: s.as_dict()["next"] for s in life.statuses()})
+            told = str(life.status("adapter", "mail"))
+            assert ("incarnation 2, " in told) is bool(seen[-1][MAIL])
+
+        async def main() -> None:
+            async with life:
+                for key in ("cache", "mail"):
+                    await life.activate("adapter", key)
+                look()
+                life.on("pre_swap", lambda *_: look())
+                chosen = named(life, cache="new", db="new", mail="new")
+                await life.swap_to(chosen, commit=look)
+                look()
+                assert "next" not in str(life.status("adapter", "db"))
+                chosen = named(life, mail="sick")
+                assert (await life.swap_to(chosen))[0].outcome != "committed"
+                look()
+
+        asyncio.run(main())
+        ready, probing = ({"incarnation": 2, "state": state} for state in ("ready", "probing"))
+        none = dict.fromkeys((CACHE, DB, MAIL))
+        assert seen == [
+            none,
+            {**none, DB: probing},
+            {**none, DB: ready, CACHE: probing},
+            {DB: ready, CACHE: ready, MAIL: probing},
+            dict.fromkeys((CACHE, DB, MAIL), ready),
+            none,
+            none,
+        ]
+
     @pytest.mark.parametrize("wrong", ["sick", "commit"])
     def test_none_where_one_fails(self, life: Lifecycle, log: list[str], wrong: str) -> None:
         """

@@ -366,6 +366,40 @@ class TestChanges:
         asyncio.run(story())
         assert page.told("progress")[-1] == [("adapter:cache", "ok", "incarnation 2 is in force")]
 
+    def test_how_far_a_swap_is(self, opened: tuple[Any, Wire]) -> None:
+        """
+        While it is prepared each component says whether it waits, is built, or is probed; once
+        it is in force, who still holds the one before.
+        """
+        from oneiric_lab.notebook.widgets._configuration import _stage
+
+        shown, page = opened
+        probing, go = threading.Event(), threading.Event()
+
+        class Slow:
+            async def health(self) -> bool:
+                probing.set()
+                await to_thread(go.wait, 20)
+                return True
+
+        async def story() -> None:
+            lab = shown.lab
+            lab.registry.add(Candidate("adapter", "cache", "slow", Slow))
+            async with lab.running():
+                async with lab.lifecycle.lease("adapter", "cache"):
+                    planned(page, "adapters.selections.cache=slow")
+                    page.click({"do": "apply"})
+                    probed = [("adapter:cache", "info", "incarnation 2 is being probed")]
+                    await to_thread(wait, lambda: probed in page.told("progress"))
+                    go.set()
+                    held = "incarnation 2 is in force; 1 leases hold the one before"
+                    await to_thread(wait, lambda: page.told("applied"))
+                    assert page.told("progress")[-1] == [("adapter:cache", "ok", held)]
+                assert lab.lifecycle.status("adapter", "cache").next is None
+
+        asyncio.run(story())
+        assert _stage(None, 0) == ("quiet", "waits for its turn")
+
     def test_a_swap_that_fails_changes_nothing(self, opened: tuple[Any, Wire]) -> None:
         """
         What cannot be built is told, and the values are as they were.

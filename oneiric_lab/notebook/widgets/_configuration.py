@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from oneiric_lab.errors import Origin
     from oneiric_lab.jobs import Context
     from oneiric_lab.lab import Applied, Lab, Plan
+    from oneiric_lab.lifecycle import Status
     from oneiric_lab.views import Result
 
 MOST_ROWS: Final = 50
@@ -78,6 +79,7 @@ class Configuration(Widget):
         self._refused: tuple[Fault, ...] = ()
         self._plan: Plan | None = None
         self._code = ""
+        self._progress: list[tuple[str, str, str]] = []
         self._back: tuple[dict[str, object], list[str]] | None = None
         self._files: dict[str | None, Path] = {}
         self._seen = self._now()
@@ -291,13 +293,13 @@ class Configuration(Widget):
 
     def _apply(self, plan: Plan, code: str, *, undo: bool = False) -> None:
         back = _session_before(self.lab, plan)
-        before = self._incarnations()
+        self._progress = []
+        before = {one.target: one.incarnation for one in self._statuses()}
 
         async def applied(_: Context) -> None:
             done = asyncio.create_task(in_thread(plan.apply))
             while not done.done():
-                if plan.order:
-                    self.send({"progress": _progress(plan.order, before, self._incarnations())})
+                self._tell(plan, before)
                 await asyncio.wait([done], timeout=STEP)
             try:
                 found: Applied = done.result()
@@ -306,16 +308,21 @@ class Configuration(Widget):
                 return
             self._back = None if undo else back
             self.look()
-            if plan.order:
-                self.send({"progress": _progress(plan.order, before, self._incarnations())})
+            self._tell(plan, before)
             self._answer("applied", found, code, ok=True, undo=undo)
 
         self.lab.submit(applied, name="apply")
 
-    def _incarnations(self) -> dict[str, int]:
-        if not self.lab.is_running():
-            return {}
-        return {status.target: status.incarnation for status in self.lab.lifecycle.statuses()}
+    def _statuses(self) -> tuple[Status, ...]:
+        return self.lab.lifecycle.statuses() if self.lab.is_running() else ()
+
+    def _tell(self, plan: Plan, before: Mapping[str, int]) -> None:
+        """Send how far each component is, where that is not what was sent last."""
+        now = {one.target: one for one in self._statuses()}
+        told = [(target, *_stage(now.get(target), before.get(target, 0))) for target in plan.order]
+        if told != self._progress:
+            self._progress = told
+            self.send({"progress": told})
 
     def do_undo(self) -> None:
         """Take the last change back: that of the session, or that of the files."""
@@ -404,13 +411,19 @@ def _session_before(lab: Lab[Any], plan: Plan) -> tuple[dict[str, object], list[
     return {p: said[p] for p in paths if p in said}, [p for p in paths if p not in said]
 
 
-def _progress(
-    order: Sequence[str], before: Mapping[str, int], now: Mapping[str, int]
-) -> list[tuple[str, str, str]]:
-    """Return target, tone and how far it is, for each that is swapped."""
-    return [
-        (target, "ok", f"incarnation {now[target]} is in force")
-        if now.get(target, 0) != before.get(target, 0)
-        else (target, "info", "being built and probed")
-        for target in order
-    ]
+_STAGES: Final = {"building": "being built", "probing": "being probed"}
+
+
+def _stage(status: Status | None, before: int) -> tuple[str, str]:
+    """Return tone and words of how far a component is that was in force as *before*."""
+    if status is None or status.incarnation == before:
+        if status is None or status.next is None:
+            return "quiet", "waits for its turn"
+        number, state = status.next
+        return (
+            "info",
+            f"incarnation {number} is {_STAGES.get(state, 'ready, and waits for others')}",
+        )
+    leases = sum(held for _, _, held, _ in status.draining)
+    drains = f"; {leases:,} leases hold the one before" if leases else ""
+    return "ok", f"incarnation {status.incarnation} is in force{drains}"
