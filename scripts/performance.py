@@ -239,6 +239,8 @@ SECTIONS = (
         (
             Bound("diff: one entry in ten has other bytes and a version step", 300 * MS),
             Bound("diff: every entry has five other values, two of them risks", 600 * MS),
+            Bound("diff: the same in a notebook, until it is drawn", 800 * MS),
+            Bound("diff: 10,000 providers of one component, each raised", 800 * MS),
         ),
     ),
     Section(

@@ -23,6 +23,9 @@ ROWS = {
     1: "diff: every entry has five other values, two of them risks",
 }
 
+SHOWN = "diff: the same in a notebook, until it is drawn"
+ONE = "diff: 10,000 providers of one component, each raised"
+
 
 def sides(every: int) -> tuple[Manifest, Manifest]:
     """Return a manifest, and the one after it in which one entry in *every* changed."""
@@ -47,4 +50,38 @@ def test_diff(benchmark: BenchmarkFixture, every: int) -> None:
     assert len(found.risks) == (0 if every > 1 else 2 * ENTRIES)
     benchmark.group = f"diff {ENTRIES}"
     benchmark.extra_info["row"] = ROWS[every]
+    benchmark(diff, old, new)
+
+
+def test_shown(benchmark: BenchmarkFixture) -> None:
+    """All that a cell does before the widget can be drawn: compare, and send the first rows."""
+    pytest.importorskip("anywidget", reason="needs oneiric-lab[notebook]")
+    from oneiric_lab.notebook.widgets._diff import FIRST, Diff
+
+    old, new = sides(1)
+
+    def shown() -> object:
+        return Diff(diff(old, new), "lab.diff(a, b)").whole(FIRST)
+
+    found = shown()
+    assert isinstance(found, dict)
+    assert found["count"] == FIRST
+    benchmark.group = f"diff {ENTRIES}"
+    benchmark.extra_info["row"] = SHOWN
+    benchmark(shown)
+
+
+def test_one_component(benchmark: BenchmarkFixture) -> None:
+    """Each of 10,000 providers of one component is raised by one: who passes whom."""
+    tree = deepcopy(manifest(ENTRIES))
+    for number, entry in enumerate(tree["entries"]):
+        entry |= {"domain": "adapter", "key": "cache", "provider": f"p{number}"}
+        entry["priority"] = number % 900
+    old = read_manifest(encode(tree))
+    for entry in tree["entries"]:
+        entry["priority"] += 1
+    new = read_manifest(encode(tree | {"version": tree["version"] + 1}))
+    assert len(diff(old, new).entries) == ENTRIES
+    benchmark.group = f"diff {ENTRIES}"
+    benchmark.extra_info["row"] = ONE
     benchmark(diff, old, new)
