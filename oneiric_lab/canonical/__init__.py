@@ -2,9 +2,9 @@ r"""The exact bytes that are signed: RFC 8785 (JCS), and the gate that takes no 
 
 `encode` writes the canonical form, `decode` is the gate: it parses, encodes again and
 compares, so that two texts with one meaning never pass as two; `decode_long` is the same
-gate for an object with one long list of which only little is kept. `sha256_hex`, `base64_bytes`
-and `utc_time` read the three kinds of text that stand in signed documents, each in one
-spelling only.
+gate for an object with one long list of which only little is kept, `decode_items` where all of
+it is kept as bytes. `sha256_hex`, `base64_bytes` and `utc_time` read the three kinds of text
+that stand in signed documents, each in one spelling only.
 
 Example:
     >>> encode({"b": 1.0, "a": "€"})
@@ -18,16 +18,18 @@ Example:
 
 from ._decode import MAX_BYTES, MAX_DEPTH, decode, without_collector
 from ._encode import SAFE_INTEGER, encode
-from ._long import decode_long
+from ._long import Items, decode_items, decode_long
 from ._strict import base64_bytes, base64_text, sha256_hex, utc_text, utc_time
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
     "SAFE_INTEGER",
+    "Items",
     "base64_bytes",
     "base64_text",
     "decode",
+    "decode_items",
     "decode_long",
     "encode",
     "sha256_hex",

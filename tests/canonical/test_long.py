@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oneiric_lab.canonical import _long, decode, decode_long, encode
+from oneiric_lab.canonical import Items, _long, decode, decode_items, decode_long, encode
 from oneiric_lab.errors import CanonicalError
 
 from .test_encode import DOCUMENTS
@@ -42,6 +42,21 @@ def by_parts(data: bytes) -> tuple[Any, list[Any]]:
     return tree, [*chain.from_iterable(runs)]
 
 
+def kept(data: bytes) -> tuple[Any, list[Any]]:
+    """Return the same where the items are kept as bytes, and shown run by run."""
+    shown: list[Any] = []
+
+    def take(head: dict[str, Any], first: int, items: list[Any]) -> None:
+        assert head["entries"] == []
+        shown[first:] = items
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_long, "_PART", 1)
+        tree, items = decode_items(data, "entries", take)
+    assert [*items] == shown == [items[n] for n in range(len(items))]
+    return tree, shown
+
+
 def verdict(of: Any, data: bytes) -> str:
     """Return the value, or the fault."""
     try:
@@ -61,7 +76,7 @@ class TestDecodeLong:
         """
         data = encode(value)
 
-        assert verdict(by_parts, data) == verdict(whole, data)
+        assert verdict(by_parts, data) == verdict(kept, data) == verdict(whole, data)
 
     @given(OBJECTS, st.data())
     @settings(deadline=None, max_examples=100)
@@ -78,7 +93,7 @@ class TestDecodeLong:
         )
         after = before[:at] + put + before[at + data.draw(st.integers(0, 3)) :]
 
-        assert verdict(by_parts, after) == verdict(whole, after)
+        assert verdict(by_parts, after) == verdict(kept, after) == verdict(whole, after)
 
     @pytest.mark.parametrize(
         "data",
@@ -105,7 +120,7 @@ class TestDecodeLong:
         """
         The same name further down, brackets in texts, items of several kinds, two lists.
         """
-        assert verdict(by_parts, data) == verdict(whole, data)
+        assert verdict(by_parts, data) == verdict(kept, data) == verdict(whole, data)
 
     def test_depth_is_counted_from_the_top(self) -> None:
         """
@@ -144,3 +159,67 @@ class TestDecodeLong:
 
         assert len(decode_long(data, "entries", len)[1]) > 10
         assert peak(lambda: decode_long(data, "entries", len)) < peak(lambda: decode(data)) / 2
+
+
+class TestDecodeItems:
+    """A long list that stays in the bytes of its document."""
+
+    def test_items_are_made_when_asked_for(self) -> None:
+        """
+        One by one, from behind, a stretch of them, all: each time anew, and as they were.
+        """
+        said = [{"n": n, "t": "x" * (n % 7)} for n in range(200)]
+
+        tree, items = decode_items(encode({"a": 1, "entries": said}), "entries", lambda *_: None)
+
+        assert tree == {"a": 1, "entries": []}
+        assert isinstance(items, Items)
+        assert (len(items), repr(items)) == (200, "<Items: 200>")
+        assert [*items] == said == [*reversed(items)][::-1]
+        assert (items[3], items[-1], items[10:13]) == (said[3], said[-1], said[10:13])
+        assert bytes(items.form(3)) == encode(said[3])
+        assert items[3] is not items[3]
+        with pytest.raises(IndexError):
+            items[200]
+
+    @pytest.mark.parametrize(
+        "odd", [1e21, 1e-6, 1.5e300, "😂\uff0c", {"😂": 1, "\uff0c": 2}, 333333333.33333329]
+    )
+    def test_what_orjson_writes_otherwise_is_found_in_its_place(self, odd: object) -> None:
+        """
+        A part that holds such a thing is judged the slow way, and the others are not.
+        """
+        said = [{"n": n, "odd": [odd] if n == 50 else []} for n in range(100)]
+        data = encode({"entries": said})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_long, "_PART", 100)
+
+            _, items = decode_items(data, "entries", lambda *_: None)
+
+        assert isinstance(items, Items)
+        assert [items[n] for n in range(100)] == said
+
+    def test_what_cannot_be_told_apart_is_shown_anew(self) -> None:
+        """
+        What was shown before the whole document had to be looked at begins at 0 again.
+        """
+        said = [{"a": 1}, {"a": 2}, {"a": [{"a": "},{"}, {"a": 3}]}]
+        firsts: list[int] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_long, "_PART", 1)
+
+            _, items = decode_items(
+                encode({"entries": said}), "entries", lambda _, first, run: firsts.append(first)
+            )
+
+        assert firsts == [0, 1, 0]
+        assert [*items] == said
+
+    def test_size_is_limited(self) -> None:
+        """
+        As for any document.
+        """
+        with pytest.raises(CanonicalError) as caught:
+            decode_items(b'{"entries":[{}]}', "entries", lambda *_: None, max_bytes=15)
+
+        assert caught.value.code == "too-large"
