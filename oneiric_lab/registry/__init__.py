@@ -8,6 +8,7 @@ then provider and source name, ascending. Order of registration never counts.
 from ._candidate import (
     DOMAINS,
     LEVELS,
+    NOTHING,
     PRIORITIES,
     TABLES,
     Candidate,
@@ -22,16 +23,18 @@ from ._component import candidate_of, collect, component, declared
 from ._counts import Counts, states
 from ._descriptor import NAME, Descriptor, read_descriptor
 from ._explain import Explanation, Ranked, Rejected, WhyNot
-from ._factory import RUNS, load_factory, load_named, refuse_factory
+from ._factory import RUNS, load_factory, load_named, may_run, refuse_factory
 from ._generation import Generation
 from ._listing import GenerationDiff, Listing
 from ._registry import Handle, Registry
 from ._rules import Choice, Rules, inferred_priorities
+from ._sparse import Rest, Sparse
 
 __all__ = [
     "DOMAINS",
     "LEVELS",
     "NAME",
+    "NOTHING",
     "PRIORITIES",
     "RUNS",
     "TABLES",
@@ -48,7 +51,9 @@ __all__ = [
     "Refusal",
     "Registry",
     "Rejected",
+    "Rest",
     "Rules",
+    "Sparse",
     "WhyNot",
     "candidate_of",
     "collect",
@@ -59,6 +64,7 @@ __all__ = [
     "is_target",
     "load_factory",
     "load_named",
+    "may_run",
     "parse_version",
     "read_descriptor",
     "refuse_factory",

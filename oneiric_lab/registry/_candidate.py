@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, dataclass, field, fields
-from functools import cache, lru_cache
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -185,6 +185,8 @@ class Candidate:
     source_rank: int = field(init=False, repr=False)
     identity: tuple[str, str, str, str, str] = field(init=False, repr=False)
     """What makes two candidates the same: adding it again replaces it."""
+    refused: bool = field(init=False, repr=False)
+    """Whether whoever added it keeps it out."""
     plain: bool = field(init=False, repr=False)
     """Whether nothing but constraints, quarantine and needs can refuse it."""
 
@@ -194,23 +196,6 @@ class Candidate:
         if faults:
             raise InvalidCandidateError(faults)
         self._derive()
-
-    @classmethod
-    def judged(cls, facts: dict[str, Any]) -> Candidate:
-        """Return the candidate of facts that were judged already, by rules no looser than ours.
-
-        The schema of manifests is such a judge: of 10,000 entries nothing is judged twice.
-
-        Args:
-            facts: Name to value; it is the candidate's from now on.
-        """
-        for name in _TAKES.keys() & facts.keys():
-            facts[name] = _TAKES[name](facts[name])
-        made, said = cls.__new__(cls), facts.get
-        for name, default, put in _fields():
-            put(made, said(name, default))
-        made._derive()  # noqa: SLF001 - our own
-        return made
 
     def _take(self) -> None:
         """Bring what may be said in several ways into one."""
@@ -230,18 +215,19 @@ class Candidate:
         put(self, "parsed_version", parse_version(self.version))
         put(self, "source_rank", SOURCE_RANK[self.source])
         put(self, "identity", (self.domain, key, provider, self.version, name))
-        put(
-            self,
-            "plain",
-            not (
-                self.requires_dist
-                or self.conflicts_with
-                or self.python_version
-                or self.os_platform
-                or self.enabled_by
-                or self.refusals
-                or self.stability == "experimental"
-            ),
+        put(self, "refused", bool(self.refusals))
+        put(self, "plain", self.is_plain())
+
+    def is_plain(self) -> bool:
+        """Return what `plain` says, from the facts."""
+        return not (
+            self.requires_dist
+            or self.conflicts_with
+            or self.python_version
+            or self.os_platform
+            or self.enabled_by
+            or self.refused
+            or self.stability == "experimental"
         )
 
     def says_the_same(self, other: Candidate) -> bool:
@@ -260,20 +246,6 @@ class Candidate:
 
     def __str__(self) -> str:
         return f"{self.provider} {self.version}"
-
-
-@cache
-def _fields() -> list[tuple[str, Any, Callable[[Candidate, Any], None]]]:
-    """Return each fact with what it is where nothing is said, and what writes it into its slot."""
-    return [
-        (
-            one.name,
-            one.default if one.default_factory is MISSING else one.default_factory(),
-            Candidate.__dict__[one.name].__set__,
-        )
-        for one in fields(Candidate)
-        if one.init
-    ]
 
 
 def is_name(value: object) -> bool:

@@ -38,6 +38,20 @@ RUNS = {"factory": "factory", "settings_model": "settings model", "health": "hea
 """Facts of a candidate that are code, and so may only be of modules that may run; in words."""
 
 
+def may_run(factory: str, allowed: Sequence[str] | None) -> bool:
+    """Return whether *factory* may run; see `refuse_factory`."""
+    module = factory.partition(":")[0]
+    if module.partition(".")[0] in NEVER:
+        return False
+    if allowed is None:
+        return True
+    for prefix in allowed:
+        stem = prefix.rstrip(".")
+        if module == stem or module.startswith(stem + "."):
+            return True
+    return False
+
+
 def refuse_factory(
     factory: str, allowed: Sequence[str] | None, origin: Any = None, *, what: str = "factory"
 ) -> Refusal | None:
@@ -49,18 +63,10 @@ def refuse_factory(
         origin: Where the factory is named.
         what: How messages call it: a settings model and a health check are code as well.
     """
-    module = factory.partition(":")[0]
-    if module.split(".")[0] in NEVER:
-        return Refusal(
-            "factory", f"names the {what} {factory}, a module that never may be one", origin
-        )
-    if allowed is None:
+    if may_run(factory, allowed):
         return None
-    for prefix in allowed:
-        stem = prefix.rstrip(".")
-        if module == stem or module.startswith(stem + "."):
-            return None
-    return Refusal("factory", f"names the {what} {factory}, which is not allowed", origin)
+    why = "which is not allowed" if may_run(factory, None) else "a module that never may be one"
+    return Refusal("factory", f"names the {what} {factory}, {why}", origin)
 
 
 def load_factory(candidate: Candidate) -> Callable[..., Any]:

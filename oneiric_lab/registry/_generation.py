@@ -216,12 +216,19 @@ class Generation(Result):
         A component whose candidates are all refused is no problem until it is asked for.
         """
         out: list[Fault] = []
+        strict = self.rules.strict
+        # Where nothing is selected, required or in doubt, who has no winner has no candidate
+        # in the running: of 10,000 that may not run here none is looked at again.
         lost = [
             (domain, key)
             for domain, keys in self.nodes.items()
             for key, node in keys.items()
             if node.winner is None
-            and (self.rules.selection(domain, key) is not None or not _is_refused(node))
+            and (
+                node.block is not None
+                or (strict and len(node.members) > 1)
+                or self.rules.selection(domain, key) is not None
+            )
         ]
         for domain, key in sorted(lost):
             problem = self.explain(domain, key).problem
@@ -327,14 +334,6 @@ class Generation(Result):
     def view(self) -> View:
         """Return all candidates as a table."""
         return self.listing().view()
-
-
-def _is_refused(node: Node) -> bool:
-    """Tell whether its adder refused each candidate: then nobody expects one of them."""
-    members = node.members
-    if len(members) == 1:
-        return bool(members[0].refusals)
-    return all(one.refusals for one in members)
 
 
 def _so(lost: list[str]) -> str:

@@ -52,8 +52,7 @@ def _fill(
     linked: set[tuple[str, str]],
 ) -> None:
     """Work out the touched keys of one domain, and note which of them require others."""
-    # The common cases, one candidate that nothing can refuse, or that its adder refused,
-    # skip the whole contest.
+    # The common case, one candidate of which the configuration says nothing, skips the contest.
     lenient = not (
         rules.quarantined or rules.selections.get(domain) or rules.constraints.get(domain)
     )
@@ -63,8 +62,9 @@ def _fill(
             linked.discard((domain, key))
             continue
         first = members[0]
-        if len(members) == 1 and (first.refusals or (lenient and first.plain)):
-            below[key] = Node(members, None if first.refusals else first)
+        if len(members) == 1 and (lenient or first.refused):
+            runs = first.plain or not (first.refused or rules.refuses(first, selected=False))
+            below[key] = Node(members, first if runs else None)
             requires = bool(first.requires)
         else:
             below[key] = build(members, rules, domain, key)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from oneiric_lab.errors import Origin
 
+_ADDER = "adder"
+"""Stands for the refusals of whoever added a candidate, which have codes of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -104,6 +107,7 @@ class Rules:
     platform: str = sys.platform
     inferred: Mapping[str, int] = field(init=False, repr=False)
     _seen: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
+    _told: dict[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -134,6 +138,7 @@ class Rules:
         """
         made = copy(self)
         object.__setattr__(made, "_seen", {})
+        object.__setattr__(made, "_told", {})
         return made
 
     def selection(self, domain: str, key: str) -> Choice | None:
@@ -153,46 +158,62 @@ class Rules:
 
     def refusals(self, candidate: Candidate, *, selected: bool) -> list[Refusal]:
         """Return every reason to keep *candidate* out, needs left aside, in the fixed order."""
-        return list(self._refusals(candidate, selected=selected))
+        found: list[Refusal] = []
+        for code, reason, said in self._reasons(candidate, selected=selected):
+            if code == _ADDER:
+                found += candidate.refusals
+            else:
+                found.append(Refusal(code, reason, said.origin))
+        return found
 
     def refuses(self, candidate: Candidate, *, selected: bool) -> bool:
         """Tell whether there is such a reason, and look no further than the first."""
-        return next(self._refusals(candidate, selected=selected), None) is not None
+        return next(self._reasons(candidate, selected=selected), None) is not None
 
-    def _refusals(self, candidate: Candidate, *, selected: bool) -> Iterator[Refusal]:
+    def _reasons(
+        self, candidate: Candidate, *, selected: bool
+    ) -> Iterator[tuple[str, str, Candidate | Choice]]:
+        """Yield code and reason of each refusal, and what stands at its place."""
         trouble = self.quarantined.get(candidate.identity) if self.quarantined else None
         if trouble is not None:
-            yield Refusal("quarantined", f"is quarantined: {trouble}", candidate.origin)
+            yield "quarantined", f"is quarantined: {trouble}", candidate
         if not candidate.plain:
-            yield from candidate.refusals
+            if candidate.refused:
+                yield _ADDER, "", candidate
             yield from self._conditions(candidate, selected=selected)
         constraint = self.constraint(candidate.domain, candidate.key)
         if constraint is not None and not accepts(constraint.value, candidate.version):
-            yield Refusal("version", f"is outside `{constraint.value}`", constraint.origin)
+            yield "version", f"is outside `{constraint.value}`", constraint
 
-    def _conditions(self, candidate: Candidate, *, selected: bool) -> Iterator[Refusal]:
+    def _conditions(
+        self, candidate: Candidate, *, selected: bool
+    ) -> Iterator[tuple[str, str, Candidate]]:
         flag = candidate.enabled_by
         if flag is not None and not self.flags.get(flag, False):
-            yield Refusal("disabled", f"is disabled: the flag `{flag}` is off", candidate.origin)
+            yield "disabled", f"is disabled: the flag `{flag}` is off", candidate
         if candidate.stability == "experimental" and not selected:
-            yield Refusal("experimental", "is experimental and not selected", candidate.origin)
+            yield "experimental", "is experimental and not selected", candidate
         if candidate.python_version and not accepts(candidate.python_version, self.python):
-            yield Refusal(
-                "marker",
-                f"needs Python {candidate.python_version}, this is {self.python}",
-                candidate.origin,
-            )
+            reason = f"needs Python {candidate.python_version}, this is {self.python}"
+            yield "marker", reason, candidate
         if candidate.os_platform and self.platform not in candidate.os_platform:
             wanted = ", ".join(candidate.os_platform)
-            yield Refusal("marker", f"runs on {wanted}, this is {self.platform}", candidate.origin)
+            yield "marker", f"runs on {wanted}, this is {self.platform}", candidate
         for text in candidate.requires_dist:
-            reason = self._missing(text)
+            reason = self._once(self._missing, text)
             if reason:
-                yield Refusal("distribution", reason, candidate.origin)
+                yield "distribution", reason, candidate
         for text in candidate.conflicts_with:
-            reason = None if is_target(text) else self._present(text)
+            reason = "" if is_target(text) else self._once(self._present, text)
             if reason:
-                yield Refusal("conflict", reason, candidate.origin)
+                yield "conflict", reason, candidate
+
+    def _once(self, ask: Callable[[str], str | None], text: str) -> str:
+        """Return what is wrong with the distributions that *text* speaks of, or nothing."""
+        question = ask.__name__, text
+        if question not in self._told:
+            self._told[question] = ask(text) or ""
+        return self._told[question]
 
     def _missing(self, text: str) -> str | None:
         wanted = requirement(text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import types
+from copy import copy
+from dataclasses import fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,11 +15,15 @@ from oneiric_lab.errors import (
     FactoryRefusedError,
     InvalidCandidateError,
     OneiricError,
+    Origin,
     RegistryError,
     UsageError,
 )
 from oneiric_lab.registry import (
     Candidate,
+    Refusal,
+    Registry,
+    Sparse,
     collect,
     component,
     declared,
@@ -255,3 +261,118 @@ class TestSaysTheSame:
 
         assert one.says_the_same(same)
         assert not one.says_the_same(Candidate("adapter", "cache", "memory", dict, "1.1"))
+
+
+class Shelf:
+    """Where the rest of candidates is; it counts how often it is asked."""
+
+    def __init__(self, refusals: tuple[Refusal, ...] = ()) -> None:
+        self.refusals, self.asked = refusals, 0
+
+    def origin(self, number: int) -> Origin:
+        """Return a place."""
+        return Origin("manifest:shop", name=f"entries[{number}]")
+
+    def facts(self, number: int) -> dict[str, Any]:
+        """Return what decides nothing."""
+        self.asked += 1
+        return {
+            "factory": f"shop.m{number}:Cache",
+            "settings_model": "shop:Settings",
+            "health": None,
+            "lifetime": "transient",
+            "blocking": True,
+            "summary": "a cache",
+            "refusals": self.refusals,
+        }
+
+    def metadata(self, number: int) -> dict[str, Any]:
+        """Return the rest."""
+        self.asked += 1
+        return {"number": number}
+
+
+def sparse(shelf: Shelf, number: int = 7, *, version: str = "1.0") -> Sparse:
+    """Return a candidate of which little is here."""
+    return Sparse.of(
+        shelf,
+        number,
+        (
+            "manifest",
+            "shop",
+            "adapter",
+            "cache",
+            "redis",
+            version,
+            5,
+            None,
+            frozenset({"kv"}),
+            {"adapter:queue": ">=1"},
+            (),
+            (),
+            ">=3.11",
+            ("linux",),
+            "beta",
+            "new",
+            ("password",),
+        ),
+        refused=bool(shelf.refusals),
+    )
+
+
+class TestSparse:
+    """A candidate whose rest is read when somebody asks."""
+
+    @pytest.mark.parametrize("refusals", [(), (Refusal("factory", "may not run"),)])
+    def test_it_is_the_candidate_that_says_the_same(self, refusals: tuple[Refusal, ...]) -> None:
+        """
+        Every fact, what follows from them, and the copies that are made of it.
+        """
+        found = sparse(Shelf(refusals))
+
+        made = Candidate(**{f.name: getattr(found, f.name) for f in fields(found) if f.init})
+
+        assert all(getattr(made, f.name) == getattr(found, f.name) for f in fields(Candidate))
+        assert found.says_the_same(made)
+        assert made.says_the_same(found)
+        assert repr(found).partition("(")[2] == repr(made).partition("(")[2]
+        assert copy(found).says_the_same(found)
+        raised = replace(found, priority=9)
+        assert (raised.priority, raised.summary, raised.identity) == (9, "a cache", made.identity)
+
+    def test_who_wins_is_decided_without_the_rest(self) -> None:
+        """
+        Names, numbers and conditions are there, and what refuses it is known to be.
+        """
+        shelf = Shelf((Refusal("factory", "may not run"),))
+        registry = Registry(selections={"adapter": {"cache": "redis"}})
+
+        registry.add(sparse(shelf), sparse(shelf, version="2.0"))
+
+        assert registry.current.winner("adapter", "cache") is None
+        assert shelf.asked == 0
+        assert "may not run" in str(registry.explain("adapter", "cache"))
+        assert shelf.asked == 2
+
+    def test_what_was_read_is_kept(self) -> None:
+        """
+        Its facts at once, its metadata apart.
+        """
+        shelf = Shelf()
+        found = sparse(shelf)
+
+        assert [found.factory, found.summary, found.factory] == [
+            "shop.m7:Cache",
+            "a cache",
+            "shop.m7:Cache",
+        ]
+        assert found.metadata is found.metadata
+        assert shelf.asked == 2
+        assert str(found.origin) == "entries[7]"
+
+    def test_what_no_candidate_has_is_told_as_ever(self) -> None:
+        """
+        A name that nobody knows is no fact.
+        """
+        with pytest.raises(AttributeError, match="colour"):
+            sparse(Shelf()).colour  # noqa: B018 - asking is the act

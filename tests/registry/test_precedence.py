@@ -365,6 +365,8 @@ class TestRequirements:
         """It is no problem until it is asked for; a requirement that fails is one."""
         made = registry(cache("a", enabled_by="b"))
         assert made.current.problems() == []
+        both = registry(cache("a", enabled_by="b"), cache("b", enabled_by="b"), strict=True)
+        assert both.current.problems() == []
         (problem,) = registry(needs("a", "service:b")).current.problems()
         assert problem.code == "requirement-missing"
 
