@@ -257,6 +257,19 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Syncing with a source",
+        "A release of 10,000 full entries without artifacts, 5.5 MB, from a source in this "
+        "process. Verifying and parsing is what a program does by `lab.verify` and "
+        "`read_manifest`: both pass the bytes through the gate, and the entries are kept as a "
+        "tree. The first sync verifies and validates as much, makes candidates, writes the bytes "
+        "and what is trusted to disk, and publishes one generation; the entries are kept as "
+        "bytes. Where no factory is allowed each candidate is refused at once; where all are, "
+        "its Python, its platform and its distributions are looked at.",
+        {"sync 10000": ""},
+        "verify and parse",
+        (Bound("first sync, no artifacts", 1.5, "verify and parse"),),
+    ),
+    Section(
         "Signing and revoking",
         "Parts of it: an envelope of a statement, a revocation list in which ten thousand keys "
         "were revoked at a thousand moments, a manifest of ten thousand full entries that is read, "

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.files import read
-from oneiric_lab.manifest import SUFFIX, enter, parse_legacy, read_manifest
+from oneiric_lab.manifest import SUFFIX, enter, read_candidates
 from oneiric_lab.trust import Bundle, Envelope, Limits, Policy, Root, State, verify
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
@@ -168,9 +168,15 @@ def verify_release(
 
 def enter_release(lab: Here, report: Report) -> Entered:
     """Put the release of *report* in place of the one before, as one generation."""
-    manifest = manifest_of_release(report)
+    release = report.release
+    manifest, candidates = read_candidates(
+        report.manifest,
+        name=release.title,
+        allowed=lab.settings.plugins.allow_factories,
+        legacy=not release.version,
+    )
     before = _of(lab, manifest.source_name)
-    state, number = settle_release(lab, report, manifest)
+    state, number = settle_release(lab, report, manifest, candidates)
     after = _of(lab, manifest.source_name)
     return Entered(
         report,
@@ -178,26 +184,15 @@ def enter_release(lab: Here, report: Report) -> Entered:
         number,
         _sorted(one for identity, one in after.items() if identity not in before),
         _sorted(one for identity, one in before.items() if identity not in after),
-        _sorted(one for one in after.values() if one.refusals),
+        _sorted(one for one in after.values() if one.refused),
     )
-
-
-def manifest_of_release(report: Report) -> Manifest | Legacy:
-    """Return what a verified release holds.
-
-    Raises:
-        ManifestError: Its schema does not take it.
-    """
-    title = report.release.title
-    if not report.release.version:
-        return parse_legacy(report.manifest, name=title)
-    return read_manifest(report.manifest, name=title)
 
 
 def settle_release(
     lab: Here,
     report: Report,
     manifest: Manifest | Legacy,
+    candidates: Iterable[Candidate],
     *,
     judged: Generation | None = None,
     source: tuple[str, Callable[[bytes | None], bytes]] | None = None,
@@ -208,13 +203,13 @@ def settle_release(
         lab: The workspace.
         report: What was verified.
         manifest: The same, read.
+        candidates: Its entries.
         judged: The generation that it would make, where that was judged already.
         source: See `trust_report`.
     """
     state = trust_report(lab.store, report, source=source)
     refuse_older(state, report)
-    allowed = lab.settings.plugins.allow_factories
-    return state, enter(lab.registry, manifest, allowed=allowed, judged=judged)
+    return state, enter(lab.registry, manifest, candidates, judged=judged)
 
 
 def propose_release(

@@ -30,8 +30,8 @@ from oneiric_lab.errors import (
     UsageError,
 )
 from oneiric_lab.files import Objects
-from oneiric_lab.manifest import enter, entered
-from oneiric_lab.remote import ATTEMPTS, Attempt, Breaker, Kept, SafeFetcher, bring, parsed, shown
+from oneiric_lab.manifest import candidates_of, enter, entered, read_candidates
+from oneiric_lab.remote import ATTEMPTS, Attempt, Breaker, Kept, SafeFetcher, bring, shown
 from oneiric_lab.runtime import span
 from oneiric_lab.store import make_folder
 
@@ -42,7 +42,7 @@ from ._sync_tally import SyncTally
 from ._synced import RemoteStatus, SourceStanding, SourceSynced, SyncReport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from oneiric_lab.config import Snapshot
     from oneiric_lab.remote import Brought, Fetcher, Good, Source
@@ -143,8 +143,13 @@ class Syncing:
     def _restore(self, name: str, good: Good) -> None:
         bundle = self._bytes(good.bundle) if good.bundle else None
         report = self._verify(name)(bundle, self._bytes(good.manifest))
-        manifest = parsed(report, name)
-        enter(self._lab.registry, manifest, allowed=self._lab.settings.plugins.allow_factories)
+        manifest, candidates = read_candidates(
+            report.manifest,
+            name=f"{name}: {report.release.title}",
+            allowed=self._lab.settings.plugins.allow_factories,
+            legacy=not report.release.version,
+        )
+        enter(self._lab.registry, manifest, candidates)
         self._held[name] = _Held(good.manifest, good.bundle, manifest.source_name)
 
     def catch_up(self) -> tuple[bool, dict[str, tuple[Fault, ...]]]:
@@ -254,6 +259,7 @@ class Syncing:
             good = self.kept().get(name, Kept()).good
             good = good if good is not None and good.url == self.sources.urls()[name] else None
             source = self.sources.source(name)
+            allowed = self._lab.settings.plugins.allow_factories
             brought = await bring(
                 source,
                 good,
@@ -261,12 +267,13 @@ class Syncing:
                 objects=self.objects,
                 verify=self._verify(name),
                 trusts=self.sources.trusts(name),
+                allowed=allowed,
                 now=self.now(),
                 holds=good is not None and self._holds(name, good),
                 dry_run=dry_run,
             )
             # In a thread: it waits for the disk, and for whoever enters at this moment.
-            return await to_thread.run_sync(self._take, source, brought, dry_run)
+            return await to_thread.run_sync(self._take, source, brought, allowed, dry_run)
         except OneiricError as error:
             faults, outcome = error.faults, self._outcome(error, good)
         except Exception as error:  # noqa: BLE001 - a loop must outlive what nobody thought of
@@ -287,21 +294,27 @@ class Syncing:
             return "stale" if good is not None and not good.is_fresh(self.now()) else "unreachable"
         return "refused"
 
-    def _take(self, source: Source, brought: Brought, dry_run: bool) -> SourceSynced:
+    def _take(
+        self, source: Source, brought: Brought, allowed: Sequence[str], dry_run: bool
+    ) -> SourceSynced:
         """Make what was brought the last good one, and enter it."""
         with self._entering:
-            return self._taken(source, brought, dry_run)
+            return self._taken(source, brought, allowed, dry_run)
 
-    def _taken(self, source: Source, brought: Brought, dry_run: bool) -> SourceSynced:
+    def _taken(
+        self, source: Source, brought: Brought, allowed: Sequence[str], dry_run: bool
+    ) -> SourceSynced:
         good, name = brought.good, source.name
         if brought.report is None or brought.manifest is None:
             if not dry_run:
                 self._remember(name, good, Attempt(self.now(), "unchanged"))
             return SourceSynced(name, "unchanged", good.title)
-        allowed = self._lab.settings.plugins.allow_factories
         self._refuse_rivals(source, brought)
         before = {*self._lab.registry.current.problems()}
-        after = entered(self._lab.registry, brought.manifest, allowed=allowed)
+        candidates, may_run = brought.candidates, self._lab.settings.plugins.allow_factories
+        if may_run != allowed:  # it changed while artifacts were fetched
+            candidates = candidates_of(brought.manifest, allowed=may_run)
+        after = entered(self._lab.registry, brought.manifest, candidates)
         worse = [f for f in after.problems() if f not in before and f.severity == "error"]
         if worse:
             raise RegistryError(worse)
@@ -313,6 +326,7 @@ class Syncing:
             self._lab,
             brought.report,
             brought.manifest,
+            candidates,
             judged=after,
             source=(name, lambda data: _next(data, good, attempt)),
         )

@@ -33,7 +33,8 @@ For those who build on it:
 - `candidates_of(manifest, allowed=...)` gives `registry.Candidate`s of source `manifest` and of
   the source name `PROJECT/CHANNEL`; what may not run has a refusal. `enter(registry, manifest)`
   publishes one generation in which entries that left are gone; `entered(registry, manifest)`
-  is that generation, unpublished.
+  is that generation, unpublished. `read_candidates(bytes)` is `read_manifest` and
+  `candidates_of` in one reading, of which little is kept.
 - `read_legacy` and `parse_legacy` read schema 1 and 2 (`Legacy.tree` holds the signatures),
   `migrate` makes a draft of schema 3 of them, `candidates_of_legacy` candidates.
 - `diff(a, b)` is what leads from one manifest to another, `patch(a, diff)` goes that way;
@@ -41,7 +42,7 @@ For those who build on it:
 """
 
 from ._authoring import AuthoredDocument, read_document
-from ._candidates import candidates_of, candidates_of_legacy, enter, entered
+from ._candidates import candidates_of, candidates_of_legacy, enter, entered, read_candidates
 from ._diff import ManifestDiff, diff, patch
 from ._diff_fields import ABSENT, FieldChange
 from ._diff_impact import Impact, Refused, WinnerChange
@@ -112,6 +113,7 @@ __all__ = [
     "pack",
     "parse_legacy",
     "patch",
+    "read_candidates",
     "read_document",
     "read_legacy",
     "read_manifest",

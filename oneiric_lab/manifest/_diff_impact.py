@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ._candidates import entered
 from ._diff_fields import compare
 from ._diff_risks import Risk
+from ._manifest import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +125,8 @@ def impact_of(
         _refused(after, new),
         len(new.entries),
     )
-    index = {id(entry): number for number, entry in enumerate(new.entries)}
+    line = "manifest", new.source_name
+    index = {(*line, *identity_of(e)): number for number, e in enumerate(new.entries)}
     risks = [
         *_of_winners(winners, before, after, registry.needs(), index),
         *_over_selection(changes, after),
@@ -170,9 +172,8 @@ def _refused(after: Generation, new: Manifest) -> tuple[Refused, ...]:
     return tuple(sorted(some, key=lambda one: -one.entries))
 
 
-def _at(candidate: Candidate | None, index: Mapping[int, int]) -> tuple[str | int, ...] | None:
-    entry: Any = None if candidate is None else candidate.metadata.get("entry")
-    number = index.get(id(entry))
+def _at(candidate: Candidate, index: Mapping[Any, int]) -> tuple[str | int, ...] | None:
+    number = index.get((candidate.source, candidate.source_name, *candidate.identity[:4]))
     return None if number is None else ("entries", number)
 
 
@@ -181,7 +182,7 @@ def _of_winners(
     before: Generation,
     after: Generation,
     needs: Mapping[str, frozenset[str]],
-    index: Mapping[int, int],
+    index: Mapping[Any, int],
 ) -> Iterator[Risk]:
     for change in winners:
         old, new, target = change.old, change.new, change.target

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -13,7 +15,7 @@ from oneiric_lab.config import expected, found, render_path, tree_path
 from oneiric_lab.errors import did_you_mean
 
 from ._checks import REFUSED
-from ._schema import PARTS, PATTERNS, SCHEMA, Dag, ManifestDocument, adapter
+from ._schema import PARTS, PATTERNS, SCHEMA, Dag, ManifestDocument, ManifestEntry, adapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -73,6 +75,64 @@ def tree_faults(tree: Mapping[str, Any]) -> list[TreeFault]:
     if not faults:
         faults = [*_between(tree)]
     return faults
+
+
+class Judge:
+    """Tells of a manifest's entries, run by run, whether they are without a fault.
+
+    It says yes or no and keeps 70 bytes of each entry. Who needs to know what is wrong asks
+    `tree_faults`, of the whole tree.
+    """
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def takes(self, first: int, entries: list[Any]) -> bool:
+        """Tell whether a run is sound, beside those that it was shown before.
+
+        Of two entries with one identity it says no; of two whose identities have one hash as
+        well, which the whole tree then clears up.
+
+        Args:
+            first: Number of the first one; 0 begins anew.
+            entries: The run.
+        """
+        if not first:
+            self._seen = set()
+        for start in range(0, len(entries), _AT_A_TIME):
+            part = {**_HEAD, "entries": entries[start : start + _AT_A_TIME]}
+            try:
+                adapter().validate_python(part, strict=True)
+            except ValidationError:
+                return False
+        if not _knows(entries, ManifestEntry):
+            return False
+        self._seen.update([hash(IDENTITY(entry)) for entry in entries])
+        if len(self._seen) != first + len(entries):
+            return False
+        return not any(any(_within(one, ())) for one in entries if not _INNER.isdisjoint(one))
+
+
+_HEAD = {"schema": SCHEMA, "project": "x", "channel": "x", "version": 1}
+IDENTITY = itemgetter("domain", "key", "provider", "version")
+"""What tells an entry from all others."""
+
+
+def _knows(items: Iterable[Mapping[str, Any]], shape: type) -> bool:
+    """Tell whether all names in sound *items* are those of *shape*, or anybody's."""
+    known = _known(shape)
+    for item in items:
+        if not known.issuperset(item) and not all(n in known or _own(n) for n in item):
+            return False
+    for name, part in PARTS.get(shape, _NO_PARTS).items():
+        inner = [item[name] for item in items if name in item]
+        if inner and type(inner[0]) is list:
+            inner = [*chain.from_iterable(inner)]
+        if inner and not _knows(inner, part):
+            return False
+    return True
 
 
 def dag_faults(dag: Mapping[str, Any], path: Path = ()) -> list[TreeFault]:
@@ -213,7 +273,7 @@ def _between(tree: Mapping[str, Any]) -> Iterator[TreeFault]:
     seen: dict[tuple[str, ...], int] = {}
     for index, entry in enumerate(tree["entries"]):
         path: Path = ("entries", index)
-        identity = (entry["domain"], entry["key"], entry["provider"], entry["version"])
+        identity = IDENTITY(entry)
         first = seen.setdefault(identity, index)
         if first != index:
             domain, key, provider, version = identity
@@ -224,23 +284,32 @@ def _between(tree: Mapping[str, Any]) -> Iterator[TreeFault]:
                 path,
                 fix="remove one of the two, or give it a version of its own",
             )
-        for name in ("event", "dag"):
-            domain = "workflow" if name == "dag" else name
-            if name in entry and entry["domain"] != domain:
-                yield TreeFault(
-                    "wrong-domain",
-                    f"only the domain {domain} has it, this is {entry['domain']}: "
-                    f"{render_path((*path, name))}",
-                    (*path, name),
-                    key=True,
-                    fix=f"remove it, or write domain: {domain}",
-                )
-        if "retry_policy" in entry:
-            yield from _retries(entry["retry_policy"], (*path, "retry_policy"))
-        if "event" in entry:
-            yield from _filters(entry["event"], (*path, "event"))
-        if "dag" in entry:
-            yield from _steps(entry["dag"], (*path, "dag"))
+        yield from _within(entry, path)
+
+
+_INNER = frozenset({"event", "dag", "retry_policy"})
+"""Parts of an entry of which no type can tell all."""
+
+
+def _within(entry: Mapping[str, Any], path: Path) -> Iterator[TreeFault]:
+    """Yield what one value within an entry says against another."""
+    for name in ("event", "dag"):
+        domain = "workflow" if name == "dag" else name
+        if name in entry and entry["domain"] != domain:
+            yield TreeFault(
+                "wrong-domain",
+                f"only the domain {domain} has it, this is {entry['domain']}: "
+                f"{render_path((*path, name))}",
+                (*path, name),
+                key=True,
+                fix=f"remove it, or write domain: {domain}",
+            )
+    if "retry_policy" in entry:
+        yield from _retries(entry["retry_policy"], (*path, "retry_policy"))
+    if "event" in entry:
+        yield from _filters(entry["event"], (*path, "event"))
+    if "dag" in entry:
+        yield from _steps(entry["dag"], (*path, "dag"))
 
 
 def _retries(policy: Mapping[str, Any], path: Path) -> Iterator[TreeFault]:

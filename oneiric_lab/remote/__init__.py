@@ -25,7 +25,7 @@ Example:
 
 from ._address import origin_of, shown
 from ._breaker import Breaker
-from ._bring import Brought, Source, artifacts, bring, parsed
+from ._bring import Brought, Source, bring
 from ._fetcher import REPEATED, SafeFetcher
 from ._kept import ATTEMPTS, Attempt, Good, Kept
 from ._passing import PassingError, retry_after
@@ -51,10 +51,8 @@ __all__ = [
     "Schemes",
     "Sink",
     "Source",
-    "artifacts",
     "bring",
     "origin_of",
-    "parsed",
     "retry_after",
     "shown",
 ]

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from anyio import to_thread
 
-from oneiric_lab.canonical import without_collector
 from oneiric_lab.errors import Fault, RemoteError, UntrustedError
-from oneiric_lab.manifest import SUFFIX, Legacy, entries_of, parse_legacy, read_manifest
+from oneiric_lab.manifest import SUFFIX, read_candidates
 from oneiric_lab.trust import Limits
 
 from ._address import joined, shown
@@ -20,11 +19,12 @@ from ._kept import Good
 from ._request import Buffer, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from oneiric_lab.files import Objects
-    from oneiric_lab.manifest import Manifest
+    from oneiric_lab.manifest import Legacy, Manifest
+    from oneiric_lab.registry import Candidate
     from oneiric_lab.trust import Report
 
     from ._request import Credentials, Fetcher
@@ -34,6 +34,7 @@ _TOGETHER: Final = 4
 """Artifacts that are fetched at a time; a client has ten connections."""
 
 _MIB = 1024 * 1024
+_MEND: Final = "nothing was changed; whoever made this manifest must mend it"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -96,12 +97,14 @@ class Brought:
         good: What is to be remembered when it has entered.
         report: By which it was verified; None where it is what was here already.
         manifest: What enters; None where it is what was here already.
+        candidates: Its entries, as what may run here was when it was asked.
         fetched: Artifacts that came now.
     """
 
     good: Good
     report: Report | None = None
     manifest: Manifest | Legacy | None = None
+    candidates: Sequence[Candidate] = ()
     fetched: int = 0
 
 
@@ -113,6 +116,7 @@ async def bring(
     objects: Objects,
     verify: Callable[[bytes | None, bytes], Report],
     trusts: str,
+    allowed: Sequence[str],
     now: datetime,
     holds: bool = False,
     dry_run: bool = False,
@@ -127,6 +131,7 @@ async def bring(
         verify: Judges a bundle, which is None for upstream's form, and a manifest; called in
             a thread.
         trusts: Digest of the policy behind *verify*.
+        allowed: Prefixes of modules that may run; see `manifest.candidates_of`.
         now: This moment.
         holds: Whether *known* is in force here; then an unchanged one is all there is to tell.
         dry_run: Whether nothing is written and no artifact fetched.
@@ -170,9 +175,12 @@ async def bring(
         and await to_thread.run_sync(_whole, known, objects)
     ):
         return Brought(_seen(known, bundle.etag, manifest.etag, now))
-    report, found = await to_thread.run_sync(_judged, source, bundle, manifest, verify)
+    artifacts = Artifacts(source)
+    report, found, candidates = await to_thread.run_sync(
+        _judged, source, bundle, manifest, verify, allowed, artifacts
+    )
     release = report.release
-    wanted = artifacts(found, source)
+    wanted = artifacts.found()
     fetched = 0
     if not dry_run:
         fetched = await _artifacts(wanted, source, fetcher, objects)
@@ -193,7 +201,7 @@ async def bring(
         known.fetched_at if known is not None and again else now,
         now,
     )
-    return Brought(good, report, found, fetched)
+    return Brought(good, report, found, candidates, fetched)
 
 
 def _judged(
@@ -201,35 +209,29 @@ def _judged(
     bundle: _Document,
     manifest: _Document,
     verify: Callable[[bytes | None, bytes], Report],
-) -> tuple[Report, Manifest | Legacy]:
-    """Return what was found of a release, and its manifest."""
-    # What is verified is a large tree for a moment: searching it for cycles takes its time.
-    with without_collector():
-        report = verify(None if source.upstream else bundle.read(), manifest.read())
-        release = report.release
-        if source.channel is not None and release.channel != source.channel:
-            raise UntrustedError(
-                Fault(
-                    "remote-channel",
-                    f"expected channel {source.channel!r}, found {release.channel!r}",
-                    why=f"source {source.name} is for that channel",
-                    fix=f'remote.sources.{source.name}.channel = "{release.channel}", if you '
-                    "mean it",
-                )
+    allowed: Sequence[str],
+    artifacts: Artifacts,
+) -> tuple[Report, Manifest | Legacy, list[Candidate]]:
+    """Return what was found of a release, its manifest and its candidates."""
+    report = verify(None if source.upstream else bundle.read(), manifest.read())
+    release = report.release
+    if source.channel is not None and release.channel != source.channel:
+        raise UntrustedError(
+            Fault(
+                "remote-channel",
+                f"expected channel {source.channel!r}, found {release.channel!r}",
+                why=f"source {source.name} is for that channel",
+                fix=f'remote.sources.{source.name}.channel = "{release.channel}", if you mean it',
             )
-        return report, parsed(report, source.name)
-
-
-def parsed(report: Report, source: str) -> Manifest | Legacy:
-    """Return the manifest of a verified release.
-
-    Raises:
-        ManifestError: Its schema does not take it.
-    """
-    name = f"{source}: {report.release.title}"
-    if not report.release.version:
-        return parse_legacy(report.manifest, name=name)
-    return read_manifest(report.manifest, name=name, verified=True)
+        )
+    found, candidates = read_candidates(
+        report.manifest,
+        name=f"{source.name}: {release.title}",
+        allowed=allowed,
+        legacy=not release.version,
+        take=artifacts.take,
+    )
+    return report, found, candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,36 +286,58 @@ async def _document(
     return _Document(hashlib.sha256(data).hexdigest(), found.etag, data, objects)
 
 
-def artifacts(manifest: Manifest | Legacy, source: Source) -> dict[str, tuple[str, int | None]]:
-    """Return the artifacts of *manifest*: digest to where it is and its size.
+class Artifacts:
+    """The artifacts that a manifest names, gathered while its entries are read.
 
     Upstream's form says no sizes, and need not say a digest: what has none is not taken.
 
-    Raises:
-        RemoteError: They are too much, or contradict each other.
+    Args:
+        source: Where the manifest is from; addresses are relative to it.
     """
-    out: dict[str, tuple[str, int | None]] = {}
-    mend = "nothing was changed; whoever made this manifest must mend it"
-    entries: Iterable[Mapping[str, Any]] = (
-        entries_of(manifest) if isinstance(manifest, Legacy) else manifest.entries
-    )
-    for entry in entries:
-        if "artifact" not in entry:
-            continue
-        one = entry["artifact"]
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._found: dict[str, tuple[str, int | None]] = {}
+        self._wrong: RemoteError | None = None
+
+    def take(self, _head: object, first: int, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Note what a run of entries names; see `manifest.read_manifest`."""
+        if not first:
+            self._found, self._wrong = {}, None
+        if self._wrong is not None:
+            return
+        try:
+            for entry in entries:
+                if "artifact" in entry:
+                    self._note(entry)
+        except RemoteError as error:
+            # Told when all is read: what is wrong with an entry itself comes first.
+            self._wrong = error
+
+    def _note(self, entry: Mapping[str, Any]) -> None:
+        one, source = entry["artifact"], self._source
         if not {"uri", "sha256"} <= one.keys() or not _SHA256.match(one["sha256"]):
             what = f"{entry['domain']}:{entry['key']} names an artifact without its sha256"
-            raise RemoteError(Fault("remote-artifact", what, fix=mend))
+            raise RemoteError(Fault("remote-artifact", what, fix=_MEND))
         size, where = one.get("size"), joined(source.url, one["uri"])
         if size is not None and size > source.artifact_limit:
             raise _too_much(f"{shown(where)} has {size:,} bytes", source.artifact_limit, "artifact")
-        if out.setdefault(one["sha256"], (where, size))[1] != size:
+        if self._found.setdefault(one["sha256"], (where, size))[1] != size:
             what = f"{shown(where)}: two entries say different sizes of one artifact"
-            raise RemoteError(Fault("remote-artifact", what, fix=mend))
-    total = sum(size or 0 for _, size in out.values())
-    if total > source.total_limit:
-        raise _too_much(f"all artifacts have {total:,} bytes", source.total_limit, "cache")
-    return out
+            raise RemoteError(Fault("remote-artifact", what, fix=_MEND))
+
+    def found(self) -> dict[str, tuple[str, int | None]]:
+        """Return digest to where it is and its size.
+
+        Raises:
+            RemoteError: They are too much, contradict each other, or have no digest.
+        """
+        if self._wrong is not None:
+            raise self._wrong
+        total, most = sum(size or 0 for _, size in self._found.values()), self._source.total_limit
+        if total > most:
+            raise _too_much(f"all artifacts have {total:,} bytes", most, "cache")
+        return self._found
 
 
 def _too_much(what: str, limit: int, name: str) -> RemoteError:

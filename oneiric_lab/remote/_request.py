@@ -145,8 +145,9 @@ class Buffer:
 
     @property
     def data(self) -> bytes:
-        """All that was written since `begin`."""
-        return b"".join(self._parts)
+        """All that was written since `begin`; kept once, however often it is asked for."""
+        self._parts = [b"".join(self._parts)]
+        return self._parts[0]
 
 
 class Fetcher(Protocol):

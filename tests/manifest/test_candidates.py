@@ -18,6 +18,8 @@ from oneiric_lab.manifest import (
     candidates_of_legacy,
     enter,
     entered,
+    parse_legacy,
+    read_candidates,
     read_legacy,
     read_manifest,
 )
@@ -216,6 +218,86 @@ class TestCandidatesOf:
         else:
             assert explained.winner is None
             assert reason in str(explained)
+
+
+class TestReadCandidates:
+    """A manifest and its candidates in one reading, of which the bytes are kept."""
+
+    def test_it_says_what_two_readings_say(self, whole: dict[str, Any]) -> None:
+        """
+        The manifest is the same, and so is each candidate in every fact.
+        """
+        data, allowed = encode(whole), ["shop_redis"]
+
+        manifest, found = read_candidates(data, name="m", allowed=allowed)
+
+        held = read_manifest(data, name="m")
+        assert isinstance(manifest, Manifest)
+        assert manifest.document() == held.document()
+        assert (manifest.digest, manifest.to_bytes()) == (held.digest, data)
+        assert str(manifest) == str(held)
+        assert manifest.by_identity() == held.by_identity()
+        for one, other in zip(found, candidates_of(held, allowed=allowed), strict=True):
+            assert one.says_the_same(other)
+            assert one.metadata["entry"] is one.metadata["entry"]
+
+    def test_another_is_shown_the_entries_by_the_way(self, whole: dict[str, Any]) -> None:
+        """
+        With the document that they stand in, which is sound.
+        """
+        shown: list[Any] = []
+        read_candidates(encode(whole), take=lambda *run: shown.append(run))
+
+        assert shown == [({**whole, "entries": []}, 0, whole["entries"])]
+
+    def test_without_a_name_it_is_known_by_its_line_and_version(self) -> None:
+        """
+        As people are shown the place of an entry.
+        """
+        tree = {"schema": 3, "project": "shop", "channel": "c", "version": 2, "entries": [OK]}
+
+        _, (found,) = read_candidates(encode(tree))
+
+        assert str(found.origin) == "shop/c 2, entries[0]"
+
+    def test_no_entries_are_no_candidates(self, whole: dict[str, Any]) -> None:
+        """
+        A release may withdraw all that there was.
+        """
+        manifest, found = read_candidates(encode({**whole, "entries": []}))
+
+        assert (len(manifest.entries), found) == (0, [])
+
+    def test_what_the_whole_tree_clears_up_is_read_by_it(
+        self, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Two identities may have one hash; then the document is looked at as a whole.
+        """
+        data = encode(whole)
+        held = read_manifest(data)
+        monkeypatch.setattr("oneiric_lab.manifest._validate.hash", lambda _: 1, raising=False)
+
+        manifest, found = read_candidates(data)
+
+        assert manifest.as_dict() == read_manifest(data).as_dict() == held.as_dict()
+        assert [one.provider for one in found] == [e["provider"] for e in whole["entries"]]
+
+    def test_one_of_an_older_schema_is_read_whole(self) -> None:
+        """
+        Its entries are shown as schema 3 would say them.
+        """
+        data = b'{"entries":[{"domain":"adapter","factory":"shop:C","key":"k","provider":"p"}]}'
+        shown: list[Any] = []
+
+        old, (found,) = read_candidates(
+            data, name="old.json", legacy=True, take=lambda *run: shown.append(run)
+        )
+
+        assert old.name == "old.json"
+        assert old.as_dict() == parse_legacy(data, name="old.json").as_dict()
+        assert (found.provider, found.version) == ("p", "0")
+        assert [(first, [e["key"] for e in entries]) for _, first, entries in shown] == [(0, ["k"])]
 
 
 class TestEnter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oneiric_lab.errors import Origin
-from oneiric_lab.manifest import ManifestDiff, diff, empty, held
+from oneiric_lab.manifest import Manifest, ManifestDiff, diff, empty, held, read_candidates
 from oneiric_lab.registry import Candidate, Choice, Registry, Rules
 
 from .test_candidates import OK, manifest_with, registry_with
@@ -48,6 +48,22 @@ class TestImpact:
         assert winner.old_rule == "source (manual over manifest)"
         assert winner.new_rule == "priority (10 > 0)"
         assert codes(found) == ["winner-by-manifest", "priority-raised"]
+        assert found.risks[0].new_at == ("entries", 0)
+
+    def test_a_manifest_that_is_kept_as_bytes_is_compared_as_any(self) -> None:
+        """
+        Its entries are others each time; what they say, and where they stand, is not.
+        """
+        registry = workspace(memory())
+        old, new = manifest_with({}), manifest_with({"key": "mail"}, {"priority": 10}, version=2)
+        (one, _), (other, _) = (read_candidates(side.to_bytes()) for side in (old, new))
+        assert isinstance(one, Manifest)
+        assert isinstance(other, Manifest)
+
+        found = diff(one, other, registry=registry, allowed=ALLOWED)
+
+        assert str(found) == str(diff(old, new, registry=registry, allowed=ALLOWED))
+        assert found.risks[0].new_at == ("entries", 1)
 
     def test_nothing_is_published(self) -> None:
         """
