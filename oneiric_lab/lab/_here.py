@@ -71,10 +71,6 @@ class Opened(Protocol):
     def desire(self) -> Callable[..., Wished]:
         """Write down what is wanted."""
 
-    @property
-    def catch_up(self) -> Callable[[], bool]:
-        """Enter what other processes synced."""
-
 
 def limits_of(settings: Settings) -> Limits:
     """Return the limits that `[lifecycle]` says."""
@@ -237,9 +233,10 @@ class Here:
         try:
             await to_thread.run_sync(write)
         except StoreError as error:
-            self._tell(error)
+            self.note(error)
 
-    def _tell(self, error: StoreError) -> None:
+    def note(self, error: StoreError) -> None:
+        """Have the lab say once that its store cannot be used."""
         known = {fault.code for fault in self.lab.problems}
         fresh = [replace(f, severity="warning") for f in error.faults if f.code not in known]
         self.lab.problems = (*self.lab.problems, *fresh)

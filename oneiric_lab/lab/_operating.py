@@ -86,7 +86,8 @@ class Operating(Changing[T]):
 
         Files of configuration, secrets, descriptors and manifests of this machine are followed:
         each change is loaded, and what runs is swapped to it, health-checked; a bad edit keeps
-        what was good. Wishes of other processes are obeyed, and the store says what is so here.
+        what was good. Releases that other processes of this workspace synced enter. Wishes of
+        others are obeyed, and the store says what is so here.
 
         `async for event in lab.watch():` does so for as long as it is iterated,
         `async with lab.watch():` for the time of a block, whether somebody reads or not.

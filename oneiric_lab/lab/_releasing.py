@@ -215,16 +215,26 @@ class Releasing(Operating[T]):
         """Enter what other processes of this workspace synced since, and tell whether any did.
 
         Nobody is asked: what the store remembers is verified anew. `lab.watch()` does so twice
-        a second, and swaps what runs to it.
+        a second, tells of it, and swaps what runs to it.
 
         Raises:
             StoreError: The store cannot be read.
         """
+        return any(one.outcome != "refused" for one in self.caught_up().sources)
+
+    def caught_up(self) -> SyncReport:
+        """Do the same, and tell of each source what came of it; of none where nothing is new.
+
+        Raises:
+            StoreError: See `catch_up`.
+        """
+        from ._synced import SyncReport  # noqa: PLC0415 - most workspaces have no sources
+
         if self._syncing is None and not self.settings.remote.enabled:
-            return False
-        changed, tried = self._remote.catch_up()
-        self._told(tried)
-        return changed
+            return SyncReport(())
+        found = self._remote.catch_up()
+        self._told({one.name: one.faults for one in found})
+        return SyncReport(found)
 
     def _told(self, tried: Mapping[str, tuple[Fault, ...]]) -> None:
         """Put what is known now of last good releases in place of what was."""

@@ -57,7 +57,7 @@ class Serving(Acting):
         reports: list[SwapReport] = []
         try:
             async with anyio.create_task_group() as tasks:
-                for do in (self._obey, self.look, self.publish, self.renew):
+                for do in (self._obey, self.look, self.publish):
                     tasks.start_soon(self._repeat, do, every)
                 while True:
                     self._nudged = anyio.Event()
@@ -88,11 +88,6 @@ class Serving(Acting):
                     domain, _, key = status.target.partition(":")
                     tasks.start_soon(self.life.check, domain, key)
 
-    async def renew(self) -> None:
-        """Enter what other processes of this workspace synced, and swap to it at once."""
-        if await to_thread.run_sync(self.lab.catch_up):
-            await self.follow()
-
     async def publish(self) -> None:
         """Write down what is so here, and what was done; not into a workspace that was deleted."""
         if not self.lab.snapshot.inputs.root.is_dir():
@@ -117,7 +112,7 @@ class Serving(Acting):
         try:
             await self._at_home(do)
         except StoreError as error:
-            self._tell(error)
+            self.note(error)
 
     async def _at_home(self, do: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Do it on the loop that the components belong to: a kernel's job has another one."""

@@ -23,6 +23,7 @@ _TONES: dict[str, Tone] = {
     "entered": "ok",
     "would enter": "ok",
     "unchanged": "ok",
+    "withdrawn": "warn",
     "stale": "warn",
     "unreachable": "bad",
     "refused": "bad",
@@ -38,7 +39,8 @@ class SourceSynced:
 
     Attributes:
         name: Of the source.
-        outcome: `entered`, `would enter`, `unchanged`, `stale`, `unreachable` or `refused`.
+        outcome: `entered`, `would enter`, `unchanged`, `stale`, `unreachable` or `refused`; of
+            what another process synced, or what is no source now, `withdrawn` too.
         release: What is in force of it now, or with a dry run would be; empty for nothing.
         generation: That was published; None for none.
         artifacts: How many artifacts came.

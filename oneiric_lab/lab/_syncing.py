@@ -140,7 +140,7 @@ class Syncing:
                 faults += _kept_out(row.name, error)
         return tuple(faults)
 
-    def _restore(self, name: str, good: Good) -> None:
+    def _restore(self, name: str, good: Good) -> int:
         bundle = self._bytes(good.bundle) if good.bundle else None
         report = self._verify(name)(bundle, self._bytes(good.manifest))
         manifest, candidates = read_candidates(
@@ -149,26 +149,28 @@ class Syncing:
             allowed=self._lab.settings.plugins.allow_factories,
             legacy=not report.release.version,
         )
-        enter(self._lab.registry, manifest, candidates)
+        number = enter(self._lab.registry, manifest, candidates)
         self._held[name] = _Held(good.manifest, good.bundle, manifest.source_name)
+        return number
 
-    def catch_up(self) -> tuple[bool, dict[str, tuple[Fault, ...]]]:
+    def catch_up(self) -> tuple[SourceSynced, ...]:
         """Enter what other processes of this workspace synced; withdraw what is no source now.
 
         What the store remembers is the truth: it is verified anew, and nobody is asked. What
         does not enter here is tried once, and what is in force stays.
 
         Returns:
-            Whether anything was published, and each source whose release was tried, with the
-            reasons why it does not enter.
+            Each source of which something came: `entered`, `withdrawn`, or `refused` with the
+            reasons.
         """
-        urls, number = self.sources.urls(), self._lab.registry.generation
-        tried: dict[str, tuple[Fault, ...]] = {}
+        urls, registry = self.sources.urls(), self._lab.registry
+        found: list[SourceSynced] = []
         kept = self.kept() if self.enabled and urls else {}
         for name, held in list(self._held.items()):
             if not self.enabled or name not in urls:
-                self._lab.registry.withdraw(source_name=held.source_name)
+                registry.withdraw(source_name=held.source_name)
                 del self._held[name]
+                found.append(SourceSynced(name, "withdrawn", generation=registry.generation))
         for name, url in urls.items():
             good = kept.get(name, Kept()).good
             if good is None or good.url != url or self._holds(name, good):
@@ -178,14 +180,16 @@ class Syncing:
                 continue
             try:
                 with self._entering:
-                    if not self._holds(name, good):
-                        self._restore(name, good)
+                    if self._holds(name, good):  # this process synced it meanwhile
+                        continue
+                    number = self._restore(name, good)
                 self._vain.pop(name, None)
-                tried[name] = ()
+                found.append(SourceSynced(name, "entered", good.title, number))
             except OneiricError as error:
                 self._vain[name] = trial
-                tried[name] = tuple(_kept_out(name, error))
-        return self._lab.registry.generation != number, tried
+                faults = tuple(_kept_out(name, error))
+                found.append(SourceSynced(name, "refused", faults=faults))
+        return tuple(found)
 
     def _holds(self, name: str, good: Good) -> bool:
         held = self._held.get(name)

@@ -1,4 +1,4 @@
-"""The watch of a lab: files, what is wanted, manifests and secrets, followed together."""
+"""The watch of a lab: files, what is wanted, releases and secrets, followed together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from oneiric_lab.config import changed_values
-from oneiric_lab.errors import Fault, OneiricError
+from oneiric_lab.errors import Fault, OneiricError, StoreError
 from oneiric_lab.registry import NAME
 from oneiric_lab.runtime import Watch, follow_files
 from oneiric_lab.store import is_network
@@ -63,6 +63,10 @@ class Watched(Loaded, Protocol):
     @property
     def async_sync(self) -> Callable[..., Any]:
         """Bring what the sources have."""
+
+    @property
+    def caught_up(self) -> Callable[[], SyncReport]:
+        """Enter what other processes synced."""
 
 
 def watch_of(
@@ -123,6 +127,19 @@ def watch_of(
                 tell(report)
                 run.nudge()
 
+    async def releases(tell: Tell) -> None:
+        """Enter what other processes of this workspace synced, and let what runs follow it."""
+        while True:
+            try:
+                report = await anyio.to_thread.run_sync(lab.caught_up)
+            except StoreError as error:
+                run.note(error)
+            else:
+                if report.sources:
+                    tell(report)
+                    run.nudge()
+            await anyio.sleep(EVERY)
+
     async def secrets(tell: Tell) -> None:
         """Look for rotated secrets: at each reload, when somebody asks, and now and then."""
         nonlocal looked
@@ -141,8 +158,8 @@ def watch_of(
                     tell(Turned(tuple(found)))
                     run.nudge()
 
-    parts = (files, components, sources, secrets) if acts else (files, sources, secrets)
-    return Watch(*parts)
+    parts = (files, sources, releases, secrets)
+    return Watch(*parts, components) if acts else Watch(*parts)
 
 
 def reloaded(lab: Loaded, changed: frozenset[Path]) -> Reloaded:

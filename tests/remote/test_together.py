@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from oneiric_lab.errors import SelectionError
-from oneiric_lab.lab import Lab
+from oneiric_lab.lab import Lab, Moved, SyncReport
 from oneiric_lab.testing import MemoryRemote, ReleaseHouse
 
 if TYPE_CHECKING:
@@ -102,13 +102,15 @@ class TestCatchUp:
         here, there = place.open(), place.open()
         there.sync(fetcher=place.remote)
 
+        told: list[Any] = []
+
         async def main() -> tuple[list[str], float]:
             seen: list[str] = []
             async with here.running() as life, anyio.create_task_group() as tasks:
 
                 async def watch() -> None:
-                    async for _ in here.watch():
-                        pass
+                    async for event in here.watch():
+                        told.append(event)  # noqa: PERF401 - looked at while it goes on
 
                 tasks.start_soon(watch)
                 await _until(lambda: winner(here) == "OrderedDict")
@@ -121,6 +123,7 @@ class TestCatchUp:
                 took = time.monotonic() - start
                 async with life.lease("adapter", "cache") as cache:
                     seen.append(type(cache).__name__)
+                await _until(lambda: any(isinstance(event, Moved) for event in told))
                 tasks.cancel_scope.cancel()
             return seen, took
 
@@ -129,6 +132,48 @@ class TestCatchUp:
         assert seen == ["OrderedDict", "Counter"]
         # Half a second to the next look, and room for a machine that is busy.
         assert took < 3
+        came = [one for event in told if isinstance(event, SyncReport) for one in event.sources]
+        assert [(one.outcome, one.release) for one in came] == [
+            ("entered", "shop stable 1"),
+            ("entered", "shop stable 2"),
+        ]
+        assert came[1].generation == here.registry.generation
+
+    def test_who_only_looks_has_it_too_and_is_told_why_one_does_not_enter(
+        self, place: Place
+    ) -> None:
+        """
+        A watch that swaps nothing tells what entered, what was refused, and what left.
+        """
+        place.offer("OrderedDict")
+        here, there = place.open(), place.open()
+        there.sync(fetcher=place.remote)
+
+        async def main() -> list[Any]:
+            told: list[Any] = []
+            async for event in here.watch(acts=False):
+                if not isinstance(event, SyncReport):
+                    continue
+                told.append(event)
+                if len(told) == 1:
+                    # Nothing is awaited: the watch sees both at once.
+                    place.offer("Counter")
+                    there.sync(fetcher=place.remote)
+                    place.trust('project = "another"\n')
+                elif len(told) == 2:
+                    (place.folder / "oneiric.toml").write_text("[remote]\nenabled = true\n")
+                else:
+                    break
+            return told
+
+        told = anyio.run(main)
+
+        assert [one.outcome for event in told for one in event.sources] == [
+            "entered",
+            "refused",
+            "withdrawn",
+        ]
+        assert [event.ok for event in told] == [True, False, True]
 
     @pytest.mark.parametrize("fails", [False, True])
     def test_what_runs_here_is_swapped_by_the_sync_itself(
