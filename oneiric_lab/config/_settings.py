@@ -137,6 +137,8 @@ class Remote(_Table):
     """Certificates that are believed besides the usual ones, PEM."""
     deadline: Annotated[float, Field(gt=0)] = 60
     """Seconds for one document, all attempts and waits included."""
+    source_deadline: Annotated[float, Field(gt=0)] = 600
+    """Seconds for all that one source takes in a sync; artifacts that came by then are kept."""
     max_manifest_bytes: Annotated[int, Field(ge=1)] = 67_108_864
     max_artifact_bytes: Annotated[int, Field(ge=1)] = 268_435_456
     max_cache_bytes: Annotated[int, Field(ge=1)] = 1_073_741_824

@@ -6,9 +6,12 @@ manifest brought: what comes from elsewhere does not decide what is fetched from
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Self
+
+import anyio
 
 from oneiric_lab.config import based_at
 from oneiric_lab.errors import Fault, NoCandidateError, RemoteError
@@ -43,6 +46,8 @@ class Plugged:
         self._schemes = Schemes(own, self._open, own.rules)
         self._held = AsyncExitStack()
         self._open_now: dict[str, Fetcher] = {}
+        # Several sources may ask for one at the same time: it is built once.
+        self._building: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,8 +67,12 @@ class Plugged:
     async def _open(self, scheme: str) -> Fetcher:
         # Of `git+ssh` and `git+https` it is git that brings them.
         key = f"source.{scheme.partition('+')[0]}"
-        if key in self._open_now:
-            return self._open_now[key]
+        async with self._building[key]:
+            if key not in self._open_now:
+                self._open_now[key] = await self._built(scheme, key)
+        return self._open_now[key]
+
+    async def _built(self, scheme: str, key: str) -> Fetcher:
         fix = "write it as https://…, or install the plugin that brings it"
         try:
             winner = self._registry.resolve("adapter", key)
@@ -81,5 +90,4 @@ class Plugged:
             )
         )
         found: Fetcher = await self._held.enter_async_context(life.lease("adapter", key))
-        self._open_now[key] = found
         return found

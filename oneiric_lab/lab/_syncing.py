@@ -1,5 +1,6 @@
-"""Keeping a workspace true to its sources of manifests: one at a time, whole or not at all.
+"""Keeping a workspace true to its sources of manifests: each whole, or not at all.
 
+They are asked side by side, and enter one at a time.
 The last good release of a source is remembered in the store, its bytes are objects. One
 transaction takes the trust forward and remembers the release; then one generation is
 published. Who is killed before it has changed nothing, who is killed after it finds the
@@ -11,12 +12,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from contextlib import suppress
+from collections import defaultdict
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+import anyio
 from anyio import to_thread
 
 from oneiric_lab.errors import (
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
     from oneiric_lab.trust import Report
 
     from ._releases import Here
+
+_TOGETHER = 4
+"""Sources that are asked at a time; each has at most as many requests under way."""
 
 _PART = 0.1
 """The part of an interval that is drawn by lot: clients that began together come apart."""
@@ -227,8 +233,7 @@ class Syncing:
             )
         asked = [name for name in self.sources.urls() if names is None or name in names]
         if fetcher is not None:
-            found = [await self._counted(name, fetcher, dry_run) for name in asked]
-            return SyncReport(tuple(found), dry_run)
+            return SyncReport(await self._side_by_side(asked, fetcher, dry_run), dry_run)
         remote = self._lab.settings.remote
         if self._breaker is None:
             self._breaker = Breaker(
@@ -238,8 +243,32 @@ class Syncing:
             SafeFetcher(self.sources.rules(), breaker=self._breaker) as web,
             Plugged(web, self._lab.registry, self._lab.settings, self._lab.root) as own,
         ):
-            found = [await self._counted(name, own, dry_run) for name in asked]
-        return SyncReport(tuple(found), dry_run)
+            return SyncReport(await self._side_by_side(asked, own, dry_run), dry_run)
+
+    async def _side_by_side(
+        self, names: Sequence[str], fetcher: Fetcher, dry_run: bool
+    ) -> tuple[SourceSynced, ...]:
+        """Sync these sources, a few at a time; none waits for another one that is slow.
+
+        Those of a host that failed lately go one after the other, since one request finds out
+        whether it is well again.
+        """
+        found: dict[str, SourceSynced] = {}
+        turns = anyio.CapacityLimiter(_TOGETHER)
+        urls, states = self.sources.urls(), self.breakers()
+        hosts: defaultdict[str | None, anyio.Lock] = defaultdict(anyio.Lock)
+
+        async def one(name: str) -> None:
+            async with AsyncExitStack() as waits:
+                if states[name] != "closed":
+                    await waits.enter_async_context(hosts[urlsplit(urls[name]).hostname])
+                await waits.enter_async_context(turns)
+                found[name] = await self._counted(name, fetcher, dry_run)
+
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(one, name)
+        return tuple([found[name] for name in names])
 
     def breakers(self) -> dict[str, str]:
         """Return what the next request to each source meets: closed, open or half-open."""
@@ -264,18 +293,7 @@ class Syncing:
             good = good if good is not None and good.url == self.sources.urls()[name] else None
             source = self.sources.source(name)
             allowed = self._lab.settings.plugins.allow_factories
-            brought = await bring(
-                source,
-                good,
-                fetcher=fetcher,
-                objects=self.objects,
-                verify=self._verify(name),
-                trusts=self.sources.trusts(name),
-                allowed=allowed,
-                now=self.now(),
-                holds=good is not None and self._holds(name, good),
-                dry_run=dry_run,
-            )
+            brought = await self._brought(source, good, allowed, fetcher, dry_run)
             # In a thread: it waits for the disk, and for whoever enters at this moment.
             return await to_thread.run_sync(self._take, source, brought, allowed, dry_run)
         except OneiricError as error:
@@ -290,6 +308,38 @@ class Syncing:
             return SourceSynced(name, outcome, faults=faults)
         age = max(0.0, (self.now() - good.checked_at).total_seconds())
         return SourceSynced(name, outcome, good.title, faults=faults, age_seconds=age)
+
+    async def _brought(
+        self,
+        source: Source,
+        good: Good | None,
+        allowed: Sequence[str],
+        fetcher: Fetcher,
+        dry_run: bool,
+    ) -> Brought:
+        """Return what a source has, within the time that one source may take."""
+        limit = self._lab.settings.remote.source_deadline
+        with anyio.move_on_after(limit):
+            return await bring(
+                source,
+                good,
+                fetcher=fetcher,
+                objects=self.objects,
+                verify=self._verify(source.name),
+                trusts=self.sources.trusts(source.name),
+                allowed=allowed,
+                now=self.now(),
+                holds=good is not None and self._holds(source.name, good),
+                dry_run=dry_run,
+            )
+        raise FetchError(
+            Fault(
+                "fetch-source-deadline",
+                f"{shown(source.url)}: not all of it came within {limit:g} s",
+                why="that is the deadline for all that one source takes in a sync",
+                fix="sync again, artifacts that came are kept; or raise remote.source_deadline",
+            )
+        )
 
     def _outcome(self, error: OneiricError, good: Good | None) -> str:
         if isinstance(error, StaleError):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _BUNDLE: Final = ".oneiric-bundle.json"
 _TOGETHER: Final = 4
-"""Artifacts that are fetched at a time; a client has ten connections."""
+"""Artifacts of one source that are fetched at a time."""
 
 _MIB = 1024 * 1024
 _MEND: Final = "nothing was changed; whoever made this manifest must mend it"

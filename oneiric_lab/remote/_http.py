@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SPARE = 0.1
 """The part of a deadline in which nothing new is begun."""
 
-CONNECTIONS = 10
-"""Most connections of a client."""
+CONNECTIONS = 16
+"""Most connections of a client: four sources at a time, with four artifacts each."""
 
 
 class HttpClient:

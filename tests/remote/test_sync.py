@@ -15,9 +15,9 @@ import anyio
 import pytest
 
 from oneiric_lab.errors import Fault, FetchError, UsageError
-from oneiric_lab.lab import Lab
-from oneiric_lab.remote import PassingError
-from oneiric_lab.testing import MemoryRemote, ReleaseHouse
+from oneiric_lab.lab import Lab, SyncReport
+from oneiric_lab.remote import Breaker, Fetched, PassingError, Request, Sink
+from oneiric_lab.testing import Answer, LoopbackServer, MemoryRemote, ReleaseHouse
 
 PROJECT = Path(__file__).parents[2]
 NAME = "shop.oneiric.json"
@@ -551,8 +551,9 @@ class TestSources:
 
         report = place.open().sync(fetcher=place.remote)
 
-        assert [one.outcome for one in report.sources] == ["entered", "refused"]
-        assert "replace each other" in report.sources[1].faults[0].message
+        came, refused = sorted(report.sources, key=lambda one: one.outcome)
+        assert (came.outcome, refused.outcome) == ("entered", "refused")
+        assert "replace each other" in refused.faults[0].message
 
     def test_credentials_are_bound_to_the_origin_of_the_source(self, place: Place) -> None:
         """
@@ -574,6 +575,133 @@ class TestSources:
         assert len(mine) == 3
         said = report.to_json() + lab.remote_status().to_json() + repr(mine)
         assert "canary" not in said
+
+
+class Gates:
+    """A remote whose answers wait, source by source, until somebody lets them through."""
+
+    def __init__(self, remote: MemoryRemote) -> None:
+        self.remote = remote
+        self.gates: dict[str, anyio.Event] = {}
+        self.waiting = 0
+
+    async def fetch(self, request: Request, sink: Sink) -> Fetched:
+        """Wait for the gate of the request's file, where it has one."""
+        name = request.url.removeprefix(self.remote.base).partition(".")[0]
+        gate = self.gates.get(name)
+        if gate is not None:
+            self.waiting += 1
+            try:
+                await gate.wait()
+            finally:
+                self.waiting -= 1
+        return await self.remote.fetch(request, sink)
+
+
+class TestSideBySide:
+    """Several sources at a time, and none in the way of another."""
+
+    def follow(self, place: Place, *channels: str, more: str = "") -> Lab[Any]:
+        """Return a workspace with a source for each channel, which has a release."""
+        tables = "".join(
+            f'[remote.sources.{one}]\nurl = "{place.remote.url(f"{one}.oneiric.json")}"\n'
+            for one in channels
+        )
+        (place.folder / "oneiric.toml").write_text(f"[remote]\nenabled = true\n{more}{tables}")
+        for one in channels:
+            release = place.house.release([entry(one)], channel=one)
+            place.remote.publish(release, name=one)
+        return place.open()
+
+    def test_one_that_is_slow_holds_up_no_other(self, place: Place) -> None:
+        """
+        The others have entered while it waits, and what is told is in the order of the settings.
+        """
+        lab = self.follow(place, "slow", "beta", "next")
+        gates = Gates(place.remote)
+        gates.gates["slow"] = anyio.Event()
+
+        reports: list[SyncReport] = []
+
+        async def main() -> None:
+            async def open_last() -> None:
+                with anyio.fail_after(10):
+                    while providers(lab) != {"beta", "next"}:  # noqa: ASYNC110 - no event says so
+                        await anyio.sleep(0.001)
+                gates.gates["slow"].set()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(open_last)
+                reports.append(await lab.async_sync(fetcher=gates))
+
+        anyio.run(main)
+
+        [report] = reports
+        assert [(one.name, one.outcome) for one in report.sources] == [
+            ("slow", "entered"),
+            ("beta", "entered"),
+            ("next", "entered"),
+        ]
+        assert report.sources[0].generation == lab.registry.generation
+
+    def test_a_few_are_asked_at_a_time(self, place: Place) -> None:
+        """
+        Of six that wait, four have been asked.
+        """
+        names = [f"c{number}" for number in range(6)]
+        lab = self.follow(place, *names)
+        gates = Gates(place.remote)
+        gates.gates = {name: anyio.Event() for name in names}
+        seen: list[int] = []
+        reports: list[SyncReport] = []
+
+        async def main() -> None:
+            async def let_through() -> None:
+                await anyio.wait_all_tasks_blocked()
+                seen.append(gates.waiting)
+                for gate in gates.gates.values():
+                    gate.set()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(let_through)
+                reports.append(await lab.async_sync(fetcher=gates))
+
+        anyio.run(main)
+
+        assert reports[0].ok
+        assert seen == [4]
+
+    def test_one_that_never_ends_is_given_up(self, place: Place) -> None:
+        """
+        All that a source takes has a deadline of its own.
+        """
+        lab = self.follow(place, "hangs", more="source_deadline = 0.01\n")
+        gates = Gates(place.remote)
+        gates.gates["hangs"] = anyio.Event()
+
+        report = anyio.run(lambda: lab.async_sync(fetcher=gates))
+
+        [hangs] = report.sources
+        assert (hangs.outcome, hangs.faults[0].code) == ("unreachable", "fetch-source-deadline")
+        assert lab.remote_status().sources[0].state == "never"
+
+    def test_those_of_a_host_that_failed_lately_go_one_after_the_other(self, place: Place) -> None:
+        """
+        One request finds out whether it is well again; it keeps no other source from it.
+        """
+        self.follow(place, "stable", "beta")
+        answers = {f"/{name}": Answer(body=data) for name, data in place.remote.files.items()}
+        with LoopbackServer(answers) as server:
+            text = (place.folder / "oneiric.toml").read_text()
+            (place.folder / "oneiric.toml").write_text(text.replace(place.remote.base, server.url))
+            lab = place.open()
+            lab._remote._breaker = breaker = Breaker(1, 0)
+            breaker.failed("127.0.0.1")
+            assert lab._remote.breakers() == {"stable": "half-open", "beta": "half-open"}
+
+            report = lab.sync()
+
+        assert [one.outcome for one in report.sources] == ["entered", "entered"]
 
 
 class TestLoop:
