@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     Verb = Callable[..., Any]
 
-_PIN = "sha256:"
-
 ROOT = click.option(
     "--root", type=FileType(), metavar="FILE", help="The root that is trusted, or sha256:DIGEST."
 )
@@ -154,8 +152,11 @@ def verified(
     commit_state: bool,
 ) -> Report:
     """Return the report of a release in files; the state goes forward where that is asked."""
-    from oneiric_lab.files import read  # noqa: PLC0415 - see above
-    from oneiric_lab.lab import trust_report, trusted_state  # noqa: PLC0415 - see above
+    from oneiric_lab.lab import (  # noqa: PLC0415 - see above
+        release_bytes,
+        trust_report,
+        trusted_state,
+    )
     from oneiric_lab.trust import Limits, verify  # noqa: PLC0415 - see above
 
     store = _store(context) if state is None else None
@@ -177,11 +178,10 @@ def verified(
         if root is None or not _says_it_is_a_root(root, limits):
             raise
         trusted, refused = policy_of(None, policy, limits), error
-    # One byte more than is taken: the report says that it is too much, and of what.
-    data = read(Path(manifest), shown=manifest, limit=limits.manifest_bytes + 1).data
+    data = release_bytes(Path(manifest), limits.manifest_bytes, shown=manifest)
     proof = None
     if bundle is not None:
-        proof = read(Path(bundle), shown=bundle, limit=limits.bundle_bytes + 1).data
+        proof = release_bytes(Path(bundle), limits.bundle_bytes, shown=bundle)
     known = state_in(state, limits) if store is None else trusted_state(store)
     report = verify(proof, data, policy=trusted, state=known, now=now, limits=limits)
     if refused is not None:
@@ -240,57 +240,31 @@ def time_of(text: str | None, name: str = "--at") -> datetime:
 
 def policy_of(root: str | None, policy: str | None, limits: Limits) -> Policy:
     """Return the policy in the file *policy*, with the root that is given beside it."""
-    from dataclasses import replace  # noqa: PLC0415 - see above
-
-    from oneiric_lab.files import read  # noqa: PLC0415 - see above
+    from oneiric_lab.lab import policy_in, policy_with  # noqa: PLC0415 - see above
     from oneiric_lab.trust import Policy  # noqa: PLC0415 - see above
 
-    trusted = Policy()
-    if policy is not None:
-        trusted = Policy.parse(read(Path(policy), shown=policy).data, name=policy)
+    trusted = Policy() if policy is None else policy_in(Path(policy), shown=policy)
     if root is None:
         return trusted
-    if not root.startswith(_PIN):
-        return trusted.with_root(root_in(root, limits))
-    pin = _digest(root)
-    if trusted.pin not in {None, pin}:
-        raise UsageError(
-            Fault(
-                "usage",
-                f"--root says {pin[:16]}…, and {policy} pins {str(trusted.pin)[:16]}…",
-                fix="leave one of the two out, after finding out which is right",
-            )
-        )
-    return replace(trusted, pin=pin)
 
+    def find(path: str) -> Root:
+        return root_in(path, limits)
 
-def _digest(text: str) -> str:
-    from oneiric_lab.canonical import sha256_hex  # noqa: PLC0415 - see above
-
-    try:
-        return sha256_hex(text.removeprefix(_PIN))
-    except CanonicalError as error:
-        raise UsageError(
-            Fault(
-                "usage",
-                f"--root: {error.faults[0].message}",
-                fix="the digest of a root has 64 digits: trust root show root.1.json",
-            )
-        ) from None
+    return policy_with(trusted, root, find, said="--root", name=policy or "the policy")
 
 
 def root_in(path: str, limits: Limits) -> Root:
     """Return the root in the file *path*."""
-    from oneiric_lab.files import read  # noqa: PLC0415 - see above
-    from oneiric_lab.trust import Envelope, Root  # noqa: PLC0415 - see above
+    from oneiric_lab.lab import root_in  # noqa: PLC0415 - see above
 
-    data = read(Path(path), shown=path).data
-    return Root.parse(Envelope.parse(data, limits=limits), limits=limits)
+    return root_in(Path(path), shown=path, limits=limits)
 
 
 def signing_root(root: str | None, ground: Ground) -> Root:
     """Return the root under which is signed: the one given, or the one that is remembered."""
-    if root is not None and not root.startswith(_PIN):
+    from oneiric_lab.lab import PIN  # noqa: PLC0415 - see above
+
+    if root is not None and not root.startswith(PIN):
         return root_in(root, ground.limits)
     if root is None and ground.state.root is not None:
         return ground.state.root
@@ -305,15 +279,9 @@ def signing_root(root: str | None, ground: Ground) -> Root:
 
 def list_in(path: str | None, limits: Limits) -> Revocations | None:
     """Return the revocation list in the file *path*."""
-    from oneiric_lab.files import read  # noqa: PLC0415 - see above
-    from oneiric_lab.trust import Envelope, Revocations  # noqa: PLC0415 - see above
+    from oneiric_lab.lab import revocations_in  # noqa: PLC0415 - see above
 
-    if path is None:
-        return None
-    most = limits.revocation_bytes
-    data = read(Path(path), shown=path, limit=2 * most).data
-    envelope = Envelope.parse(data, limits=limits, payload_bytes=most)
-    return Revocations.parse(envelope, limits=limits)
+    return None if path is None else revocations_in(Path(path), shown=path, limits=limits)
 
 
 def state_in(path: str | None, limits: Limits) -> State:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from ._asked import asked_health as asked_health
     from ._asked import asked_metrics as asked_metrics
     from ._code import code_modules as code_modules
+    from ._documents import PIN as PIN
+    from ._documents import policy_in as policy_in
+    from ._documents import policy_with as policy_with
+    from ._documents import release_bytes as release_bytes
+    from ._documents import revocations_in as revocations_in
+    from ._documents import root_in as root_in
     from ._driving import drive as drive
     from ._event_results import DeadEvents as DeadEvents
     from ._event_results import Emitted as Emitted
@@ -125,6 +131,7 @@ else:
             "LoneTasks": "._lone_tasks",
             "Moved": "._following",
             "Offer": "._ui",
+            "PIN": "._documents",
             "Plan": "._plan",
             "PostList": "._post_results",
             "Posted": "._post_results",
@@ -179,8 +186,13 @@ else:
             "is_allowed": "._allow",
             "kept_logs": "._logging",
             "offer_widgets": "._ui",
+            "policy_in": "._documents",
+            "policy_with": "._documents",
             "propose_file": "._signing",
+            "release_bytes": "._documents",
             "repropose_files": "._reproposing",
+            "revocations_in": "._documents",
+            "root_in": "._documents",
             "sample_source": "._sample",
             "sign_file": "._signing",
             "still_good": "._standing",
@@ -195,6 +207,7 @@ else:
 
 __all__ = [
     "LOCK",
+    "PIN",
     "READ",
     "Acknowledged",
     "ActionRoom",
@@ -272,8 +285,13 @@ __all__ = [
     "is_allowed",
     "kept_logs",
     "offer_widgets",
+    "policy_in",
+    "policy_with",
     "propose_file",
+    "release_bytes",
     "repropose_files",
+    "revocations_in",
+    "root_in",
     "sample_source",
     "sign_file",
     "still_good",

@@ -6,19 +6,20 @@ release again, tomorrow or in another process, goes on where it stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from oneiric_lab.errors import Fault, OneiricError, UsageError
 from oneiric_lab.files import read, stat_key
 from oneiric_lab.manifest import SUFFIX, diff, empty, open_side
-from oneiric_lab.trust import Envelope, FileSigner, Revocations
+from oneiric_lab.trust import FileSigner
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
 from ._acknowledged import READ, acknowledge, acknowledged
-from ._releases import _inside, _root, policy_of
+from ._documents import inside, named, revocations_in
+from ._releases import policy_of, root_of
 from ._signing import (
     BUNDLE,
     ENVELOPE,
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oneiric_lab.manifest import ManifestDiff
-    from oneiric_lab.trust import Assembly, Proposal, Report, Root
+    from oneiric_lab.trust import Assembly, Cosigned, Proposal, Report, Root
     from oneiric_lab.views import Tone
 
     from ._acknowledged import Acknowledged
     from ._signed import Bundled, Proposed, Signed
+
+    Done = TypeVar("Done", Cosigned, Assembly, Bundled)
 
 STEPS = ("propose", "sign", "assemble", "bundle")
 """What there is to do, in order; each leaves a file."""
@@ -111,7 +114,11 @@ class ReleaseOnItsWay(Result):
     )
 
     def _at(self, name: str) -> Path:
-        return _inside(self.lab, name)
+        return inside(self.lab.root, name)
+
+    def _named(self, done: Done) -> Done:
+        """Return what was done, with its file as people are shown it."""
+        return done if done.file is None else replace(done, file=named(self.lab.root, done.file))
 
     def file(self, suffix: str) -> Path:
         """Return the file of this release that ends in *suffix*, whether it is there or not."""
@@ -132,7 +139,7 @@ class ReleaseOnItsWay(Result):
             UsageError: Neither is there.
         """
         if self.roots:
-            return _root(self.lab, self.roots[-1])
+            return root_of(self.lab, self.roots[-1])
         known = trusted_state(self.lab.store).root
         if known is None:
             fix = 'lab.release(manifest, roots=["root.1.json"])'
@@ -140,13 +147,12 @@ class ReleaseOnItsWay(Result):
         return known
 
     def _ground(self) -> Ground:
-        revocations = None
+        listed = None
         if self.revocations is not None:
-            data = read(self._at(self.revocations), shown=self.revocations).data
-            revocations = Revocations.parse(Envelope.parse(data))
+            listed = revocations_in(self._at(self.revocations), shown=self.revocations)
         now = self.now or datetime.now(UTC)
         policy = policy_of(self.lab, self.root, None)
-        return Ground(now, policy, trusted_state(self.lab.store), revocations)
+        return Ground(now, policy, trusted_state(self.lab.store), listed)
 
     # --- the steps ------------------------------------------------------------------------
 
@@ -218,7 +224,9 @@ class ReleaseOnItsWay(Result):
             return shown
         ask = passphrase or ask_unseen
         signer = FileSigner.load(self._at(key), passphrase=ask, shown=key)
-        return cosign_file(self.file(PROPOSAL), signer, ground=self._ground())
+        found = cosign_file(self.file(PROPOSAL), signer, ground=self._ground())
+        assert found.done is not None, "there was a signer"  # noqa: S101 - our own
+        return replace(found, done=self._named(found.done))
 
     def assemble(self, responses: Sequence[str] = (), *, write: bool = True) -> Assembly:
         """Put the responses beside the manifest, and those that are named, together.
@@ -228,7 +236,8 @@ class ReleaseOnItsWay(Result):
             write: Whether the envelope is written.
         """
         files = [*self.responses, *(self._at(one) for one in responses)]
-        return assemble_files(self.file(PROPOSAL), files, ground=self._ground(), write=write)
+        ground = self._ground()
+        return self._named(assemble_files(self.file(PROPOSAL), files, ground=ground, write=write))
 
     def verify(self) -> Verified:
         """Return what a reader from nothing, and this workspace, would find; nothing is written.
@@ -250,9 +259,9 @@ class ReleaseOnItsWay(Result):
         return self._bundled(write=True, strict=True)
 
     def _bundled(self, *, write: bool, strict: bool) -> Bundled:
-        roots = [_root(self.lab, one) for one in self.roots] or [self.root]
+        roots = [root_of(self.lab, one) for one in self.roots] or [self.root]
         make = partial(bundle_file, self.file(ENVELOPE), roots=roots, ground=self._ground())
-        return make(write=write, strict=strict)
+        return self._named(make(write=write, strict=strict))
 
     # --- how it stands --------------------------------------------------------------------
 

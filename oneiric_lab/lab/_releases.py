@@ -14,22 +14,23 @@ to `enter`.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import Fault, UsageError
-from oneiric_lab.files import read
 from oneiric_lab.manifest import SUFFIX, enter, read_candidates
-from oneiric_lab.trust import Bundle, Envelope, Limits, Policy, Root, State, verify
+from oneiric_lab.trust import Bundle, Limits, Policy, Root, State, verify
 from oneiric_lab.views import Cell, Fields, Note, Result, Table, View
 
+from ._documents import inside, named, policy_in, policy_with, release_bytes, root_in
 from ._signing import Ground, beside, propose_file
 from ._trusted import refuse_older, trust_report, trusted_state
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable
 
     from oneiric_lab.config import Settings
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
     Document = str | os.PathLike[str] | bytes
 
-_PIN = "sha256:"
 _SHOWN = 20
 
 
@@ -224,7 +224,7 @@ def propose_release(
 ) -> Proposed:
     """Propose a manifest, after what the workspace trusted last."""
     state = trusted_state(lab.store)
-    known = state.root if root is None else _root(lab, root)
+    known = state.root if root is None else root_of(lab, root)
     if known is None:
         raise UsageError(
             Fault(
@@ -235,16 +235,16 @@ def propose_release(
         )
     ground = Ground(now or datetime.now(UTC), policy_of(lab, known, None), state)
     done = propose_file(
-        _inside(lab, manifest),
+        inside(lab.root, manifest),
         root=known,
         ground=ground,
-        previous=None if previous is None else _inside(lab, previous),
-        out=None if out is None else _inside(lab, out),
+        previous=None if previous is None else inside(lab.root, previous),
+        out=None if out is None else inside(lab.root, out),
         registry=lab.registry,
         allowed=lab.settings.plugins.allow_factories,
         **options,
     )
-    return replace(done, file=None if done.file is None else _named(lab, done.file))
+    return replace(done, file=None if done.file is None else named(lab.root, done.file))
 
 
 def policy_of(
@@ -253,31 +253,26 @@ def policy_of(
     policy: str | os.PathLike[str] | Policy | None,
 ) -> Policy:
     """Return the policy that is given, or the workspace's own, with the root beside it."""
+    name = "the policy"
     if isinstance(policy, Policy):
         trusted = policy
-    elif policy is not None:
-        trusted = _policy(_inside(lab, policy), str(policy))
     else:
-        named = lab.settings.trust.policy
-        file = lab.root / named
         # The default one need not be there; one that somebody named must.
-        is_default = named == type(lab.settings.trust)().policy
-        trusted = Policy() if is_default and not file.exists() else _policy(file, named)
+        name = lab.settings.trust.policy if policy is None else os.fspath(policy)
+        file = inside(lab.root, name)
+        is_default = policy is None and name == type(lab.settings.trust)().policy
+        trusted = Policy() if is_default and not file.exists() else policy_in(file, shown=name)
     if root is None:
         return trusted
-    if isinstance(root, str) and root.startswith(_PIN):
-        return replace(trusted, pin=root.removeprefix(_PIN))
-    return trusted.with_root(_root(lab, root))
+    given = root if isinstance(root, Root) else os.fspath(root)
+    return policy_with(trusted, given, partial(root_of, lab), said="root", name=name)
 
 
-def _policy(file: Path, shown: str) -> Policy:
-    return Policy.parse(read(file, shown=shown).data, name=shown)
-
-
-def _root(lab: Here, root: str | os.PathLike[str] | Root) -> Root:
+def root_of(lab: Here, root: str | os.PathLike[str] | Root) -> Root:
+    """Return a root, or the one in a file of the workspace."""
     if isinstance(root, Root):
         return root
-    return Root.parse(Envelope.parse(read(_inside(lab, root), shown=str(root)).data))
+    return root_in(inside(lab.root, root), shown=os.fspath(root))
 
 
 def _of(lab: Here, source_name: str) -> dict[object, Candidate]:
@@ -297,16 +292,4 @@ def _sorted(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
 def _bytes(lab: Here, document: Document, limit: int) -> bytes:
     if isinstance(document, bytes):
         return document
-    # One byte more than is taken: the report says that it is too much, and of what.
-    return read(_inside(lab, document), shown=str(document), limit=limit + 1).data
-
-
-def _named(lab: Here, file: str) -> str:
-    """Return *file* as people are shown it: by its name in the workspace's folder."""
-    path = Path(file)
-    return path.relative_to(lab.root).as_posix() if path.is_relative_to(lab.root) else file
-
-
-def _inside(lab: Here, path: str | os.PathLike[str]) -> Path:
-    """Return *path* as seen from the workspace's folder."""
-    return lab.root / Path(path).expanduser()
+    return release_bytes(inside(lab.root, document), limit, shown=str(document))

@@ -54,13 +54,15 @@ class TestSteps:
         assert "next is to sign" in repr(opened(tmp_path, house))
         dry = opened(tmp_path, house).sign("alice.pem", dry_run=True)
         assert dry.done is None
-        opened(tmp_path, house).sign("alice.pem")
+        signed = opened(tmp_path, house).sign("alice.pem")
+        assert signed.as_dict()["file"] == "shop.alice.oneiric-response.json"
         found = opened(tmp_path, house)
         assert (found.signed().signers, found.signed().complete) == (("alice",), False)
         assert "2 are needed" in str(found)
         opened(tmp_path, house).sign("carol.pem", passphrase=passphrase)
         assert len(asked) == 1
-        assert opened(tmp_path, house).assemble().complete
+        together = opened(tmp_path, house).assemble()
+        assert (together.complete, together.file) == (True, "shop.oneiric-envelope.json")
         assert "next is to bundle" in repr(opened(tmp_path, house))
         both = opened(tmp_path, house).verify()
         assert (both.ok, both.exit_code) == (True, 0)
@@ -69,7 +71,9 @@ class TestSteps:
             "this workspace",
         ]
         assert not (tmp_path / "shop.oneiric-bundle.json").exists()
-        opened(tmp_path, house).bundle()
+        bundle = opened(tmp_path, house).bundle()
+        assert bundle.file == "shop.oneiric-bundle.json"
+        assert str(tmp_path) not in str(bundle)
         assert repr(opened(tmp_path, house)).endswith("bundled>")
         assert opened(tmp_path, house).as_dict()["files"] == [
             "shop.oneiric.json",

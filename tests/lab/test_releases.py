@@ -121,6 +121,19 @@ class TestVerify:
         assert not ask(lab, house, release)
         assert ask(lab, house, release, root=root)
 
+    @pytest.mark.parametrize(
+        ("digest", "said"),
+        [("ab" * 32, "root says abababababababab…, and trust.toml pins"), ("ab", "root: ")],
+    )
+    def test_a_root_that_is_not_the_pinned_one_is_refused(
+        self, lab: Lab[Any], house: ReleaseHouse, digest: str, said: str
+    ) -> None:
+        """
+        As in a shell: nobody's word is put in place of another's unseen.
+        """
+        with pytest.raises(UsageError, match=said):
+            ask(lab, house, house.release(CACHE), root=f"sha256:{digest}")
+
     def test_by_another_policy(
         self, lab: Lab[Any], workspace: Workspace, house: ReleaseHouse
     ) -> None:
