@@ -68,9 +68,9 @@ class Plugged:
         # Of `git+ssh` and `git+https` it is git that brings them.
         key = f"source.{scheme.partition('+')[0]}"
         async with self._building[key]:
-            if key not in self._open_now:
-                self._open_now[key] = await self._built(scheme, key)
-        return self._open_now[key]
+            found = self._open_now.get(key) or await self._built(scheme, key)
+            self._open_now[key] = found
+            return found
 
     async def _built(self, scheme: str, key: str) -> Fetcher:
         fix = "write it as https://…, or install the plugin that brings it"

@@ -304,15 +304,13 @@ class Artifacts:
         """Note what a run of entries names; see `manifest.read_manifest`."""
         if not first:
             self._found, self._wrong = {}, None
-        if self._wrong is not None:
-            return
         try:
             for entry in entries:
                 if "artifact" in entry:
                     self._note(entry)
         except RemoteError as error:
             # Told when all is read: what is wrong with an entry itself comes first.
-            self._wrong = error
+            self._wrong = self._wrong or error
 
     def _note(self, entry: Mapping[str, Any]) -> None:
         one, source = entry["artifact"], self._source

@@ -109,6 +109,27 @@ class TestPlugged:
         assert path is not None
         assert path.read_bytes() == b"world"
 
+    def test_several_sources_share_what_was_built(self, place: Place) -> None:
+        """
+        They ask at the same time, and wait for the one that is being built.
+        """
+        with (place.folder / "oneiric.toml").open("a") as file:
+            file.write('[remote.sources.beta]\nurl = "memo+y://here/beta.oneiric.json"\n')
+        beta = place.house.release([ENTRY], channel="beta")
+        other = MemoryRemote("memo+y://here/")
+        other.publish(beta, name="beta")
+        place.remote.files |= {other.base + name: data for name, data in other.files.items()}
+        before = Memo.made, Memo.closed
+
+        async def make() -> Memo:
+            await anyio.lowlevel.checkpoint()
+            return Memo(place.remote)
+
+        report = place.open(make).sync()
+
+        assert [one.outcome for one in report.sources] == ["entered", "entered"]
+        assert (Memo.made, Memo.closed) == (before[0] + 1, before[1] + 1)
+
     def test_without_the_plugin_it_is_said_what_is_missing(self, place: Place) -> None:
         """
         With the name of the component.

@@ -368,6 +368,28 @@ class TestLastGood:
         assert lab.sync(fetcher=place.remote).sources[0].outcome == "entered"
         assert lab.registry.current.winners()
 
+    def test_what_is_allowed_is_asked_when_it_enters(self, place: Place) -> None:
+        """
+        It may have changed while artifacts came.
+        """
+        place.write('[plugins]\nallow_factories = ["shop"]\n')
+        place.offer(entry("redis", b"wheel"))
+        place.remote.files["dist/redis.whl"] = b"wheel"
+        lab = place.open()
+
+        class Meanwhile:
+            async def fetch(self, request: Request, sink: Sink) -> Fetched:
+                """Change the settings before the artifact comes."""
+                if request.url.endswith(".whl"):
+                    place.write()
+                    lab.reload()
+                return await place.remote.fetch(request, sink)
+
+        assert lab.sync(fetcher=Meanwhile()).sources[0].outcome == "entered"
+        (found,) = (c for c in lab.registry.current.candidates() if c.source == "manifest")
+        assert found.refused
+        assert "which is not allowed" in found.refusals[0].reason
+
 
 class TestMemory:
     """What a large manifest takes while it enters."""
@@ -625,7 +647,7 @@ class TestSideBySide:
 
         async def main() -> None:
             async def open_last() -> None:
-                with anyio.fail_after(10):
+                with anyio.fail_after(30):
                     while providers(lab) != {"beta", "next"}:  # noqa: ASYNC110 - no event says so
                         await anyio.sleep(0.001)
                 gates.gates["slow"].set()
