@@ -47,8 +47,33 @@ CODE = {"note": Code("note 1")}
 QUEUE = "oneiric-test"
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return a database without runs: to make one takes half a second."""
+    made = Database.file(tmp_path_factory.mktemp("empty") / "workflows.db")
+    made.make()
+    made.checkpoint(whole=True)
+    assert made.path is not None
+    return made.path.read_bytes()
+
+
+def laid_out(folder: Path, empty: bytes) -> Database:
+    """Return a database without runs in a folder."""
+    folder.mkdir()
+    found = Database.file(folder / "workflows.db")
+    assert found.path is not None
+    found.path.write_bytes(empty)
+    return found
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def database(tmp_path: Path, empty: bytes) -> Database:
+    """Return a database without runs."""
+    return laid_out(tmp_path / ".oneiric", empty)
+
+
+@pytest.fixture
+def unmade(tmp_path: Path) -> Database:
     """Return a file that nobody has made yet."""
     return Database.file(tmp_path / ".oneiric" / "workflows.db")
 
@@ -82,10 +107,11 @@ async def ran(engine: Engine, order: Order, run_id: str = "w-1") -> FlowRun:
 
 
 class TestRecords:
-    def test_what_is_kept_is_json_and_others_may_not_read_it(self, database: Database) -> None:
+    def test_what_is_kept_is_json_and_others_may_not_read_it(self, unmade: Database) -> None:
         """
         Nothing in the file is a pickle.
         """
+        database = unmade
         order = Order("w", dag(a="", b="a"), {"day": "é"}, CODE)
         host(database, desk_of(), lambda engine: ran(engine, order))
 
@@ -557,6 +583,40 @@ class TestDisk:
         """
         assert fails_of_disk(error) is is_it
 
+    def test_a_run_that_has_no_room_waits_and_goes_on(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        The failure of the disk is nobody's result: its host goes on when there is room.
+        """
+        monkeypatch.setattr("oneiric_lab.runtime._durable_engine.LOOK", 0.05)
+        most = [1]
+
+        async def ask(engine: DurableEngine) -> tuple[FlowRun, FlowRun]:
+            import sqlalchemy
+            from dbos._dbos import _get_dbos_instance
+
+            def bound(connection: Any, *given: Any) -> None:
+                # No less than it has: nothing that needs another page can be written.
+                connection.execute(f"PRAGMA max_page_count = {most[0]}")
+
+            sqlalchemy.event.listen(_get_dbos_instance()._sys_db.engine, "checkout", bound)
+            await engine.start(Order("w", dag(a="", b="a"), None, CODE), "w-1")
+            held = await engine.wait("w-1")
+            most[0] = 1 << 30
+            while not (found := await engine.wait("w-1")).is_ended:  # noqa: ASYNC110 - its host begins it again
+                await asyncio.sleep(0.02)
+            return held, found
+
+        held, found = host(database, desk_of(note=lambda: "x" * 200_000), ask)
+        assert held.state == "interrupted"
+        assert "cannot be used: database or disk is full; make its folder writable" in held.why
+        assert found.ok
+        assert database.path is not None
+        with closing(sqlite3.connect(database.path)) as db:
+            rows = db.execute("SELECT function_name, error FROM operation_outputs").fetchall()
+        assert rows == [("a", None), ("b", None)]
+
     def test_what_cannot_be_written_is_not_begun(self, database: Database) -> None:
         """
         Who asks is told why, and what to do; nothing of it is left.
@@ -593,12 +653,12 @@ class TestModel:
         max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     def test_random_dags_with_random_faults_and_interruptions(
-        self, tmp_path: Path, data: st.DataObject
+        self, tmp_path: Path, empty: bytes, data: st.DataObject
     ) -> None:
         """
         By the same model, a run that was interrupted anywhere ends as if it had not been.
         """
-        self.check(data, Database.file(tmp_path / f"{time.monotonic_ns()}" / "workflows.db"))
+        self.check(data, laid_out(tmp_path / f"{time.monotonic_ns()}", empty))
 
     def check(self, data: st.DataObject, database: Database | None) -> None:
         """Run a random dag, and compare what became of it with what the model says."""
