@@ -49,7 +49,6 @@ class Incarnation:
         instance: What the factory gave; None before.
         state: Where it is in its life.
         retired: Whether it is out of force: no lease begins any more.
-        since: When it came into force, seconds of the loop's clock.
         prepared_ns: How long it was built and probed.
         given: What the configuration said to it, before it was validated.
         pins: Incarnations that its factory was given; it holds a lease on each to its end.
@@ -70,7 +69,6 @@ class Incarnation:
         "pins",
         "prepared_ns",
         "retired",
-        "since",
         "state",
         "target",
         "threads",
@@ -89,7 +87,6 @@ class Incarnation:
         self.built: Built | None = None
         self.state = State.building
         self.retired = False
-        self.since = 0.0
         self.prepared_ns = 0
         self.given: Mapping[str, Any] = {}
         self.owner = get_ident()

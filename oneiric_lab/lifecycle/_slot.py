@@ -68,7 +68,6 @@ class Slot(Begins):
         paused: Who paused it; None where nobody did.
         previous: What was in force before.
         pin: The provider that the last swap named.
-        last: What became of the last request that was not coalesced.
         degraded: What went wrong after the last swap was in force.
         swaps: How many were committed.
         times: Nanoseconds of building and of moving the pointer, of the last of them.
@@ -82,7 +81,6 @@ class Slot(Begins):
         self.paused: Paused | None = None
         self.previous: Candidate | None = None
         self.pin: str | None = None
-        self.last: SwapReport | None = None
         self.degraded: tuple[str, ...] = ()
         self.swaps = 0
         self.health = Hysteresis()
@@ -198,12 +196,9 @@ class Slot(Begins):
                 else:
                     report = await self._swap_now(wish)
         except BaseException:
-            self.last = self.report(wish, "cancelled")
             self.life.tally.swapped(self.domain, "cancelled")
             raise
         self.life.tally.swapped(self.domain, report.outcome)
-        if report.outcome != "coalesced":
-            self.last = report
         return report
 
     async def _swap_now(self, wish: Wish) -> SwapReport:
@@ -323,7 +318,6 @@ class Slot(Begins):
         started = time.perf_counter_ns()
         old = self.active
         next_.state = State.active
-        next_.since = next_.loop.time()
         self.active = next_
         self.show_all()
         spent = time.perf_counter_ns() - started

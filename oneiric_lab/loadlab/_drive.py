@@ -79,6 +79,10 @@ class Driven:
         """The share of one processor that the process took, target included."""
         return self.cpu / max(self.wall, 1e-9)
 
+    def measured(self, warmup: float) -> float:
+        """Return the seconds that count, pauses and *warmup* left out; never 0, to divide by."""
+        return max(self.wall - self.paused - warmup, 1e-9)
+
 
 def total(parts: Sequence[Driven]) -> Driven:
     """Return what the generators of several workers saw together.

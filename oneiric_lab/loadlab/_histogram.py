@@ -257,14 +257,14 @@ class Histogram:
             return [None] * len(ranks)
         return [highest_in(int(slot)) for slot in np.searchsorted(below, ranks)]
 
-    def enough_for(self, q: float, beyond: int = ENOUGH) -> bool:
-        """Return whether *beyond* samples lie beyond the quantile; else it is not to be shown.
+    def enough_for(self, q: float) -> bool:
+        """Return whether `ENOUGH` samples lie beyond the quantile; else it is not to be shown.
 
         Raises:
             UsageError: *q* is not between 0 and 1.
         """
         total = self.count
-        return total - rank_of(q, total) >= beyond
+        return total - rank_of(q, total) >= ENOUGH
 
     def count_above(self, value: int) -> int:
         """Return how many stand in slots above that of *value*, in nanoseconds.

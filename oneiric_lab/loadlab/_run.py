@@ -237,10 +237,10 @@ class Run(Result):
     def view(self) -> View:
         """Return one row for each operation, then what was judged."""
         rows: list[tuple[CellLike, ...]] = []
+        seconds = self.driven.measured(self.warmup)
         for name, result in self.recorded.ops.items():
             part = result.measured
             bad = sum(part.errors.values())
-            seconds = max(self.driven.wall - self.driven.paused - self.warmup, 1e-9)
             rows.append(
                 (
                     name,

@@ -95,7 +95,7 @@ class Figures:
 
     def __init__(self, plan: Plan, recorded: Recorded, driven: Driven, warmup: float) -> None:
         self._plan, self._recorded, self._warmup = plan, recorded, warmup
-        self._seconds_measured = max(driven.wall - driven.paused - warmup, 1e-9)
+        self._seconds_measured = driven.measured(warmup)
         # What ends behind the last begin is in no window: it would be half a one.
         self._end = min(plan.length + driven.paused, driven.wall)
         self._step = recorded.step
@@ -108,7 +108,7 @@ class Figures:
     def windows(self, length: float) -> Sequence[Window]:
         """Return whole windows in which the run was not paused, from the warm-up's end.
 
-        None where the series is kept in stretches that do not fit into them.
+        There are none where the series is kept in stretches that do not fit into them.
         """
         if self._step > 1 and length % self._step:
             return ()
