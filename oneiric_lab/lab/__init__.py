@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from ._plan import Plan as Plan
     from ._post_results import Posted as Posted
     from ._post_results import PostList as PostList
+    from ._posting import PostOffice as PostOffice
     from ._quarantine import Probed as Probed
     from ._releases import Entered as Entered
     from ._reproposing import repropose_files as repropose_files
@@ -134,6 +135,7 @@ else:
             "PIN": "._documents",
             "Plan": "._plan",
             "PostList": "._post_results",
+            "PostOffice": "._posting",
             "Posted": "._post_results",
             "Probed": "._quarantine",
             "Proposed": "._signed",
@@ -236,6 +238,7 @@ __all__ = [
     "Offer",
     "Plan",
     "PostList",
+    "PostOffice",
     "Posted",
     "Probed",
     "Proposed",

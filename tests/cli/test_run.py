@@ -69,6 +69,12 @@ class Nap:
             await asyncio.sleep(3600)
         await asyncio.sleep(said.get("seconds", 0))
         return "slept"
+
+@component("event:seen", provider="book", metadata={"topics": ["order"]})
+class Seen:
+    def handle(self, event):
+        with (Path(__file__).parent / "seen").open("a") as book:
+            book.write(event.payload["number"])
 """
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -196,6 +202,7 @@ class TestLife:
         numbers = verb(folder, "metrics")
         second = verb(folder, "run", "--port", "0")
         one.ask("/workflows/nightly/runs", {})
+        emitted = verb(folder, "event", "emit", "order", "--payload", '{"number": "o-17"}')
         (folder / "oneiric.local.toml").write_text("[")
         one.tell(signal.SIGHUP)
         _until(lambda: "reload refused" in "".join(one.err))
@@ -208,6 +215,9 @@ class TestLife:
         assert status == 200
         assert (healthy[0], healthy[1]["ready"]) == (0, True)
         assert f"process {screen['pid']}" in numbers[1]["whose"]
+        assert (emitted[0], emitted[1]["deliveries"][0]["handler"]) == (0, "seen")
+        assert str(screen["pid"]) in emitted[1]["host"]
+        assert (folder / "seen").read_text() == "o-17"
         assert second[0] == 2
         assert second[1]["error"]["code"] == "host-running"
         assert str(screen["pid"]) in second[1]["error"]["message"]

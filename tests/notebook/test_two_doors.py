@@ -43,8 +43,8 @@ LINES: dict[str, list[str]] = {
     "task": ["task list"],
     "workflow": ["workflow list", "workflow runs"],
     "run": ["run --dry-run"],
-    "action": ["action list"],  # invoke is a job in a kernel
-    "event": ["event list", "event dead"],
+    "action": ["action", "action list"],  # invoke is a job in a kernel
+    "event": ["event", "event list", "event posted", "event dead"],
     "health": ["health"],
     "metrics": ["metrics --catalogue"],
     "logs": [],  # what each process logged: see tests/commands/test_host_verbs.py
