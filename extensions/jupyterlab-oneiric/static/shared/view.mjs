@@ -18,7 +18,13 @@ const viewNodeOfTree = ({ label, cells, children, open }) => {
 
 const tableRow = (cells) => el("tr", {}, ...cells);
 
-/** A table of cells: of its head, where it has one, and of its rows; what is none yet becomes one. */
+/**
+ * A table of cells: of its head, where it has one, and of its rows; what is none yet becomes one.
+ *
+ * @param {any[] | null} heads
+ * @param {any[][]} rows
+ * @param {Record<string, any>} more Its caption, and attributes.
+ */
 export const table = (heads, rows, { caption, ...attributes } = {}) => {
   const cell = (tag, more) => (one) => (one instanceof Element && /^T[DH]$/.test(one.tagName) ? one : el(tag, more, ...[one].flat()));
   return el("table", attributes, ...(caption ? [el("caption", {}, caption)] : []),

@@ -148,12 +148,16 @@ class Chart extends View {
   }
 
   /** The figures of a tick: those of the chosen operation and metric. */
-  figures(tick) {
-    const at = Math.max(0, this.operations.findIndex((o) => o.name === this.model.get("operation")));
-    const column = 2 + 2 * METRICS.indexOf(this.model.get("metric"));
-    const [rate, bad, ...times] = tick[5][at] ?? [];
-    return { at: tick[1], window: tick[2], flight: tick[4], paused: tick[7], rate, bad, p50: times[column - 2], p99: times[column - 1],
-      heat: tick[6][METRICS.indexOf(this.model.get("metric"))] ?? "", events: this.events.map(([, o]) => tick[5][o] ?? []) };
+  /** What is drawn of each tick. */
+  figures() {
+    const name = this.model.get("operation");
+    const metric = METRICS.indexOf(this.model.get("metric"));
+    const at = Math.max(0, this.operations.findIndex((o) => o.name === name));
+    return this.course.ticks.map((tick) => {
+      const one = tick[5][at] ?? [];
+      return { at: tick[1], window: tick[2], flight: tick[4], paused: tick[7], rate: one[0], bad: one[1], p50: one[2 + 2 * metric], p99: one[3 + 2 * metric],
+        heat: tick[6][metric] ?? "", events: this.events.map(([, o]) => tick[5][o] ?? []) };
+    });
   }
 
   key(event) {
@@ -182,7 +186,7 @@ class Chart extends View {
   }
 
   draw() {
-    const ticks = this.course.ticks.map((tick) => this.figures(tick));
+    const ticks = this.figures();
     const last = ticks.length - 1;
     const at = Math.min(this.cursor ?? last, last);
     const seen = ticks[at];
@@ -241,16 +245,16 @@ class Chart extends View {
       pen.fillRect(...box);
       pen.globalAlpha = 1;
     };
-    /** A line through points; one that is null lifts the pen. */
-    const draw = (points, ink, { dash = [], alpha = 1, thick = 1 } = {}) => {
+    const stroke = (trace, ink, { dash = [], alpha = 1, thick = 1 } = {}) => {
       Object.assign(pen, { strokeStyle: ink, globalAlpha: alpha, lineWidth: thick });
       pen.setLineDash(dash);
       pen.beginPath();
-      points.forEach((point, n) => point && pen[points[n - 1] ? "lineTo" : "moveTo"](...point));
+      trace();
       pen.stroke();
       pen.setLineDash([]);
       pen.globalAlpha = 1;
     };
+    const draw = (points, ink, more) => stroke(() => points.forEach((point) => pen.lineTo(...point)), ink, more);
     /** A frame with a title and labels at parts of its height; returns where such a part is. */
     const panel = (name, title, ...labels) => {
       const [top, high] = PANELS[name];
@@ -261,10 +265,11 @@ class Chart extends View {
       return y;
     };
     /** A line of values; one that stands alone is as long as its tick. */
-    const path = (values, y, ink, dash) => draw(values.flatMap((value, n) => {
-      if (value == null) return [null];
-      const alone = values[n - 1] == null && values[n + 1] == null;
-      return [...(alone ? [[starts[n], y(value)]] : []), [ends[n], y(value)]];
+    const path = (values, y, ink, dash) => stroke(() => values.forEach((value, n) => {
+      if (value == null) return;
+      const [begins, stops] = [values[n - 1] == null, values[n + 1] == null];
+      if (begins) pen.moveTo(stops ? starts[n] : ends[n], y(value));
+      if (!begins || stops) pen.lineTo(ends[n], y(value));
     }), ink, { dash, thick: 1.6 });
 
     const shade = (from, upto, name) => {
@@ -292,15 +297,29 @@ class Chart extends View {
     path(ticks.map((tick) => tick.p50), (us) => y2(part(us)), accent);
     path(ticks.map((tick) => tick.p99), (us) => y2(part(us)), second, [5, 3]);
 
-    const used = ticks.flatMap((tick) => [...tick.heat].flatMap((letter, band) => (letter === "0" ? [] : [band])));
-    const from = Math.max(0, Math.floor(Math.min(18, ...used) / 6) * 6);
-    const upto = Math.min(BANDS, Math.ceil((Math.max(23, ...used) + 1) / 6) * 6);
+    // Thousands of ticks with a letter for each band: no text, array or call is made for one.
+    let [least, greatest] = [18, 23];
+    for (const { heat } of ticks) {
+      for (let band = 0; band < heat.length; band++) {
+        if (heat[band] === "0") continue;
+        if (band < least) least = band;
+        if (band > greatest) greatest = band;
+      }
+    }
+    const from = Math.floor(least / 6) * 6;
+    const upto = Math.min(BANDS, Math.ceil((greatest + 1) / 6) * 6);
     const row = PANELS.heat[1] / (upto - from);
     const y3 = panel("heat", `where the ${metric} of all lies`, [time(10 ** (from / 6)), 0], [time(10 ** (upto / 6)), 1]);
-    ticks.forEach((tick, n) => [...tick.heat].forEach((letter, band) => {
-      const level = LETTERS.indexOf(letter);
-      if (level > 0) fill(accent, Math.min(1, 0.12 + level / 26), starts[n], y3((band - from + 1) / (upto - from)), Math.max(1, ends[n] - starts[n]), row);
-    }));
+    pen.fillStyle = accent;
+    ticks.forEach(({ heat }, n) => {
+      for (let band = from; band < heat.length; band++) {
+        const level = heat[band] === "0" ? 0 : LETTERS.indexOf(heat[band]);
+        if (level <= 0) continue;
+        pen.globalAlpha = Math.min(1, 0.12 + level / 26);
+        pen.fillRect(starts[n], y3((band - from + 1) / (upto - from)), Math.max(1, ends[n] - starts[n]), row);
+      }
+    });
+    pen.globalAlpha = 1;
 
     const flights = ticks.map((tick) => tick.flight);
     const full = nice(Math.max(1, ...flights));
