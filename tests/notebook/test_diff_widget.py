@@ -108,6 +108,28 @@ class TestRows:
         assert ("factory", "shop_smtp:Made", None) in fields
         assert table(shown, "kept") == [("kept", "task:sweep (cron 1.0.0)", None, None, ())]
 
+    def test_the_first_rows_travel_with_it(self, wire: type[Wire], lab: Lab[Any]) -> None:
+        """
+        Risks stand on top of them; all rows follow when the page asks, and how many differ is
+        known before.
+        """
+        from oneiric_lab.notebook.widgets._diff import FIRST, diff
+
+        old = [entry(f"task:t{n}", "cron", priority=1) for n in range(FIRST)]
+        new = [{**one, "priority": 2} for one in old]
+        shown = diff(lab, manifest(6, *old), manifest(7, *new))
+        first = shown.get_state("sheet")["sheet"]
+        assert (first["count"], first["begun"], first["domains"]) == (FIRST, True, ["task"])
+        page = wire.made[-1]
+        page.click({"do": "whole"})
+        whole = page.told("whole")[-1]
+        assert whole["begun"] is False
+        assert whole["count"] == len(table(shown)) > 2 * FIRST
+        differs = sum(kind not in {"field", "kept"} for kind, *_ in table(shown))
+        assert first["differs"] == whole["differs"] == differs
+        kinds = next(one for one in first["columns"] if one["name"] == "kind")
+        assert kinds["values"] == ["risk"]
+
     def test_what_changes_here(self, wire: type[Wire], lab: Lab[Any]) -> None:
         """
         Who provides what, who may not, and what is wrong then.
