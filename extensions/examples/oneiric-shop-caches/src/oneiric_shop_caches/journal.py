@@ -5,13 +5,15 @@ from __future__ import annotations
 import tinykv
 from pydantic import BaseModel, ConfigDict
 
+from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the annotations
+
 
 class JournalSettings(BaseModel):
     """Settings of `adapter:cache` by journal."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str
+    path: WorkspacePath
 
 
 class JournalCache:

@@ -12,6 +12,7 @@ from oneiric_lab.components import (
     SqliteCache,
     SqliteCacheSettings,
 )
+from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the annotations
 
 
 class LayeredSettings(BaseModel):
@@ -19,7 +20,7 @@ class LayeredSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str = ":memory:"
+    path: WorkspacePath = ":memory:"
     front_entries: Annotated[int, Field(ge=1)] = 500
     front_ttl: Annotated[float, Field(gt=0)] = 30.0
     """Seconds for which memory may be behind the file, which other processes write too."""

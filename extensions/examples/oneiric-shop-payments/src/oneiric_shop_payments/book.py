@@ -8,13 +8,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from oneiric_lab.config import WorkspacePath  # noqa: TC001 - pydantic reads the annotations
+
 
 class LedgerSettings(BaseModel):
     """Settings of `service:payment` by ledger."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str = ":memory:"
+    path: WorkspacePath = ":memory:"
 
 
 class Book:
