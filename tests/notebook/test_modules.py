@@ -24,7 +24,7 @@ FILES = [name.removesuffix(".mjs") for name in files(".mjs")]
 SHEETS = [name.removesuffix(".css") for name in files(".css")]
 MODULES = sorted(OFFERS)
 MOST = 80 * 1024
-"""Bytes of all modules together, each file once, as they travel: see decision 21."""
+"""Bytes of all modules together, each file once, as they travel: see decision 20."""
 MOST_STYLE = 14 * 1024
 """Bytes of all style sheets together, counted likewise."""
 
