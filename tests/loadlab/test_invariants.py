@@ -12,7 +12,7 @@ import pytest
 
 from oneiric_lab import config
 from oneiric_lab.errors import OneiricError
-from oneiric_lab.lifecycle import Limits, _slot
+from oneiric_lab.lifecycle import Limits, _begins
 from oneiric_lab.lifecycle._slot import Slot
 from oneiric_lab.loadlab import BUILT_IN, Plan, Run, closed, run, scenario_named
 from oneiric_lab.loadlab._scenarios import _config_reload_storm, _counting, _fault_mix
@@ -103,7 +103,7 @@ def aborts_nothing(patch: Patch) -> None:
 
 def believes_everything(patch: Patch) -> None:
     """Take every answer of a health check for a yes."""
-    patch.setattr(_slot, "unhealthy", lambda answer, number: None)
+    patch.setattr(_begins, "unhealthy", lambda answer, number: None)
 
 
 def counts_backwards(patch: Patch) -> None:
