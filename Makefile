@@ -91,11 +91,13 @@ golden: $(DEV)/.stamp  ## write golden files and the pages' examples anew; a cha
 
 bench: $(BENCH)/.stamp  ## measure beside the peers and write docs/explanation/performance.md
 	@mkdir -p build
+	$(BENCH)/bin/python -m compileall -q oneiric_lab
 	$(BENCH)/bin/python -m pytest -q -p no:cacheprovider --benchmark-disable-gc --benchmark-quiet \
 	  --benchmark-timer=time.process_time --benchmark-min-time=0.0005 --benchmark-json=build/bench.json tests/bench
 	$(BENCH)/bin/python scripts/performance.py build/bench.json docs/explanation/performance.md
 
 bench-browser: $(BENCH)/.stamp  ## measure what is waited for in a browser, beside other tables; writes its page
+	$(BENCH)/bin/python -m compileall -q oneiric_lab
 	$(BENCH)/bin/python scripts/browser_bench.py docs/explanation/performance-browser.md
 
 docs: $(DEV)/.stamp  ## build the documentation, warnings are errors
