@@ -311,13 +311,22 @@ class Chart extends View {
     const row = PANELS.heat[1] / (upto - from);
     const y3 = panel("heat", `where the ${metric} of all lies`, [time(10 ** (from / 6)), 0], [time(10 ** (upto / 6)), 1]);
     pen.fillStyle = accent;
+    // Of ticks that begin in one column of pixels, the fullest of each band is drawn.
+    const fullest = new Uint8Array(BANDS);
+    let left = null;
     ticks.forEach(({ heat }, n) => {
+      left ??= starts[n];
       for (let band = from; band < heat.length; band++) {
-        const level = heat[band] === "0" ? 0 : LETTERS.indexOf(heat[band]);
-        if (level <= 0) continue;
-        pen.globalAlpha = Math.min(1, 0.12 + level / 26);
-        pen.fillRect(starts[n], y3((band - from + 1) / (upto - from)), Math.max(1, ends[n] - starts[n]), row);
+        if (heat[band] !== "0") fullest[band] = Math.max(fullest[band], LETTERS.indexOf(heat[band]));
       }
+      if (Math.floor(starts[n + 1]) === Math.floor(left)) return;
+      for (let band = from; band < upto; band++) {
+        if (!fullest[band]) continue;
+        pen.globalAlpha = Math.min(1, 0.12 + fullest[band] / 26);
+        pen.fillRect(left, y3((band - from + 1) / (upto - from)), Math.max(1, ends[n] - left), row);
+      }
+      fullest.fill(0);
+      left = null;
     });
     pen.globalAlpha = 1;
 
