@@ -10,6 +10,8 @@ import pytest
 
 from oneiric_lab.errors import UsageError
 from oneiric_lab.lab import Lab
+from oneiric_lab.manifest import diff
+from oneiric_lab.registry import Candidate
 from oneiric_lab.testing import ReleaseHouse
 from oneiric_lab.views import MIME
 
@@ -202,6 +204,40 @@ class TestSteps:
         found.acknowledge(*(one["id"] for one in rest))
         wait(lambda: step(shown, "read")["state"] == "done")
         assert found.risks().left == ()
+
+    def test_a_tick_compares_nothing(
+        self, opened: tuple[Any, Wire], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Two manifests are compared once, whatever is ticked, looked at or begun again; one that
+        was written anew is compared anew, and so are both under another generation.
+        """
+        from oneiric_lab.lab import _on_its_way
+        from oneiric_lab.notebook.widgets._release import Release
+
+        compared: list[object] = []
+
+        def counted(*some: Any, **more: Any) -> Any:
+            compared.append(some)
+            return diff(*some, **more)
+
+        monkeypatch.setattr(_on_its_way, "diff", counted)
+        shown, page = opened
+        for on in (True, False, True):
+            for check in step(shown, "read")["checks"]:
+                page.click({"do": "acknowledge", "id": check["id"], "on": on})
+        assert step(shown, "read")["state"] == "done"
+        assert shown.release.risks().left == ()
+        Release(shown.lab, shown.release)
+        assert compared == []
+
+        (tmp_path / "old.oneiric.json").touch()
+        wait(lambda: compared)
+        shown.lab.registry.add(
+            Candidate(domain="adapter", key="cache", provider="memory", factory=dict)
+        )
+        shown.release.risks()
+        assert len(compared) == 2
 
     def test_a_file_of_others_is_told(self, opened: tuple[Any, Wire], tmp_path: Path) -> None:
         """
