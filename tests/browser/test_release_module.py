@@ -131,6 +131,20 @@ class TestSteps:
         )
         assert heard == 0
 
+    def test_a_box_is_as_the_file_says(self, render: Any) -> None:
+        """
+        What the kernel refuses leaves no tick behind, and what was proposed cannot be taken back.
+        """
+        page = render("release", state())
+        box = page.get_by_role("checkbox", name="risk 0")
+        box.check()
+        page.evaluate("(failed) => window.tell({failed})", VIEW)
+        assert not box.is_checked()
+        checks = [{**one, "on": True, "fixed": True} for one in steps()[1]["checks"]]
+        change(page, read={"checks": checks, "state": "done"})
+        assert box.is_checked()
+        assert box.is_disabled()
+
     def test_what_is_off_says_why(self, render: Any) -> None:
         """
         A button that does nothing yet has the reason beside it.

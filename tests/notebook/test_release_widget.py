@@ -129,7 +129,9 @@ class TestSteps:
         """
         shown, page = opened
         acknowledge(shown, page)
+        assert not step(shown, "read")["checks"][0]["fixed"]
         act(page, "propose", days="30")
+        assert all(one["on"] and one["fixed"] for one in step(shown, "read")["checks"])
         assert states(shown)[:4] == ["done", "done", "done", "open"]
         assert "words" in json.dumps(step(shown, "propose")["view"])
         act(page, "sign", key="alice.pem")

@@ -6,7 +6,7 @@ A step goes to the browser as it stands:
     state, said    done, open, later or failed; and a few words
     view           what there is to read
     fields         what is asked for: name, label, value, placeholder
-    checks         risks to be acknowledged: id, tone, text, ask, on
+    checks         risks to be acknowledged: id, tone, text, ask, on, and whether that is fixed
     actions        buttons: act, label, and why it is off
     code           what a cell asks for the same
 
@@ -424,7 +424,7 @@ def _checks(found: Acknowledged, *, proposed: bool) -> list[dict[str, Any]]:
         text = f"{code}  {len(some):,} more, which lab.ui.diff(release.changes()) shows"
         on = proposed or all(words_of(risk) in found.read for risk in some)
         out.append({"id": code + MORE, "tone": kind.tone, "text": text, "ask": kind.ask, "on": on})
-    return out
+    return [{**one, "fixed": proposed} for one in out]
 
 
 def _policy(root: Root) -> View:

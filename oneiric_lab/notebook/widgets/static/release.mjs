@@ -18,6 +18,7 @@ class Release extends View {
     this.on("change:steps", () => this.take());
     this.on("msg:custom", ({ failed, did }) => {
       this.answered();
+      for (const box of this.list.querySelectorAll('[type="checkbox"]')) box.checked = box.defaultChecked; // as the file says
       this.status.textContent = did ?? "";
       this.root.removeAttribute("aria-busy");
       this.out.replaceChildren(...(failed ? [viewNode(failed)] : []));
@@ -51,9 +52,8 @@ class Release extends View {
       input.value = typed[field];
       return el("label", {}, el("span", {}, label), input);
     });
-    const boxes = checks.map(({ id, tone: how, text, ask, on }) => {
-      const box = el("input", { type: "checkbox", "data-ol": `${name}.${id}`, onchange: () => this.ask({ do: "acknowledge", id, on: box.checked }) });
-      box.checked = on;
+    const boxes = checks.map(({ id, tone: how, text, ask, on, fixed }) => {
+      const box = el("input", { type: "checkbox", checked: on, disabled: fixed, "data-ol": `${name}.${id}`, onchange: () => this.ask({ do: "acknowledge", id, on: box.checked }) });
       return el("li", {}, el("label", {}, box, toned(how, text)), toned("quiet", ask, "div"));
     });
     const buttons = actions.map(({ act, label, off }) => el("button", { type: "submit", "data-ol": `${name}.${act}`, value: act, disabled: Boolean(off), title: off }, label));
