@@ -4,7 +4,7 @@ It goes to the browser as rows in columns of codes (see `_columns`): the first o
 widget, all of them when the page asks, so that the gravest are seen while the rest is written.
 
     kind     risk, winner, header, entry, field (of the entry above it) or kept
-    name     what it is about
+    name     what it is about; of a risk its component
     old, new what was and is; of a risk what is said of it, and where
     tone     how it stands
     domain   of its component
@@ -135,10 +135,9 @@ def rows(diff: ManifestDiff) -> Iterator[Row]:
         key = risk.target, risk.who
         about[key] = (*about.get(key, ()), risk.code)
         where = " -> ".join(dict.fromkeys(place for place in diff.places(risk) if place))
-        name = f"{risk.code}  {risk.target}".strip()
         told, entry = _short(risk.message), _short(f"{risk.target} {risk.who}")
         tone, domain, codes = risk.kind.tone, _domain(risk.target), (risk.code,)
-        yield "risk", _short(name), told, _short(where), tone, domain, codes, entry
+        yield "risk", _short(risk.target), told, _short(where), tone, domain, codes, entry
     by_target: dict[str, tuple[str, ...]] = {}
     for (target, _), some in about.items():
         by_target[target] = (*by_target.get(target, ()), *some)

@@ -7,7 +7,7 @@ import { Rows, lead, search } from "./rows.mjs";
 /* Two manifests by meaning, the gravest first; what travels is told in _diff.py, beside this folder. */
 
 const SECTIONS = { risk: "risks", winner: "what changes for this workspace", header: "manifest", entry: "entries", kept: "unchanged" };
-const WIDE = new Set(["section", "entry", "kept"]);
+const WIDE = new Set(["section", "entry", "kept"]); // rows of one cell
 
 class Diff extends View {
   constructor(model, root) {
@@ -31,7 +31,7 @@ class Diff extends View {
     this.style.value = this.unified ? "unified" : "side";
     this.rows = new Rows({
       role: "treegrid", label: "what differs", heads: ["what", "before", "after"],
-      cells: (item) => this.cells(item), kind: ({ kind = "section", side = "plain" }) => `ol-${kind} ol-${side}${WIDE.has(kind) ? " ol-wide" : ""}`, moved: (item) => this.detail(item),
+      cells: (item) => this.cells(item), kind: ({ kind = "section", side = "plain", told }) => `ol-${kind} ol-${side}${WIDE.has(kind) ? " ol-wide" : told ? " ol-told" : ""}`, moved: (item) => this.detail(item),
       open: (item) => (item.children ? this.rows.side(item, 0) : this.jump(item)), key: (key) => this.key(key),
       toggle: (item) => { this.open.set(item.id, !item.open); this.settle(); },
     });
@@ -85,7 +85,7 @@ class Diff extends View {
       }
       entry = null;
       if (!texts[row] || fails[row] & ~1) continue;
-      const item = { row, kind, depth: 2, id: row };
+      const item = { row, kind, depth: 2, id: row, told: kind === "risk" || (kind === "winner" && !this.at("domain", row)) };
       if (kind === "entry") {
         item.children = [];
         entry = item;
@@ -124,16 +124,16 @@ class Diff extends View {
   }
 
   cells(item) {
-    const { row, kind, side } = item;
+    const { row, kind, side, told } = item;
     if (!kind) return [[...lead(item), item.title], "", ""];
     const [name, old, now, tone] = ["name", "old", "new", "tone"].map((column) => this.at(column, row));
     if (side) return [[...lead(item), name], el("span", { class: side === "old" ? "ol-bad" : "ol-ok" }, side === "old" ? `- ${old}` : `+ ${now}`), ""];
-    const risks = kind === "entry" ? this.at("risks", row) : [];
-    const mark = risks.length ? [" ", toned("warn", risks.length, "small", { title: risks.join(", ") })] : [];
+    const risks = this.at("risks", row);
+    if (kind === "risk") return [[...lead(item), toned(tone, risks)], el("span", { title: name }, name), [el("span", { title: old }, old), " ", toned("quiet", now)]];
+    const mark = kind === "entry" && risks.length ? [" ", toned("warn", risks.length, "small", { title: risks.join(", ") })] : [];
     const label = kind === "entry" ? el("span", { class: `ol-${tone}`, title: name }, name) : toned(tone, name, "span", { title: name });
-    if (kind === "risk") return [[...lead(item), label], [el("span", { title: old }, old), " ", toned("quiet", now)], ""];
     const [was, is] = [["s", old], ["span", now]].map(([tag, text]) => (text == null ? "" : el(tag, { title: text }, text)));
-    const both = this.unified ? [[was, was && is && " → ", is], ""] : [was, is];
+    const both = told ? [is, ""] : this.unified ? [[was, was && is && " → ", is], ""] : [was, is];
     return [[...lead(item), label, ...mark], ...both];
   }
 
@@ -164,9 +164,9 @@ class Diff extends View {
     if (!item?.kind) return void this.details.replaceChildren(toned("quiet", this.rows.list.length ? "n and p go from one difference to the next, Enter from a risk to its entry" : ""));
     const [name, old, now] = ["name", "old", "new"].map((column) => this.at(column, item.row));
     const part = (word, text) => (text == null ? [] : [el("div", {}, toned("quiet", `${word} `), el("code", {}, text))]);
-    const ask = item.kind === "risk" ? this.at("risks", item.row).map((code) => this.sheet.asks[code]) : [];
-    const words = item.kind === "risk" ? ["what", "where"] : ["before", "after"];
-    this.details.replaceChildren(el("strong", {}, name), ...part(words[0], old), ...part(words[1], now), ...ask.map((text) => el("div", {}, text)));
+    const codes = item.kind === "risk" ? this.at("risks", item.row) : [];
+    const words = codes.length ? ["what", "where"] : ["before", "after"];
+    this.details.replaceChildren(el("strong", {}, [...codes, name].join(" ")), ...part(words[0], old), ...part(words[1], now), ...codes.map((code) => el("div", {}, this.sheet.asks[code])));
   }
 
   asCode() {
