@@ -164,6 +164,57 @@ class TestStatus:
         assert contrast(page) >= 4.5
         assert grave(page) == []
 
+    @pytest.mark.parametrize("wide", [1200, 700, 400])
+    def test_buttons_need_no_scrolling_sideways(self, render: Any, wide: int) -> None:
+        """
+        However narrow the page, all buttons are within it and Tab goes through them in order;
+        a cell without a head above it names its own.
+        """
+        why = "we move the data base to the other rack: operator@host.example.org"
+        given = every()
+        given["told"]["rows"].append(row("task:nightly-report-of-orders", wanted="paused", why=why))
+        page = render("status", given)
+        page.set_viewport_size({"width": wide, "height": 900})
+        page.get_by_role("button", name="pause adapter:cache").click()
+
+        boxes = page.evaluate(
+            "() => [...document.querySelectorAll('td button, td input')].map((one) =>"
+            " { const { left, right } = one.getBoundingClientRect(); return [left, right]; })"
+        )
+        assert len(boxes) == 9
+        assert all(0 <= left < right <= wide for left, right in boxes)
+        assert page.evaluate(
+            "() => [...document.querySelectorAll('.ol-scroll')]"
+            ".every((one) => one.scrollWidth <= one.clientWidth)"
+        )
+        page.get_by_role("button", name="pause adapter:cache", exact=True).focus()
+        seen = []
+        for _ in range(6):
+            page.keyboard.press("Tab")
+            seen.append(page.evaluate("document.activeElement.dataset.ol"))
+        assert seen == [
+            "drain adapter:cache",
+            "note",
+            "do",
+            "cancel",
+            "resume adapter:queue",
+            "pause service:mail",
+        ]
+        named = page.evaluate(
+            "() => getComputedStyle(document.querySelector('[data-head=leases]'), '::before')"
+            ".content"
+        )
+        assert named == ('"leases "' if wide < 760 else "none")
+        assert grave(page) == []
+
+    def test_one_of_each(self, render: Any) -> None:
+        """
+        One component is no components.
+        """
+        page = render("status", state(row()))
+        said = page.get_by_role("status").first.inner_text()
+        assert said == "✓ all as wanted · 1 component · 1 process listening"
+
     def test_a_closed_view_listens_no_more(self, render: Any) -> None:
         """
         What it subscribed to, it leaves.

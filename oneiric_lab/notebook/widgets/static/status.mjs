@@ -1,4 +1,4 @@
-import { el, toned } from "./kit.mjs";
+import { el, many, toned } from "./kit.mjs";
 import { View, button, keeping, widget } from "./frame.mjs";
 import { table, viewNode } from "./view.mjs";
 
@@ -14,7 +14,7 @@ class Status extends View {
     Object.assign(this, { open: null, wide: model.get("plain") ? 6 : 7 });
     this.status.className = "";
     this.filter = el("input", { type: "search", "aria-label": "filter components", placeholder: "filter", oninput: () => this.draw() });
-    this.parts = el("div");
+    this.parts = el("div", { class: "ol-parts" });
     this.failed = el("div", { "aria-live": "polite" });
     root.append(el("header", {}, el("strong", {}, "status"), this.status, this.filter), this.failed, this.parts, this.code.node);
     this.on("change:told", () => this.draw());
@@ -31,9 +31,11 @@ class Status extends View {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const seen = rows.filter((row) => words.every((word) => JSON.stringify(row).toLowerCase().includes(word)));
     const who = listening > 1 ? `${listening} processes` : `${listening || "no"} process`;
-    this.status.replaceChildren(ill ? toned("warn", `${ill} not as wanted`) : listening ? toned("ok", "all as wanted") : toned("info", "nobody says how they are"), ` · ${count.toLocaleString("en")} components · ${who} listening`);
+    this.status.replaceChildren(ill ? toned("warn", `${ill} not as wanted`) : listening ? toned("ok", "all as wanted") : toned("info", "nobody says how they are"), ` · ${many(count, "component")} · ${who} listening`);
     const quiet = (text) => toned("quiet", text, "p");
-    const scroll = (label, heads, lines) => el("div", { class: "ol-scroll", tabindex: 0, role: "group", "aria-label": label }, table(heads, lines));
+    // A narrow page has no room for heads: each cell knows its own.
+    const headed = (heads) => (line) => line.map((cell, at) => (cell instanceof Element && cell.colSpan ? cell : el("td", { "data-head": at ? heads[at] : null }, ...[cell].flat())));
+    const scroll = (label, heads, lines) => el("div", { class: "ol-scroll", tabindex: 0, role: "group", "aria-label": label }, table(heads, lines.map(headed(heads))));
     const synced = sources.map(([name, state, good]) => [name, toned(SOURCES[state], state), good]);
     keeping(this.parts, () => this.parts.replaceChildren(
       seen.length ? scroll("components", HEADS.slice(0, this.wide), seen.flatMap((row) => this.lines(row)))
