@@ -353,7 +353,10 @@ class TestGridStates:
             "+ adapter:cache",
             "● adapter:cache",
         ]
-        page.get_by_role("button", name="● 3 changed").click()
+        news = page.get_by_role("button", name="● 3 changed")
+        assert news.get_attribute("aria-pressed") == "false"
+        news.click()
+        assert news.get_attribute("aria-pressed") == "true"
         assert column(page, "provider") == ["memory", "fast", "redis"]
         page.evaluate("([delta, cells]) => window.tell({delta}, cells)", sent)
         assert page.evaluate("window.sent") == []

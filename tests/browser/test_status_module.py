@@ -87,9 +87,12 @@ class TestStatus:
         Enter opens the note, Enter sends it, Escape leaves it; the code says the same.
         """
         page = render("status", every())
-        page.get_by_role("button", name="pause adapter:cache").focus()
+        button = page.get_by_role("button", name="pause adapter:cache", exact=True)
+        button.focus()
         page.keyboard.press("Enter")
+        assert button.get_attribute("aria-expanded") == "true"
         page.keyboard.press("Escape")
+        assert button.get_attribute("aria-expanded") == "false"
         assert page.evaluate("document.activeElement.dataset.ol") == "pause adapter:cache"
         page.keyboard.press("Enter")
         page.keyboard.type('the "new" disk')

@@ -1,12 +1,12 @@
 /* What the modules of all widgets share. */
 
-/** A node with attributes (`on…` are listeners) and children; texts are texts, never HTML. */
+/** A node with attributes (`on…` are listeners, `aria-…` say "true" or "false") and children; texts are texts, never HTML. */
 export const el = (tag, attributes = {}, ...children) => {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
+    else if (value === true && !name.startsWith("aria-")) node.setAttribute(name, "");
+    else if (value != null && (value !== false || name.startsWith("aria-"))) node.setAttribute(name, value);
   }
   node.append(...children);
   return node;

@@ -154,7 +154,7 @@ class Explorer extends View {
       chips.push(chip(`● ${news} changed`, () => {
         this.onlyNews = !onlyNews;
         this.settle();
-      }, String(Boolean(onlyNews))));
+      }, Boolean(onlyNews)));
     }
     this.chips.replaceChildren(...chips);
     const clear = () => {
