@@ -12,7 +12,8 @@
     duration   = number ( "ns" | "us" | "µs" | "ms" | "s" | "m" | "min" | "h" )
 
 Without an operation a figure is that of all operations together. With `over 10s` every whole
-window of that length must hold, not only the run. A figure that cannot be said, such as a
+window of that length must hold, not only the run; a run is kept by the second, so a window is
+of whole seconds, and `achieved_rate` has none. A figure that cannot be said, such as a
 quantile of too few samples, is not met: nobody has shown that it is.
 """
 
@@ -136,8 +137,7 @@ class Objective:
     @property
     def quantile(self) -> float | None:
         """The quantile as a share, 0.99 for p99; None for all else."""
-        found = _QUANTILE.fullmatch(self.statistic)
-        return float(Fraction(found[1]) / 100) if found else None
+        return share_of(self.statistic) if _QUANTILE.fullmatch(self.statistic) else None
 
     def __str__(self) -> str:
         """Render in the grammar; `parse_objective` of it is equal to this."""
@@ -179,7 +179,8 @@ class Objective:
         ]
         missing = len(windows) - len(found)
         within = f" in {missing} of {len(windows)} windows" if self.window is not None else ""
-        reason = f"too few samples{within}" if missing else ""
+        why = "no rate was offered" if self.statistic == "achieved_rate" else "too few samples"
+        reason = f"{why}{within}" if missing else ""
         if not found:
             return Judged(self, None, None, "n/a", None, reason)
         measured, worst = max(found, key=lambda pair: self._badness(pair[0]))
@@ -303,10 +304,18 @@ def parse_objective(text: str) -> Objective:
                 hint=did_you_mean(word[0], ["over"]),
                 example=EXAMPLES[4],
             )
-        window = _value(reader, "time")
-        if not 0 < window <= LONGEST:
+        if statistic == "achieved_rate":
             raise reader.fault(
-                f"expected a window above 0 and of 30 days at most, found {window:g} seconds",
+                "achieved_rate is of the whole run, and has no windows",
+                at=reader.last,
+                hint="leave `over` out, or ask for `rate`",
+                example=EXAMPLES[4],
+            )
+        window = _value(reader, "time")
+        if not (0 < window <= LONGEST and window.is_integer()):
+            raise reader.fault(
+                "expected a window of whole seconds, above 0 and of 30 days at most, "
+                f"found {window:g} seconds",
                 at=reader.last,
                 example=EXAMPLES[4],
             )
@@ -498,6 +507,14 @@ def _value(reader: _Reader, kind: Kind) -> float:
     if not math.isfinite(value):
         raise reader.fault("expected a finite value", at=reader.last, example=example)
     return value
+
+
+def share_of(quantile: str) -> float:
+    """Return the share of all values that lie up to a quantile: 0.999 for `p99.9`.
+
+    The float nearest to what is written; 99.9 / 100 as floats is above it.
+    """
+    return float(Fraction(quantile.removeprefix("p")) / 100)
 
 
 def _plain(number: Decimal) -> str:

@@ -93,7 +93,8 @@ class Plan:
         if not is_described:
             self.make()
         names = [o.name for o in self.scenario.operations()]
-        parsed = tuple(parse_objective(o) if isinstance(o, str) else o for o in self.objectives)
+        # One that was made by hand is checked as if it were written.
+        parsed = tuple(parse_objective(str(objective)) for objective in self.objectives)
         for objective in parsed:
             objective.check(names)
         object.__setattr__(self, "objectives", parsed)

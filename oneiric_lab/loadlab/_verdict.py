@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ._drive import LATE_NS
-from ._objectives import Window
+from ._objectives import Window, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -110,7 +110,7 @@ class Figures:
 
         There are none where the series is kept in stretches that do not fit into them.
         """
-        if self._step > 1 and length % self._step:
+        if length % self._step:
             return ()
         out: list[Window] = []
         for begin, end in self._stretches():
@@ -149,7 +149,7 @@ class Figures:
     def _stretches(self) -> Iterator[tuple[float, float]]:
         """Yield begin and end, in seconds of the run, of what lies between pauses."""
         step = self._step
-        begin = self._warmup if step == 1 else math.ceil(self._warmup / step) * step
+        begin = math.ceil(self._warmup / step) * step
         for pause in self._recorded.pauses:
             # The series is kept by whole stretches: those that a pause cuts are left out.
             end = math.floor(pause.begin / _SECOND / step) * step
@@ -160,8 +160,7 @@ class Figures:
             yield begin, self._end
 
     def _seconds(self, window: Window) -> tuple[int, int]:
-        first = int(self._warmup + window.start)
-        return first, max(first + 1, int(self._warmup + window.end))
+        return round(self._warmup + window.start), round(self._warmup + window.end)
 
     def _scalar(
         self, parts: list[PhaseResult], statistic: str, window: Window | None, ops: list[Any]
@@ -186,7 +185,8 @@ class Figures:
         if statistic == "rate":
             return statuses.get("ok", 0) / seconds
         if statistic == "error_rate":
-            return 1 - statuses.get("ok", 0) / ended if ended else None
+            # Not 1 less the share that went well: 1 - 99/100 as floats is above 1 %.
+            return (ended - statuses.get("ok", 0)) / ended if ended else None
         if self._plan.offered is None or window is not None:
             return None
         # Each operation counts what was due of it: its own schedule, or its part of the load.
@@ -199,7 +199,7 @@ def _statistic(total: Any, statistic: str) -> float | None:
     if statistic in {"max", "min", "mean"}:
         value = getattr(total, statistic)
         return None if value is None else value / 1e9
-    quantile = float(statistic[1:]) / 100
+    quantile = share_of(statistic)
     if not total.enough_for(quantile):
         return None
     found = total.quantile(quantile)

@@ -56,7 +56,7 @@ names = st.none() | st.from_regex(r"[A-Za-z_äß][\wé-]{0,8}", fullmatch=True)
 quantiles = st.decimals("0.001", "99.999", places=3).map(
     lambda d: "p" + format(d, "f").rstrip("0").rstrip(".")
 )
-windows = st.none() | st.floats(1e-9, 30 * 86400)
+windows = st.none() | st.integers(1, 30 * 86400).map(float)
 latencies = st.builds(
     Objective,
     op=names,
@@ -74,7 +74,7 @@ scalars = st.builds(
     comparison=st.sampled_from(get_args(Compared)),
     threshold=st.floats(0, 1),
     window=windows,
-)
+).filter(lambda objective: objective.statistic != "achieved_rate" or objective.window is None)
 
 
 class TestParse:
@@ -165,7 +165,10 @@ class TestParse:
             ("error_rate == 0 ovr 10s", 17, "did you mean `over`?"),
             ("error_rate == 0 over", 21, "expected a value such as 20ms"),
             ("error_rate == 0 over 10", 22, "the unit is missing"),
-            ("error_rate == 0 over 0", 22, "expected a window above 0"),
+            ("error_rate == 0 over 0", 22, "expected a window of whole seconds, above 0"),
+            ("error_rate == 0 over 500ms", 22, "expected a window of whole seconds"),
+            ("error_rate == 0 over 1.5s", 22, "found 1.5 seconds"),
+            ("achieved_rate > 9% over 10s", 20, "achieved_rate is of the whole run"),
             ("error_rate == 0 over 31000h", 22, "30 days at most"),
             ("error_rate == 0 over 10s too", 26, "expected the end, found 'too'"),
         ],

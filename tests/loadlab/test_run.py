@@ -11,6 +11,7 @@ import pytest
 from oneiric_lab.errors import UsageError
 from oneiric_lab.loadlab import (
     BUILT_IN,
+    Objective,
     Plan,
     Run,
     Scenario,
@@ -367,6 +368,7 @@ class TestRun:
         )
         assert [j.ok for j in found.judged][:4] == [True] * 4
         assert found.judged[-1].ok is None
+        assert found.judged[-1].reason == "no rate was offered"
         assert "n/a" in str(found)
 
 
@@ -379,6 +381,7 @@ class TestPlan:
             ({"duration": "soon"}, "duration"),
             ({"max_in_flight": 0}, "max_in_flight"),
             ({"objectives": ("sweep.rate > 1/s",)}, "sweep"),
+            ({"objectives": (Objective(None, None, "rate", ">", 1.0, 0.5),)}, "whole seconds"),
             ({"warmup": 10}, "as long as the run"),
         ],
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from oneiric_lab.loadlab import parse_objective
 from oneiric_lab.loadlab._drive import Driven
@@ -52,6 +55,15 @@ class TestWindows:
             0.005, rel=0.001
         )
 
+    def test_a_warm_up_of_a_part_of_a_second(self) -> None:
+        """
+        The second in which it ends is in no window, since it is kept as one.
+        """
+        found = figures(4, warmup=0.3)
+        assert [window.start for window in found.windows(1)] == pytest.approx([0.7, 1.7, 2.7])
+        lowest = [found.value("read", "response", "min", window) for window in found.windows(1)]
+        assert lowest == pytest.approx([0.002, 0.003, 0.004], rel=0.001)
+
     def test_between_pauses(self) -> None:
         """
         None of them holds a part of a pause.
@@ -89,7 +101,42 @@ class TestWindows:
         assert parse_objective("read.response.mean < 1s over 7s").judge(found).met
 
 
+class TestQuantile:
+    @given(st.integers(1, 9999), st.integers(1, 30_000))
+    @example(9990, 10_000)
+    def test_is_of_the_decimal_that_is_written(self, basis_points: int, count: int) -> None:
+        """
+        Rank and number of samples beyond are those of whole numbers: p99.9 of 10,000 has ten.
+        """
+        made = Recorder(clock=lambda: 0)
+        made.op("read").rows.extend([0, 0, 1] * count)
+        plan = Plan(scenario_named("swap-1k")[0], load=constant(10, 1))
+        found = Figures(plan, made.result(), Driven(offered=count, wall=1.0), 0)
+        rank = -(-basis_points * count // 10_000)
+
+        said = found.value("read", "response", f"p{Decimal(basis_points) / 100}", None)
+
+        expected = None if count - rank < 10 else 1e-9
+        assert said == expected
+
+
 class TestRate:
+    @given(st.integers(0, 200), st.integers(1, 200))
+    @example(1, 99)
+    def test_of_errors_is_the_float_that_is_written(self, failed: int, well: int) -> None:
+        """
+        One error of a hundred is 1 %, so that `<= 1%` holds and `== 0` holds of none alone.
+        """
+        made = Recorder(clock=lambda: 0)
+        taker = made.op("read")
+        taker.rows.extend([0, 0, 1] * well)
+        for _ in range(failed):
+            taker.fail(0, 0, 1, ValueError())
+        plan = Plan(scenario_named("swap-1k")[0], load=constant(10, 1))
+        found = Figures(plan, made.result(), Driven(offered=failed + well, wall=1.0), 0)
+
+        assert found.value("read", None, "error_rate", None) == failed / (failed + well)
+
     def test_achieved_of_one_operation(self) -> None:
         """
         Each operation counts what was due of it, dropped ones included.
