@@ -101,7 +101,7 @@ class Floor(Result):
                 said,
                 tuple(map(str, found["warnings"])),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise LoadError(
                 Fault(
                     "bad-noise",

@@ -27,7 +27,7 @@ _PIECE = re.compile(
     r"(?P<rate>\S+?)(?:\s+to\s+(?P<to>\S+))?(?P<random>\s+at\s+random)?\s+for\s+(?P<time>\S+)\Z"
 )
 _USERS = re.compile(
-    r"(?P<users>\d[\d_]*)\s+users?"
+    r"(?P<users>[0-9](?:_?[0-9]){0,15})\s+users?"
     r"(?:\s+thinking\s+(?P<about>about\s+)?(?P<think>\S+)(?:\s+to\s+(?P<most>\S+))?)?"
     r"(?:\s+for\s+(?P<time>\S+))?\Z"
 )

@@ -62,6 +62,14 @@ def need_numpy() -> None:
         raise MissingExtraError("numpy is not installed", extra="load") from None
 
 
+def check_seed(seed: int) -> None:
+    """Raise a UsageError where *seed* is no whole number from 0."""
+    if not _whole(seed) or seed < 0:
+        raise UsageError(
+            Fault("bad-seed", f"seed: expected a whole number from 0, found {seed!r}", fix="42")
+        )
+
+
 def seconds(value: float | str, name: str = "duration") -> float:
     """Return a duration in seconds.
 
@@ -204,18 +212,6 @@ class Think:
     def mean(self) -> float:
         """Mean in seconds."""
         return (self.low + self.high) / 2
-
-    def draw(self, random: np.random.Generator, count: int) -> Chunk:
-        """Return *count* think times in whole nanoseconds; *random* is the worker's own."""
-        import numpy as np  # noqa: PLC0415 - the caller's generator is numpy's
-
-        if self.kind == "exp":
-            drawn = random.exponential(self.low, count)
-        elif self.kind == "uniform":
-            drawn = random.uniform(self.low, self.high, count)
-        else:
-            drawn = np.full(count, self.low)
-        return np.rint(drawn * _NS).astype(np.int64)
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON shape, in seconds."""
@@ -530,7 +526,7 @@ def shape_of(data: Mapping[str, object]) -> Shape:
         if name == "closed" and isinstance(fields.get("think"), dict):
             fields["think"] = _think_of(fields["think"])
         return makers[name](**fields)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             Fault(
                 "bad-shape",
@@ -584,10 +580,7 @@ def schedule(shape: Shape, seed: int = 0) -> Iterator[Chunk]:
                 fix="give a rate: constant('500/s', '10s')",
             )
         )
-    if not _whole(seed) or seed < 0:
-        raise UsageError(
-            Fault("bad-seed", f"seed: expected a whole number from 0, found {seed!r}", fix="42")
-        )
+    check_seed(seed)
     need_numpy()
     whole, worker, of = (
         (shape.whole, shape.worker, shape.of) if isinstance(shape, Share) else (shape, 0, 1)

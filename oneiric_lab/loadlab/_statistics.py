@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
 from oneiric_lab.views import Cell, CellLike, Column, Note, Result, Table, Tone, View
 
-from ._shapes import need_numpy
+from ._shapes import check_seed, need_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +75,11 @@ def mann_whitney(a: Sequence[float], b: Sequence[float]) -> float:
         counts[1:, rank:] += counts[:-1, : counts.shape[1] - rank].copy()
     away = np.abs(np.arange(counts.shape[1]) - of_a * (total + 1))
     return int(counts[of_a][away >= found].sum()) / math.comb(total, of_a)
+
+
+def _smallest_p(of_a: int, of_b: int) -> float:
+    """Return p of two sides that do not overlap, below which no p of so many runs can lie."""
+    return min(1.0, 2 / math.comb(of_a + of_b, of_a))
 
 
 def _doubled_ranks(values: Sequence[float]) -> tuple[list[int], int]:
@@ -220,12 +225,12 @@ def verdict(
     _checked_band(band)
     ratio = _ratio(a, b)
     return _judged(
-        min(len(a), len(b)), ratio, band, adjusted_p, interval, lower=lower_is_better, least=0.0
+        (len(a), len(b)), ratio, band, adjusted_p, interval, lower=lower_is_better, least=0.0
     )[0]
 
 
 def _judged(
-    runs: int,
+    runs: tuple[int, int],
     ratio: float,
     band: float,
     adjusted_p: float,
@@ -236,10 +241,9 @@ def _judged(
 ) -> tuple[Verdict, str]:
     """Return the verdict and why; *least* is the smallest adjusted p that could come out."""
     low, high = interval
-    bottom, top = 1 / (1 + band), 1 + band
-    if runs < FEWEST_RUNS:
-        return "inconclusive", f"{runs} v {runs} runs cannot show a difference; 6 a side can"
-    if bottom <= low and high <= top:
+    if min(runs) < FEWEST_RUNS:
+        return "inconclusive", f"{runs[0]} v {runs[1]} runs cannot show a difference; 6 a side can"
+    if _times(*interval) <= 1 + band:
         return "same", f"the interval lies within {percent(band)}"
     if least > ALPHA:
         return (
@@ -250,7 +254,7 @@ def _judged(
         return "inconclusive", f"p = {adjusted_p:.2g}, and the interval is wide"
     if low <= 1 <= high:
         return "inconclusive", "the interval of the ratio holds 1"
-    if bottom <= ratio <= top:
+    if _times(ratio, ratio) <= 1 + band:
         return "inconclusive", f"within {percent(band)}, but not shown to stay there"
     if (ratio > 1) != (low > 1):
         return "inconclusive", "the ratio lies on the other side of 1 than its interval"
@@ -404,17 +408,18 @@ def compare(
         other: The same of what is compared with it.
         band: Largest change that counts as none; a ratio less 1.
         bands: The same of single metrics, such as what an A/A test needs.
-        seed: Of the bootstrap; each metric draws anew from it.
+        seed: Of the bootstrap, at least 0; each metric draws anew from it.
         better: Which direction is better, by metric; `lower` for one that is not named.
 
     Raises:
-        UsageError: If a value is negative or infinite, the band cannot be, or *better*
-            names a metric that neither side has.
+        UsageError: If a value is negative or infinite, the band or the seed cannot be, or
+            *better* names a metric that neither side has.
         MissingExtraError: If numpy is not installed.
     """
     own = dict(bands or {})
     for one in (band, *own.values()):
         _checked_band(one)
+    check_seed(seed)
     wanted = dict(better or {})
     metrics = list(dict.fromkeys([*base, *other]))
     for name, direction in wanted.items():
@@ -454,6 +459,8 @@ def compare(
     found = {name: mann_whitney(*pairs[name]) for name in metrics if name not in gaps}
     tested = [name for name in found if len({*pairs[name][0], *pairs[name][1]}) > 1]
     adjusted = dict(zip(tested, holm([found[name] for name in tested]), strict=True))
+    smallest = [_smallest_p(*map(len, pairs[name])) for name in tested]
+    least = dict(zip(tested, holm(smallest), strict=True))
     rows = []
     for name in metrics:
         a, b = pairs[name]
@@ -481,13 +488,13 @@ def compare(
         interval = ratio_interval(a, b, seed=seed) if name in adjusted else (1.0, 1.0)
         ratio = _ratio(a, b)
         said, reason = _judged(
-            min(runs),
+            runs,
             ratio,
             width,
             adjusted.get(name, 1.0),
             interval,
             lower=wanted.get(name, "lower") == "lower",
-            least=min(1.0, 2 * len(tested) / math.comb(sum(runs), runs[0])),
+            least=least.get(name, 0.0),
         )
         delta = cliffs_delta(a, b)
         rows.append(
@@ -620,17 +627,18 @@ def noise(
 
     Args:
         runs: For each metric one value per run, at least 8, finite and not negative.
-        seed: Of the shuffles and of the bootstrap.
+        seed: Of the shuffles and of the bootstrap, at least 0.
         band: The band to try.
         splits: How often to shuffle.
         resamples: Of each bootstrap.
 
     Raises:
         UsageError: If there are fewer than 8 runs, a value is negative or not finite, or
-            *splits* is below 1.
+            *splits* or the seed cannot be.
         MissingExtraError: If numpy is not installed.
     """
     _checked_band(band)
+    check_seed(seed)
     if splits < 1:
         raise UsageError(
             Fault("bad-count", f"splits: expected at least 1, found {splits}", fix="200")
@@ -663,13 +671,18 @@ def noise(
             said = verdict(a, b, band=band, adjusted_p=mann_whitney(a, b), interval=interval)
             alarms += said in ("faster", "slower")
             same += said == "same"
-            bands.append(max(interval[1], 1 / interval[0] if interval[0] else math.inf) - 1)
+            bands.append(_times(*interval) - 1)
         bands.sort()
         mean = float(series.mean())
         spread = float(series.std(ddof=1)) / mean if mean else 0.0
         needed = bands[math.ceil(0.95 * splits) - 1]
         rows.append(NoiseRow(name, len(series), spread, splits, alarms, same, needed))
     return Noise(tuple(rows), band, seed)
+
+
+def _times(low: float, high: float) -> float:
+    """Return how many times as much or as little there is at most between two ratios."""
+    return max(high, 1 / low if low else math.inf)
 
 
 def _ratio(a: Sequence[float], b: Sequence[float]) -> float:

@@ -118,7 +118,15 @@ class TestSaved:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "[]", "{}", '{"plan": 1}', '{"metrics": [1], "plan": {}, "machine": {}}', "\x00"],
+        [
+            "",
+            "[]",
+            "{}",
+            '{"plan": 1}',
+            '{"metrics": [1], "plan": {}, "machine": {}}',
+            '{"metrics": [], "band": 0.03, "seed": Infinity}',
+            "\x00",
+        ],
     )
     def test_a_damaged_file_is_refused(self, tmp_path: Path, text: str) -> None:
         """

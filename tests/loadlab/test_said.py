@@ -55,6 +55,7 @@ class TestLoadSaid:
                 closed(5, think=think.uniform("10ms", "50ms"), duration="1min"),
             ),
             ("60/min for 90s", constant(1, 90)),
+            ("10_000 users", closed(10_000)),
         ],
     )
     def test_users_and_units(self, text: str, shape: object) -> None:
@@ -74,6 +75,8 @@ class TestLoadSaid:
             ("5 users, 500/s for 10s", "two runs"),
             ("5 users thinking about 1ms to 2ms", "mean of all"),
             ("0 users", "from 1"),
+            ("5_ users", "5_ users"),
+            (f"{'9' * 5000} users", "999"),
             ("5 users for never", "never"),
             ("fast for 10s", "fast"),
             ("500/s for 10s; rm", "10s;"),

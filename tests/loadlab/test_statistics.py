@@ -8,7 +8,7 @@ import math
 import sys
 from fractions import Fraction
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -423,6 +423,39 @@ class TestCompare:
         with pytest.raises(UsageError, match="band"):
             compare(base, other, bands={"p99": math.inf})
 
+    def test_each_metric_has_the_least_p_of_its_own_runs(self) -> None:
+        """
+        Beside one of twelve a side, 4 v 4 can show a difference; beside another 4 v 4 it cannot.
+        """
+        base = {"many": runs_of(1.0, runs=12), "few": runs_of(1.0, runs=4)}
+        other = {"many": runs_of(2.0, runs=12), "few": runs_of(2.0, runs=4)}
+        found = compare(base, other)
+
+        assert found["few"].adjusted == 2 / 70
+        assert {row.verdict for row in found.rows} == {"slower"}
+        assert compare(base, {**other, "many": runs_of(1.0, runs=12)})["few"].reason == (
+            "p = 0.057, and the interval is wide"
+        )
+
+    def test_the_smaller_side_decides(self) -> None:
+        """
+        3 v 6 says both numbers.
+        """
+        row = compare({"p99": runs_of(1.0, runs=3)}, {"p99": runs_of(2.0)})["p99"]
+
+        assert row.reason == "3 v 6 runs cannot show a difference; 6 a side can"
+
+    @pytest.mark.parametrize("seed", [-1, 1.5, True])
+    def test_a_seed_is_a_whole_number(self, seed: Any) -> None:
+        """
+        What numpy cannot take is refused by us, with or without a metric to draw for.
+        """
+        for metrics in ({}, {"p99": SIX}):
+            with pytest.raises(UsageError, match="seed: expected a whole number from 0"):
+                compare(metrics, metrics, seed=seed)
+        with pytest.raises(UsageError, match="seed: expected a whole number from 0"):
+            noise({"p99": runs_of(1.0, runs=8)}, seed=seed)
+
     def test_wrong_words_are_refused(self) -> None:
         """
         A metric or a direction that is not known is named with the nearest.
@@ -549,13 +582,20 @@ class TestNoise:
 
     def test_band_needed_is_enough(self) -> None:
         """
-        With the band it tells, the same shuffles are called the same in 95 %.
+        With the band it tells, the same shuffles are called the same in 95 %; with less they
+        are not.
         """
-        runs = {"p99": np.random.default_rng(2).normal(1, 0.05, 13).tolist()}
-        needed = noise(runs, seed=9, splits=100).needed
+        for seed in range(30):
+            runs = {"p99": np.random.default_rng(seed).normal(1, 0.05, 13).tolist()}
 
-        assert noise(runs, seed=9, splits=100, band=needed * 1.0001).rows[0].same >= 95
-        assert noise(runs, seed=9, splits=100, band=needed * 0.9).rows[0].same < 95
+            def same(band: float, runs: Any = runs, seed: int = seed) -> int:
+                row = noise(runs, seed=seed, splits=20, resamples=200, band=band).rows[0]
+                return row.same
+
+            needed = noise(runs, seed=seed, splits=20, resamples=200).needed
+
+            assert same(needed) >= 19
+            assert same(math.nextafter(needed, 0) * (1 - 1e-9)) < 19
 
     def test_same_seed_same_answer(self) -> None:
         """
