@@ -79,7 +79,9 @@ class TestCoordinatedOmission:
         assert 0.4 < truth < 0.5
         assert figure(found, "read.response.p99") == pytest.approx(truth, rel=0.05)
         assert figure(found, "read.service.p99") < truth / 5
-        assert found.exit_code == 0
+        # A machine that kept the generator waiting as well makes the run invalid, rightly.
+        if found.driven.late <= found.driven.offered / 100:
+            assert (found.limited_by, found.exit_code) == ("in_flight_cap", 0)
 
     def test_a_closed_load_cannot(self) -> None:
         """
