@@ -32,7 +32,7 @@ class Begins(Ends):
 
     Attributes:
         active: What is in force.
-        next: What was prepared last, unless it could not be.
+        next: What is being prepared, until it is in force, lent or aborted.
     """
 
     def __init__(self, life: Host, domain: str, key: str) -> None:
@@ -114,9 +114,14 @@ class Begins(Ends):
             raise StepError(stage, why or f"{type(error).__name__}: {error}") from error
         finally:
             if not ready:
-                self.next = None
                 await self.abort(next_)
         return next_
+
+    async def abort(self, next_: Incarnation) -> None:
+        """End an incarnation that never was in force."""
+        if self.next is next_:
+            self.next = None
+        await super().abort(next_)
 
     def _pinned(self, next_: Incarnation, beside: Mapping[str, Incarnation]) -> Mapping[str, Any]:
         """Return what the factory of *next_* is given, held to its end."""

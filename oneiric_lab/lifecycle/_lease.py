@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from ._incarnation import Incarnation
     from ._slot import Slot
+
+T = TypeVar("T")
 
 
 class Lease:
@@ -85,20 +89,36 @@ def thread_lease(slot: Slot) -> ThreadLease:
 class AskingThreadLease:
     """A lease of another thread that must ask first: for an activation, a need or a trace."""
 
-    __slots__ = ("_held", "_need", "_slot")
+    __slots__ = ("_held", "_need", "_own", "_slot")
 
     def __init__(self, slot: Slot, need: frozenset[str]) -> None:
         self._slot, self._need = slot, need
+        self._own: Incarnation | None = None
 
     def __enter__(self) -> Any:
-        self._held = found = _in_force(self._slot, self._need, self)
+        self._own = self._ask_for_own()
+        self._held = found = self._own or _in_force(self._slot, self._need, self)
         if self._slot.life.trace:
             found.holders[self] = _place()
         return found.instance
 
+    def _ask_for_own(self) -> Incarnation | None:
+        """Return an incarnation for this lease alone, held; None where they are shared."""
+        slot = self._slot
+        loop = slot.life.known_loop()
+        if slot.active is not None or loop is None or slot.life.owns_thread():
+            return None
+        own = _awaited(slot.own(self._need), loop)
+        if own is not None:
+            own.hold(self)
+        return own
+
     def __exit__(self, *_: object) -> None:
         self._held.holders.pop(self, None)
         self._held.let_go(self)
+        loop = self._slot.life.known_loop()
+        if self._own is not None and loop is not None:
+            _awaited(self._slot.close(self._own), loop)
 
 
 def _in_force(slot: Slot, need: frozenset[str], token: object) -> Incarnation:
@@ -120,7 +140,18 @@ def _asked(slot: Slot, need: frozenset[str]) -> Incarnation:
     loop = slot.life.known_loop()
     if loop is None or slot.life.owns_thread():
         raise slot.closed_for()
-    return asyncio.run_coroutine_threadsafe(slot.ready(need), loop).result()
+    return _awaited(slot.ready(need), loop)
+
+
+def _awaited(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+    """Return what *work* gives on the owner's loop; this thread waits for it."""
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return future.result()
+    except BaseException:
+        # Who is interrupted takes nothing: what is being built is aborted.
+        future.cancel()
+        raise
 
 
 def _place() -> str:

@@ -87,7 +87,7 @@ class Slot(Begins):
         self.times: deque[tuple[int, int]] = deque(maxlen=_KEPT)
         self._question = Question(life.registry, domain, key)
         self._requested = 0
-        self._satisfied: tuple[Wish, int] | None = None
+        self._satisfied: tuple[Wish, int, int] | None = None
 
     # --- leases -------------------------------------------------------------------------
 
@@ -118,6 +118,10 @@ class Slot(Begins):
             )
         )
 
+    def _admit_lease(self) -> None:
+        if self.paused is not None:
+            raise self.closed_for()
+
     async def ready(self, need: frozenset[str]) -> Incarnation:
         """Return what is in force, activated where it is not; single-flight.
 
@@ -126,8 +130,7 @@ class Slot(Begins):
             ActivationError: It could not be built, or is not healthy.
             NoCandidateError: Nobody provides it, or what is in force lacks a need.
         """
-        if self.paused is not None:
-            raise self.closed_for()
+        self._admit_lease()
         if self.active is None:
             report = await self.swap(Wish(self.pin, need))
             if self.active is None:
@@ -143,8 +146,7 @@ class Slot(Begins):
                     fix=f"swap to a provider that has it: swap {self.target}",
                 )
             )
-        if self.paused is not None:  # while it was built
-            raise self.closed_for()
+        self._admit_lease()  # it may be paused since it was asked for
         return found
 
     async def own(self, need: frozenset[str]) -> Incarnation | None:
@@ -155,8 +157,7 @@ class Slot(Begins):
             ActivationError: It could not be built, or is not healthy.
             NoCandidateError: Nobody provides it.
         """
-        if self.paused is not None:
-            raise self.closed_for()
+        self._admit_lease()
         if self.active is not None:
             return None
         wish = Wish(self.pin, need)
@@ -168,7 +169,12 @@ class Slot(Begins):
         except StepError as error:
             # Without its cause: what the component raised may hold a secret.
             raise self._not_activated(self.failed(wish, error)) from None
-        found.state = State.active
+        try:
+            self._admit_lease()
+        except PausedError:  # while it was built
+            await self.abort(found)
+            raise
+        found.state, self.next = State.active, None
         return found
 
     def _not_activated(self, report: SwapReport) -> OneiricError:
@@ -189,9 +195,7 @@ class Slot(Begins):
         mine = self._requested
         try:
             async with self.lock:
-                satisfied = self._satisfied
-                if satisfied is not None and satisfied[1] >= mine and satisfied[0] == wish:
-                    # One that began after this was asked for did it.
+                if self._is_satisfied(wish, mine):
                     report = self.report(wish, "coalesced")
                 else:
                     report = await self._swap_now(wish)
@@ -200,6 +204,15 @@ class Slot(Begins):
             raise
         self.life.tally.swapped(self.domain, report.outcome)
         return report
+
+    def _is_satisfied(self, wish: Wish, mine: int) -> bool:
+        """Tell whether a swap that began after request number *mine* did what it asks."""
+        if self._satisfied is None:
+            return False
+        done, began, brought = self._satisfied
+        # A group or a drain in between may have taken out of force what it brought.
+        still = self.active is not None and self.active.number == brought
+        return still and done == wish and began >= mine
 
     async def _swap_now(self, wish: Wish) -> SwapReport:
         if len(self.draining) >= self.life.limits.draining:
@@ -216,7 +229,7 @@ class Slot(Begins):
         except StepError as error:
             return self.failed(wish, error)
         report = self.commit(next_, wish)
-        self._satisfied = (wish, began)
+        self._satisfied = wish, began, next_.number
         return await self.after(report)
 
     def hand_out(self, candidate: Candidate, wish: Wish) -> SwapReport:
@@ -248,7 +261,10 @@ class Slot(Begins):
         found = self.active
         if found is None or found.built is None:
             return ""
-        given = (settings or self.life.settings)(found.candidate)
+        try:
+            given = (settings or self.life.settings)(found.candidate)
+        except Exception:  # noqa: BLE001 - whoever gives them raises what they like; building tells
+            return "settings"
         if stamp_of(given) != stamp_of(found.given):
             return "secrets"
         if given == found.given:
@@ -318,7 +334,7 @@ class Slot(Begins):
         started = time.perf_counter_ns()
         old = self.active
         next_.state = State.active
-        self.active = next_
+        self.active, self.next = next_, None
         self.show_all()
         spent = time.perf_counter_ns() - started
         self.swaps += 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import itertools
+import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -21,6 +23,9 @@ from oneiric_lab.errors import (
 )
 from oneiric_lab.lifecycle import Lifecycle, Limits
 from oneiric_lab.registry import Candidate, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY = ("adapter", "cache")
 
@@ -151,6 +156,32 @@ class TestLeases:
                     assert three == [2]
 
         run(main)
+
+    def test_a_transient_one_is_not_lent_once_it_is_paused(self, run: Any) -> None:
+        """
+        A pause that comes while it is built lets no lease begin; what was built is ended.
+        """
+        ended: list[str] = []
+
+        async def make() -> Any:
+            await asyncio.sleep(1)
+            yield "thing"
+            ended.append("thing")
+
+        registry = Registry()
+        registry.add(Candidate("adapter", "cache", "each", make, lifetime="transient"))
+
+        async def main() -> None:
+            async with Lifecycle(registry) as life:
+                lease = asyncio.ensure_future(life.lease(*KEY).__aenter__())
+                await asyncio.sleep(0.5)
+                await life.pause(*KEY)
+                with pytest.raises(PausedError):
+                    await lease
+                assert life.status(*KEY).next is None
+
+        run(main)
+        assert not ended  # aborted: what stands behind the yield is for what was in force
 
     def test_where_a_lease_was_taken(self, world: Any, run: Any) -> None:
         """
@@ -286,6 +317,70 @@ class TestSwaps:
 
         run(main)
         assert all(thing.closed == 1 for thing in world.made)
+
+    @pytest.mark.parametrize("between", ["group", "drain"])
+    def test_what_was_undone_in_between_is_done_again(
+        self, world: Any, run: Any, between: str
+    ) -> None:
+        """
+        A request that waited behind a group or a drain is not satisfied by a swap before those.
+        """
+
+        async def main() -> None:
+            async with world.life() as life:
+                others: dict[str, Callable[[], Any]] = {
+                    "group": functools.partial(life.swap_group, {"adapter:cache": "ok"}),
+                    "drain": functools.partial(life.drain, *KEY),
+                }
+                other = others[between]
+                async with life.slot(*KEY).lock:
+                    requests: list[asyncio.Future[Any]] = []
+                    again = functools.partial(life.swap, *KEY, provider="fine")
+                    for ask in (again, other, again):
+                        requests.append(asyncio.ensure_future(ask()))
+                        await asyncio.sleep(0.1)
+                *_, last = await asyncio.gather(*requests)
+                assert (last.outcome, last.provider) == ("committed", "fine")
+                assert life.status(*KEY).provider == "fine"
+
+        run(main)
+
+    def test_settings_that_cannot_be_said_fail_the_swap(self, world: Any, run: Any) -> None:
+        """
+        A report says so, alone and in a group, also where the same one is in force; it stays.
+        """
+        said: list[dict[str, Any]] = [{}]
+
+        async def main() -> None:
+            async with world.life(settings=lambda _: said[0]) as life:
+                await life.swap(*KEY, provider="fine")
+                said.clear()
+                for provider in ("fine", "ok"):
+                    alone = await life.swap(*KEY, provider=provider)
+                    (grouped,) = await life.swap_group({"adapter:cache": provider})
+                    for report in (alone, grouped):
+                        assert (report.outcome, report.stage) == ("failed", "build")
+                        assert "IndexError" in report.why
+                        assert report.provider == "fine"
+
+        run(main)
+
+    def test_what_has_ended_is_let_go(self, world: Any, run: Any) -> None:
+        """
+        Nothing of ours holds an instance that was closed: its memory is free while it is drained.
+        """
+
+        async def main() -> None:
+            async with world.life() as life:
+                async with life.lease(*KEY) as thing:
+                    gone = weakref.ref(thing)
+                    del thing
+                await life.drain(*KEY, drain_timeout=1)
+                world.made.clear()
+                gc.collect()
+                assert gone() is None
+
+        run(main)
 
     def test_two_hundred_in_a_row_leave_one(self, world: Any, run: Any) -> None:
         """

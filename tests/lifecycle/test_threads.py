@@ -125,6 +125,30 @@ def test_a_thread_may_be_the_first(life: Lifecycle) -> None:
     assert Used.ends == 2
 
 
+def test_a_thread_has_a_transient_one_of_its_own() -> None:
+    """
+    It is built on the loop for this lease, and has ended when the lease has.
+    """
+    Used.ends = 0
+    registry = Registry()
+    registry.add(Candidate("adapter", "cache", "each", Used, lifetime="transient"))
+    life = Lifecycle(registry)
+
+    def worker() -> None:
+        again = life.lease_sync(*KEY)
+        for ends in (0, 2):
+            with again as one, life.lease_sync(*KEY) as two:
+                assert one is not two
+                assert Used.ends == ends
+            assert Used.ends == ends + 2
+
+    async def main() -> None:
+        async with life:
+            await asyncio.to_thread(worker)
+
+    asyncio.run(main())
+
+
 def test_refusals_in_a_thread(life: Lifecycle) -> None:
     """
     Paused, lacking a need, or without a loop that could activate it.
