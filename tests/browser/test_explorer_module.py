@@ -414,6 +414,41 @@ class TestGridStates:
         page.get_by_role("searchbox").fill("t09999")
         assert status(page) == "10 of 100,000 candidates"
 
+    def test_scrolling_writes_only_what_comes_into_view(self, render: Any) -> None:
+        """
+        A row keeps its node while it is seen; at rest the nodes stand in the order of the rows.
+        """
+        registry = Registry()
+        registry.add(*(candidate("task", f"t{n:04}", "x") for n in range(1000)))
+        page = render("explorer", state(registry.current))
+        written, before, order, wide = page.evaluate("""async () => {
+          const grid = document.querySelector("[role=grid]");
+          const rows = () => [...grid.querySelectorAll(".ol-body > [role=row]:not([hidden])")];
+          const holding = (text) => rows().find((row) => row.textContent.includes(text));
+          const scrolled = (by) => new Promise((done) => {
+            grid.addEventListener("scrollend", () => requestAnimationFrame(done), { once: true });
+            grid.scrollTop += by;
+          });
+          await scrolled(240);
+          const kept = holding("t0020");
+          let written = new Set();
+          new MutationObserver((all) => all.forEach(({ target }) => written.add(
+            (target.closest ? target : target.parentNode).closest("[role=row]"))))
+            .observe(grid, { subtree: true, characterData: true });
+          await scrolled(72);
+          const before = kept === holding("t0020");
+          const order = rows().map((row) => Number(row.ariaRowIndex));
+          return [written.size, before, order, rows().length];
+        }""")
+
+        assert before
+        assert written == 3
+        assert order == list(range(order[0], order[0] + wide))
+        cell = page.get_by_role("gridcell", name="task:t0020")
+        assert cell.get_attribute("title") is None
+        cell.hover()
+        assert cell.get_attribute("title") == "task:t0020"
+
     def test_a_closed_view_listens_no_more(self, render: Any) -> None:
         """
         What a view registered goes with it.

@@ -8,7 +8,10 @@ let made = 0;
 
 const within = (at, count) => Math.min(Math.max(at, 0), Math.max(count - 1, 0));
 
-const attribute = (node, name, value) => (value === undefined ? node.removeAttribute(name) : node.setAttribute(name, value));
+const attribute = (node, name, value) => {
+  if (value === undefined) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== `${value}`) node.setAttribute(name, value);
+};
 
 export class Rows {
   /** `cells(item)` gives what stands in a row, `kind(item)` its class; `open(item)` answers Enter
@@ -18,10 +21,13 @@ export class Rows {
   constructor({ role, label, heads, ...calls }) {
     Object.assign(this, calls, { list: [], at: 0, field: 0, pool: [], id: `ol-rows-${++made}`, isGrid: role === "grid" });
     this.head = el("div", { role: "row", "aria-rowindex": 1 }, ...heads.map((text) => el("div", { role: "columnheader" }, text)));
-    this.body = el("div", { role: "rowgroup", class: "ol-body" });
+    this.body = el("div", {
+      role: "rowgroup", class: "ol-body",
+      onpointerover: ({ target }) => { if (target.ol === true) target.title = target.textContent; },
+    });
     this.node = el("div", {
       role, class: "ol-rows", tabindex: 0, "aria-label": label,
-      onscroll: () => this.later(), onkeydown: (event) => this.press(event), onfocus: () => this.draw(), onblur: () => this.draw(),
+      onscroll: () => this.later(), onscrollend: () => (this.draw(), this.align()), onkeydown: (event) => this.press(event), onfocus: () => this.draw(), onblur: () => this.draw(),
     }, el("div", { role: "rowgroup", class: "ol-top" }, this.head), this.body);
     this.empty = el("p", { class: "ol-empty", hidden: true });
     this.frame = el("div", { class: "ol-frame" }, this.node, this.empty);
@@ -51,6 +57,7 @@ export class Rows {
     this.empty.hidden = list.length > 0;
     this.empty.replaceChildren(...empty);
     this.draw();
+    this.align();
   }
 
   go(at) {
@@ -74,30 +81,49 @@ export class Rows {
     const { node, list, pool } = this;
     const top = node.scrollTop;
     this.page = Math.max(1, Math.floor((node.clientHeight - this.head.offsetHeight) / ROW) - 1);
-    const from = Math.max(0, Math.floor(top / ROW) - SPARE);
+    const from = (this.from = Math.max(0, Math.floor(top / ROW) - SPARE));
     const upto = Math.min(list.length, Math.ceil((top + node.clientHeight) / ROW) + SPARE);
-    for (let n = 0; n < Math.max(pool.length, upto - from); n++) {
-      const at = from + n;
-      const line = (pool[n] ??= this.body.appendChild(el("div", { role: "row", onclick: (event) => this.click(event, line) })));
-      line.hidden = at >= upto;
-      if (line.hidden) continue;
-      if (line.ol !== list[at]) this.fill(line, list[at]);
-      line.style.transform = `translateY(${at * ROW}px)`;
-      line.setAttribute("aria-rowindex", at + 2);
-      line.setAttribute("aria-selected", at === this.at);
+    while (pool.length < upto - from) {
+      const line = this.body.appendChild(el("div", { role: "row", onclick: (event) => this.click(event, line) }));
+      pool.push(line);
     }
-    this.mark(pool[this.at - from], node.getRootNode().activeElement === node);
+    // An item keeps its line while it is seen: a line is written anew only where it has left the view.
+    for (let at = from; at < from + pool.length; at++) {
+      const line = pool[at % pool.length];
+      if (line.hidden !== at >= upto) line.hidden = at >= upto;
+      if (at >= upto) continue;
+      if (line.ol !== list[at]) this.fill(line, list[at]);
+      if (line.at !== at) {
+        line.style.transform = `translateY(${at * ROW}px)`;
+        line.setAttribute("aria-rowindex", (line.at = at) + 2);
+      }
+      attribute(line, "aria-selected", at === this.at);
+    }
+    this.mark(this.at >= from && this.at < upto ? pool[this.at % pool.length] : undefined, node.getRootNode().activeElement === node);
+  }
+
+  /** Who reads the page reads the rows in their order: put right when the scrolling has ended. */
+  align() {
+    const { body, pool } = this;
+    const first = this.from % pool.length;
+    if (body.firstChild !== pool[first] || body.lastChild !== pool.at(first - 1)) body.append(...pool.slice(first), ...pool.slice(0, first));
   }
 
   fill(line, item) {
     line.ol = item;
-    line.className = this.kind(item);
+    attribute(line, "class", this.kind(item));
     attribute(line, "aria-level", item.depth);
     attribute(line, "aria-expanded", item.open);
-    line.replaceChildren(...this.cells(item).map((cell, field) => {
-      const name = this.names?.[field];
-      return el("div", { role: "gridcell", class: name && `ol-c-${name}`, title: (typeof cell === "string" && cell) || null }, ...[cell].flat());
-    }));
+    const cells = this.cells(item);
+    while (line.childElementCount > cells.length) line.lastChild.remove();
+    cells.forEach((cell, field) => {
+      const node = line.children[field] ?? line.appendChild(el("div", { role: "gridcell" }));
+      attribute(node, "class", this.names && `ol-c-${this.names[field]}`);
+      const isText = typeof cell === "string";
+      if (isText && node.ol) node.firstChild.data = cell;
+      else node.replaceChildren(...(isText ? [document.createTextNode(cell)] : [cell].flat()));
+      node.ol = isText;
+    });
   }
 
   /** Show where the place is: no other node has this id. */
