@@ -26,7 +26,16 @@ const time = (us) => {
   if (us >= 1e6) return `${+(us / 1e6).toPrecision(3)} s`;
   return us >= 1000 ? `${+(us / 1000).toPrecision(3)} ms` : `${+us.toPrecision(3)} µs`;
 };
-const count = (value) => (value == null ? "n/a" : Math.round(value).toLocaleString("en"));
+const { format } = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const count = (value) => (value == null ? "n/a" : format(value));
+/** The greatest of values, of which some may be missing, and at least 1: thousands are no arguments of a call. */
+const greatest = (values) => values.reduce((most, value) => (value > most ? value : most), 1);
+
+/** A tick as it is drawn: of its heat only the bands that have some, and how much. */
+const cooked = ([, at, window, , flight, read, heats, paused]) => ({
+  at, window, flight, read, paused,
+  heats: heats.map((text) => [...(text ?? "")].flatMap((letter, band) => (letter === "0" ? [] : [[band, LETTERS.indexOf(letter)]]))),
+});
 
 /** The ticks of a run, told once and drawn by each view. */
 class Course extends Held {
@@ -36,7 +45,7 @@ class Course extends Held {
   }
 
   take(whole) {
-    this.ticks = (whole?.ticks ?? []).slice();
+    this.ticks = (whole?.ticks ?? []).map(cooked);
     this.have = whole?.count ?? 0;
     this.tell();
   }
@@ -50,7 +59,7 @@ class Course extends Held {
       if (number <= this.have) return;
       if (number > this.have + 1) this.ask();
       this.have = number;
-      this.ticks.push(tick);
+      this.ticks.push(cooked(tick));
       if (this.ticks.length > MOST) this.ticks = this.ticks.filter((_, at) => at % 2);
       this.tell();
     }
@@ -147,17 +156,14 @@ class Chart extends View {
     }
   }
 
-  /** The figures of a tick: those of the chosen operation and metric. */
-  /** What is drawn of each tick. */
+  /** A list for each figure of the chosen operation and metric, with a value for each tick. */
   figures() {
+    const { ticks } = this.course;
     const name = this.model.get("operation");
     const metric = METRICS.indexOf(this.model.get("metric"));
     const at = Math.max(0, this.operations.findIndex((o) => o.name === name));
-    return this.course.ticks.map((tick) => {
-      const one = tick[5][at] ?? [];
-      return { at: tick[1], window: tick[2], flight: tick[4], paused: tick[7], rate: one[0], bad: one[1], p50: one[2 + 2 * metric], p99: one[3 + 2 * metric],
-        heat: tick[6][metric] ?? "", events: this.events.map(([, o]) => tick[5][o] ?? []) };
-    });
+    const of = (place) => ticks.map(({ read }) => read[at]?.[place]);
+    return { metric, rate: of(0), bad: of(1), p50: of(2 + 2 * metric), p99: of(3 + 2 * metric) };
   }
 
   key(event) {
@@ -175,7 +181,7 @@ class Chart extends View {
     const seconds = ((event.offsetX - LEFT) / (this.width - LEFT)) * this.span;
     let near = null;
     for (let at = 0; at < ticks.length; at++) {
-      if (near === null || Math.abs(ticks[at][1] - seconds) < Math.abs(ticks[near][1] - seconds)) near = at;
+      if (near === null || Math.abs(ticks[at].at - seconds) < Math.abs(ticks[near].at - seconds)) near = at;
     }
     this.move(near);
   }
@@ -186,7 +192,8 @@ class Chart extends View {
   }
 
   draw() {
-    const ticks = this.figures();
+    const { ticks } = this.course;
+    const figures = this.figures();
     const last = ticks.length - 1;
     const at = Math.min(this.cursor ?? last, last);
     const seen = ticks[at];
@@ -202,23 +209,24 @@ class Chart extends View {
       this.left.textContent = `${done.toFixed(1)} of ${length} s`;
     }
     if (seen) {
-      const text = { at: `${seen.at.toFixed(2)} s`, rate: `${count(seen.rate)}/s`, p50: time(seen.p50), p99: time(seen.p99),
-        bad: `${count(seen.bad)}/s`, flight: count(seen.flight) };
-      this.events.forEach(([, o], n) => {
-        const [rate, bad] = seen.events[n];
+      const [rate, bad, p50, p99] = ["rate", "bad", "p50", "p99"].map((name) => figures[name][at]);
+      const text = { at: `${seen.at.toFixed(2)} s`, rate: `${count(rate)}/s`, p50: time(p50), p99: time(p99), bad: `${count(bad)}/s`, flight: count(seen.flight) };
+      this.events.forEach(([, o]) => {
+        const [rate, bad] = seen.read[o] ?? [];
         text[`event${o}`] = `${count(rate)}/s` + (bad ? `, ${count(bad)} bad` : "");
       });
       for (const [name, value] of Object.entries(text)) this.now[name].textContent = value;
-      this.now.bad.className = seen.bad ? "ol-bad" : "";
+      this.now.bad.className = bad ? "ol-bad" : "";
       this.canvas.setAttribute("aria-valuemax", last);
       this.canvas.setAttribute("aria-valuenow", at);
       this.canvas.setAttribute("aria-valuetext",
         `at ${text.at}: rate ${text.rate}, p50 ${text.p50}, p99 ${text.p99}, bad ${text.bad}, in flight ${text.flight}`);
     }
-    this.paint(ticks, this.cursor === null ? null : seen);
+    this.paint(figures, this.cursor === null ? null : seen);
   }
 
-  paint(ticks, marked) {
+  paint({ metric: which, rate: rates, bad: wrongs, p50, p99 }, marked) {
+    const { ticks } = this.course;
     const { canvas, model } = this;
     this.width = canvas.clientWidth;
     if (!this.width) return;
@@ -236,6 +244,17 @@ class Chart extends View {
     const x = (seconds) => LEFT + (Math.min(seconds, this.span) / this.span) * wide;
     const [starts, ends] = [ticks.map((tick) => x(tick.at - tick.window)), ticks.map((tick) => x(tick.at))];
 
+    /** Take the ticks that begin in one column of pixels, and draw them as one. */
+    const columns = (take, paint) => {
+      let left = null;
+      for (let n = 0; n < ticks.length; n++) {
+        left ??= starts[n];
+        take(n);
+        if (Math.floor(starts[n + 1]) === Math.floor(left)) continue;
+        paint(left, ends[n]);
+        left = null;
+      }
+    };
     const write = (text, at, y, align = "left", ink = quiet) => {
       Object.assign(pen, { fillStyle: ink, textAlign: align });
       pen.fillText(text, at, y);
@@ -254,7 +273,7 @@ class Chart extends View {
       pen.setLineDash([]);
       pen.globalAlpha = 1;
     };
-    const draw = (points, ink, more) => stroke(() => points.forEach((point) => pen.lineTo(...point)), ink, more);
+    const draw = (points, ink, more) => stroke(() => points.forEach(([a, b]) => pen.lineTo(a, b)), ink, more);
     /** A frame with a title and labels at parts of its height; returns where such a part is. */
     const panel = (name, title, ...labels) => {
       const [top, high] = PANELS[name];
@@ -281,71 +300,72 @@ class Chart extends View {
       if (tick.paused) shade(starts[n], ends[n], ticks[n + 1]?.paused ? "" : "paused");
     });
 
-    const rates = ticks.map((tick) => tick.rate);
-    const most = nice(Math.max(1, ...rates.map((rate) => rate ?? 0)));
+    const most = nice(greatest(rates));
     const y1 = panel("rate", `${operation} a second`, [count(most), 1], ["0", 0]);
     path(rates, (rate) => y1(rate / most), accent);
-    path(ticks.map((tick) => tick.bad || null), (rate) => y1(rate / most), bad, [2, 2]);
+    path(wrongs.map((rate) => rate || null), (rate) => y1(rate / most), bad, [2, 2]);
 
-    const known = ticks.flatMap((tick) => [tick.p50, tick.p99]).filter((us) => us > 0);
-    const low = Math.floor(Math.log10(Math.min(1000, ...known)));
-    const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(1000, ...known))));
+    const quantiles = [...p50, ...p99].filter((us) => us > 0);
+    const low = Math.floor(Math.log10(quantiles.reduce((least, us) => Math.min(least, us), 1000)));
+    const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(1000, greatest(quantiles)))));
     const part = (us) => (Math.log10(Math.max(us, 0.001)) - low) / (high - low);
     const marks = Array.from({ length: high - low + 1 }, (_, n) => 10 ** (low + n));
     const y2 = panel("quantiles", `${metric} of ${operation}: p50 —, p99 - -`, ...marks.map((us) => [time(us), part(us)]));
     for (const us of marks) draw([[LEFT, y2(part(us))], [this.width, y2(part(us))]], line, { alpha: 0.35 });
-    path(ticks.map((tick) => tick.p50), (us) => y2(part(us)), accent);
-    path(ticks.map((tick) => tick.p99), (us) => y2(part(us)), second, [5, 3]);
+    path(p50, (us) => y2(part(us)), accent);
+    path(p99, (us) => y2(part(us)), second, [5, 3]);
 
-    // Thousands of ticks with a letter for each band: no text, array or call is made for one.
-    let [least, greatest] = [18, 23];
-    for (const { heat } of ticks) {
-      for (let band = 0; band < heat.length; band++) {
-        if (heat[band] === "0") continue;
-        if (band < least) least = band;
-        if (band > greatest) greatest = band;
-      }
+    const heats = ticks.map((tick) => tick.heats[which] ?? []);
+    let [least, top] = [18, 23];
+    for (const heat of heats) {
+      if (!heat.length) continue;
+      least = Math.min(least, heat[0][0]);
+      top = Math.max(top, heat.at(-1)[0]);
     }
     const from = Math.floor(least / 6) * 6;
-    const upto = Math.min(BANDS, Math.ceil((greatest + 1) / 6) * 6);
+    const upto = Math.min(BANDS, Math.ceil((top + 1) / 6) * 6);
     const row = PANELS.heat[1] / (upto - from);
     const y3 = panel("heat", `where the ${metric} of all lies`, [time(10 ** (from / 6)), 0], [time(10 ** (upto / 6)), 1]);
     pen.fillStyle = accent;
     // Of ticks that begin in one column of pixels, the fullest of each band is drawn.
     const fullest = new Uint8Array(BANDS);
-    let left = null;
-    ticks.forEach(({ heat }, n) => {
-      left ??= starts[n];
-      for (let band = from; band < heat.length; band++) {
-        if (heat[band] !== "0") fullest[band] = Math.max(fullest[band], LETTERS.indexOf(heat[band]));
-      }
-      if (Math.floor(starts[n + 1]) === Math.floor(left)) return;
+    columns((n) => {
+      for (const [band, level] of heats[n]) fullest[band] = Math.max(fullest[band], level);
+    }, (left, right) => {
       for (let band = from; band < upto; band++) {
         if (!fullest[band]) continue;
         pen.globalAlpha = Math.min(1, 0.12 + fullest[band] / 26);
-        pen.fillRect(left, y3((band - from + 1) / (upto - from)), Math.max(1, ends[n] - left), row);
+        pen.fillRect(left, y3((band - from + 1) / (upto - from)), Math.max(1, right - left), row);
       }
       fullest.fill(0);
-      left = null;
     });
     pen.globalAlpha = 1;
 
     const flights = ticks.map((tick) => tick.flight);
-    const full = nice(Math.max(1, ...flights));
+    const full = nice(greatest(flights));
     const y4 = panel("flight", "in flight", [count(full), 1]);
     path(flights, (flight) => y4(flight / full), accent);
 
     const [base, size] = PANELS.events;
     panel("events", this.events.map(([o]) => o.name).join(", ") || "no operation has a rate of its own");
-    const busiest = Math.max(1, ...ticks.flatMap((tick) => tick.events.map(([rate]) => rate ?? 0)));
-    ticks.forEach((tick, n) => tick.events.forEach(([rate, wrong]) => {
-      if (!rate) return;
-      const tall = Math.max(3, (rate / busiest) * size);
-      fill(wrong ? bad : second, 1, starts[n] + 0.5, base + size - tall, Math.max(1, ends[n] - starts[n] - 1), tall);
-    }));
+    const busiest = greatest(this.events.map(([, o]) => greatest(ticks.map(({ read }) => read[o]?.[0]))));
+    for (const [, o] of this.events) {
+      let [tallest, wrong] = [0, 0];
+      columns((n) => {
+        const [rate = 0, bad = 0] = ticks[n].read[o] ?? [];
+        [tallest, wrong] = [Math.max(tallest, rate), wrong + bad];
+      }, (left, right) => {
+        const tall = Math.max(3, (tallest / busiest) * size);
+        if (tallest) fill(wrong ? bad : second, 1, left + 0.5, base + size - tall, Math.max(1, right - left - 1), tall);
+        tallest = wrong = 0;
+      });
+    }
 
-    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-      write(`${+(this.span * share).toPrecision(3)} s`, LEFT + share * wide, HEIGHT - 4, share === 0 ? "left" : share === 1 ? "right" : "center");
+    const step = nice(this.span / 6, [1, 2, 5, 10]);
+    for (let at = 0; at <= this.span; at += step) {
+      const place = Math.min(Math.round(x(at)), this.width - 1) + 0.5;
+      draw([[place, base + size], [place, base + size + 4]], line);
+      write(`${+at.toPrecision(3)} s`, place, HEIGHT - 4, at === 0 ? "left" : place > this.width - 16 ? "right" : "center");
     }
     if (marked) {
       const at = Math.round(x(marked.at)) + 0.5;
@@ -354,10 +374,10 @@ class Chart extends View {
   }
 }
 
-/** The next number of one digit, or of one and a half. */
-const nice = (value) => {
+/** The next number that begins with one of these and goes on with zeros. */
+const nice = (value, digits = [1, 1.5, 2, 3, 4, 5, 6, 8, 10]) => {
   const size = 10 ** Math.floor(Math.log10(value));
-  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((digit) => digit * size).find((mark) => mark >= value);
+  return digits.map((digit) => digit * size).find((mark) => mark >= value);
 };
 
 export default widget(Chart, Course);
