@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 import time
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import Fault, Origin, StoreError
 
@@ -75,10 +75,11 @@ MIGRATIONS: Final = (
     """
     CREATE TABLE post (
         id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL,
-        event TEXT NOT NULL, handler TEXT NOT NULL, letter INTEGER NOT NULL, done REAL,
-        deliveries TEXT
+        event TEXT NOT NULL, size INTEGER NOT NULL, handler TEXT NOT NULL,
+        letter INTEGER NOT NULL, deaths INTEGER NOT NULL DEFAULT 0, done REAL, deliveries TEXT
     ) STRICT;
-    CREATE INDEX post_waiting ON post (id) WHERE done IS NULL;
+    CREATE INDEX post_waiting ON post (id, size) WHERE done IS NULL;
+    CREATE INDEX post_done ON post (id) WHERE done IS NOT NULL;
     """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""
@@ -200,10 +201,19 @@ def printable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def has_table(connection: sqlite3.Connection, name: str) -> bool:
-    """Tell whether there is a table: a store that an older version made gets it by a write."""
+def rows_in(path: Path, table: str, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+    """Return what a query of *table* finds.
+
+    A store that an older version made gets the table by a write; until then there are none.
+
+    Raises:
+        StoreError: See `reading`.
+    """
     asked = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-    return connection.execute(asked, (name,)).fetchone() is not None
+    with reading(path) as connection:
+        if connection is None or connection.execute(asked, (table,)).fetchone() is None:
+            return []
+        return connection.execute(query, values).fetchall()
 
 
 def _connect_to_write(path: Path) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ._database import has_table, printable, reading, writing
+from ._database import printable, rows_in, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,17 +118,12 @@ class DeadLetters:
 
     def get(self, number: int) -> DeadLetter | None:
         """Return one, None where there is none of this number."""
-        found = self._found("WHERE id = ?", (number,))
-        return found[0] if found else None
+        return next(iter(self._found("WHERE id = ?", (number,))), None)
 
     def count(self, topic: str | None = None) -> int:
         """Return how many there are, of one topic or of all."""
-        with reading(self._path) as connection:
-            if connection is None or not has_table(connection, "dead_letter"):
-                return 0
-            asked = "SELECT count(*) FROM dead_letter WHERE coalesce(topic = ?, TRUE)"
-            (number,) = connection.execute(asked, (topic,)).fetchone()
-        return int(number)
+        asked = "SELECT count(*) FROM dead_letter WHERE coalesce(topic = ?, TRUE)"
+        return sum(number for (number,) in rows_in(self._path, "dead_letter", asked, (topic,)))
 
     def remove(self, number: int) -> bool:
         """Forget one; return whether it was there.
@@ -141,13 +136,8 @@ class DeadLetters:
             return gone.rowcount == 1
 
     def _found(self, clause: str, values: tuple[object, ...]) -> list[DeadLetter]:
-        with reading(self._path) as connection:
-            if connection is None or not has_table(connection, "dead_letter"):
-                return []
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM dead_letter {clause}",  # noqa: S608 - clauses stand above
-                values,
-            ).fetchall()
+        query = f"SELECT {_COLUMNS} FROM dead_letter {clause}"  # noqa: S608 - clauses stand above
+        rows = rows_in(self._path, "dead_letter", query, values)
         return [
             DeadLetter(
                 at, topic, handler, reason, detail, attempts, json.loads(event), number, whole == 1

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import Fault, StoreError, UsageError
 
-from ._database import has_table, printable, reading, writing
+from ._database import printable, rows_in, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ._store import Store
+
+    Told = tuple["Post", Iterable[dict[str, Any]]]
+    """A post, and what handlers did with it, as `Delivery.as_dict()`."""
 
 POST_BYTES: Final = 1 << 20
 """Of one event, as of a dead letter that is kept whole."""
@@ -28,8 +32,14 @@ BYTES_WAITING: Final = 256 << 20
 POSTS_KEPT: Final = 1000
 """Posts that are done and still told of; the oldest are forgotten first."""
 
-_COLUMNS: Final = "id, at, who, event, handler, letter, done, deliveries"
-_LEFT: Final = "SELECT count(*), coalesce(sum(length(event)), 0) FROM post WHERE done IS NULL"
+_COLUMNS: Final = "at, who, event, deliveries, handler, letter, deaths, id, done"
+_LEFT: Final = "SELECT count(*), coalesce(sum(size), 0) FROM post WHERE done IS NULL"
+"""By an index alone: the events themselves may be many megabytes."""
+
+_SAME: Final = "SELECT id FROM post WHERE done IS NULL AND letter = ?"
+_INSERT: Final = (
+    "INSERT INTO post (at, who, event, size, handler, letter) VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +50,23 @@ class Post:
         at: When it was posted, seconds since 1970.
         who: The user.
         event: The event, as `Event.as_dict()`.
+        deliveries: What became of it so far, as `Delivery.as_dict()`.
         handler: The one handler that gets it; empty is whoever takes it.
         letter: The dead letter that it hands over again; 0 is none.
+        deaths: How many hosts died while a handler of theirs had it in hand.
         id: Its number, growing; given by the store.
         done: When its handlers were done with it; None is not yet.
-        deliveries: What became of it, as `Delivery.as_dict()`.
     """
 
     at: float
     who: str
     event: dict[str, Any]
+    deliveries: tuple[dict[str, Any], ...] = ()
     handler: str = ""
     letter: int = 0
+    deaths: int = 0
     id: int = 0
     done: float | None = None
-    deliveries: tuple[dict[str, Any], ...] = ()
 
 
 class Posts:
@@ -63,10 +75,16 @@ class Posts:
     Args:
         store: Where they are kept.
         clock: Gives seconds since 1970.
+
+    Attributes:
+        path: Of the store's file.
+        bell: A file whose time changes with each post, at once or, where who posts is killed in
+            between, not at all: heartbeats change the store's own four times a second.
     """
 
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.path = store.path
+        self.bell = store.path.with_name("posts.bell")
         self._clock = clock
 
     def add(self, posts: Sequence[Post]) -> list[int]:
@@ -79,24 +97,24 @@ class Posts:
             StoreError: The store cannot be written; none was kept.
         """
         rows = [
-            (one.at, printable(one.who), _text(one.event), printable(one.handler), one.letter)
-            for one in posts
+            (one.at, printable(one.who), text, len(text), printable(one.handler), one.letter)
+            for one, text in zip(posts, [_text(one.event) for one in posts], strict=True)
         ]
         if not rows:
             return []
         numbers: list[int] = []
         with writing(self.path) as connection:
             waiting, held = connection.execute(_LEFT).fetchone()
-            held += sum(len(text) for _, _, text, _, _ in rows)
-            if waiting + len(rows) > POSTS_WAITING or held > BYTES_WAITING:
-                raise _full(waiting)
+            more = sum(row[3] for row in rows)
+            if waiting + len(rows) > POSTS_WAITING or held + more > BYTES_WAITING:
+                raise _full(waiting, held)
             for row in rows:
-                again = "SELECT id FROM post WHERE done IS NULL AND letter = ? AND letter > 0"
-                known = connection.execute(again, row[-1:]).fetchone()
+                known = connection.execute(_SAME, row[-1:]).fetchone() if row[-1] else None
                 if known is None:
-                    insert = "INSERT INTO post (at, who, event, handler, letter) VALUES (?,?,?,?,?)"
-                    known = (connection.execute(insert, row).lastrowid,)
-                numbers.append(int(known[0]))
+                    known = (connection.execute(_INSERT, row).lastrowid,)
+                numbers.append(int(known[0] or 0))
+        with suppress(OSError):  # then it is found at the next look
+            self.bell.touch(mode=0o600)
         return numbers
 
     def waiting(self, above: int = 0, limit: int = 100) -> list[Post]:
@@ -119,37 +137,49 @@ class Posts:
 
     def get(self, number: int) -> Post | None:
         """Return one, None where there is none of this number."""
-        found = self._found("WHERE id = ?", (number,))
-        return found[0] if found else None
+        return next(iter(self._found("WHERE id = ?", (number,))), None)
 
     def left(self) -> int:
         """Return how many nobody is done with."""
-        with reading(self.path) as connection:
-            if connection is None or not has_table(connection, "post"):
-                return 0
-            (number, _) = connection.execute(_LEFT).fetchone()
-        return int(number)
+        return sum(number for number, _ in rows_in(self.path, "post", _LEFT))
 
-    def finish(self, done: Iterable[tuple[Post, Iterable[dict[str, Any]]]]) -> None:
-        """Keep that their handlers are done with posts, in one transaction.
+    def finish(self, done: Iterable[Told], begun: Iterable[Told] = ()) -> None:
+        """Keep what handlers did with posts, in one transaction.
 
         Args:
-            done: Each, with what became of it at each handler.
+            done: Each with what became of it at each handler.
+            begun: Those that some handlers are not done with, with what became of them so far.
 
         Raises:
             StoreError: The store cannot be written; they wait as before.
         """
         at = self._clock()
         # By its moment too: a store that began anew gives the same numbers to others.
-        rows = [(at, json.dumps(list(said)), one.id, one.at) for one, said in done]
+        rows = [
+            (when, json.dumps(list(said)), one.id, one.at)
+            for when, told in ((at, done), (None, begun))
+            for one, said in told
+        ]
         with writing(self.path) as connection:
             connection.executemany(
                 "UPDATE post SET done = ?, deliveries = ? WHERE id = ? AND at = ?", rows
             )
             connection.execute(
-                "DELETE FROM post WHERE done IS NOT NULL AND id NOT IN"
-                " (SELECT id FROM post WHERE done IS NOT NULL ORDER BY id DESC LIMIT ?)",
+                "DELETE FROM post WHERE done IS NOT NULL AND id <="
+                " (SELECT id FROM post WHERE done IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?)",
                 (POSTS_KEPT,),
+            )
+
+    def blame(self, numbers: Iterable[int]) -> None:
+        """Keep that a host died while its handlers had these in hand.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        with writing(self.path) as connection:
+            connection.executemany(
+                "UPDATE post SET deaths = deaths + 1 WHERE id = ? AND done IS NULL",
+                [(number,) for number in numbers],
             )
 
     def remove(self, number: int) -> bool:
@@ -162,25 +192,11 @@ class Posts:
             return connection.execute("DELETE FROM post WHERE id = ?", (number,)).rowcount == 1
 
     def _found(self, clause: str, values: tuple[object, ...]) -> list[Post]:
-        with reading(self.path) as connection:
-            if connection is None or not has_table(connection, "post"):
-                return []
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM post {clause}",  # noqa: S608 - clauses stand above
-                values,
-            ).fetchall()
+        query = f"SELECT {_COLUMNS} FROM post {clause}"  # noqa: S608 - clauses stand above
+        rows = rows_in(self.path, "post", query, values)
         return [
-            Post(
-                at,
-                who,
-                json.loads(event),
-                handler,
-                letter,
-                number,
-                done,
-                tuple(json.loads(deliveries or "[]")),
-            )
-            for number, at, who, event, handler, letter, done, deliveries in rows
+            Post(at, who, json.loads(event), tuple(json.loads(said or "[]")), *facts)
+            for at, who, event, said, *facts in rows
         ]
 
 
@@ -203,11 +219,12 @@ def _text(event: dict[str, Any]) -> str:
     return text
 
 
-def _full(waiting: int) -> StoreError:
+def _full(waiting: int, held: int) -> StoreError:
+    most = f"at most {POSTS_WAITING} and {BYTES_WAITING} bytes may"
     return StoreError(
         Fault(
             "posts-full",
-            f"{waiting} events wait for a host already",
+            f"{waiting} events of {held} bytes wait for a host already, {most}",
             fix="run one: oneiric-lab run; or event posted --forget N",
         )
     )

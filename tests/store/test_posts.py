@@ -88,6 +88,43 @@ class TestPosts:
         posts.finish([(waiting, DONE)])
         assert posts.add([post(letter=3)]) == [first + 2]
 
+    def test_what_some_handlers_did_is_kept_while_others_go_on(self, store: Store) -> None:
+        """The post waits, and says what became of it so far."""
+        posts = Posts(store)
+        posts.add([post(), post()])
+        first, second = posts.waiting()
+
+        posts.finish([(first, [])], [(second, DONE)])
+
+        assert posts.waiting() == [replace(second, deliveries=tuple(DONE))]
+
+    def test_deaths_are_counted_where_they_matter(self, store: Store) -> None:
+        """Of a post that waits; one that is done, or gone, killed nobody."""
+        posts = Posts(store)
+        posts.add([post(), post()])
+        posts.finish([(posts.waiting()[0], DONE)])
+
+        posts.blame([1, 2, 7])
+        posts.blame([2])
+
+        assert [one.deaths for one in posts.newest()] == [2, 0]
+
+    def test_the_bell_rings_with_each_post(self, store: Store) -> None:
+        """And with nothing else that is written."""
+        posts = Posts(store)
+        posts.add([post(), post()])
+        rung = posts.bell.stat().st_mtime_ns
+        posts.finish([(posts.waiting()[0], DONE)])
+        assert posts.bell.stat().st_mtime_ns == rung
+        posts.bell.unlink()
+        posts.bell.mkdir()  # cannot be written, which keeps no event from being kept
+        posts.add([post()])
+        posts.bell.rmdir()
+        posts.add([post()])
+
+        assert posts.bell.stat().st_mode & 0o777 == 0o600
+        assert posts.left() == 3
+
     def test_a_store_that_began_anew_hides_nothing(self, store: Store) -> None:
         """A number that it never gave asks for all; what is done there is not done here."""
         posts = Posts(store)
@@ -128,16 +165,27 @@ class TestLimits:
         posts = Posts(store)
         monkeypatch.setattr(_posts, "POSTS_WAITING", 2)
         posts.add([post(), post()])
-        with pytest.raises(StoreError, match="2 events wait for a host already"):
+        with pytest.raises(StoreError, match="2 events of 138 bytes wait"):
             posts.add([post()])
         posts.finish([(posts.waiting()[0], DONE)])
         posts.add([post()])
 
         monkeypatch.setattr(_posts, "POSTS_WAITING", 99)
         monkeypatch.setattr(_posts, "BYTES_WAITING", 150)
-        with pytest.raises(StoreError, match="wait for a host already") as caught:
+        with pytest.raises(StoreError, match="at most 99 and 150 bytes may") as caught:
             posts.add([post()])
         assert caught.value.faults[0].code == "posts-full"
+
+    def test_many_megabytes_that_wait_cost_no_post(self, store: Store) -> None:
+        """How many bytes wait is known without reading them."""
+        posts = Posts(store)
+        posts.add([post(event={"topic": "t", "payload": "x" * 1000}) for _ in range(100)])
+        with _database.reading(store.path) as connection:
+            assert connection is not None
+            (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {_posts._LEFT}").fetchall()
+            held = connection.execute("PRAGMA index_info(post_waiting)").fetchall()
+        assert "INDEX post_waiting" in plan[-1]
+        assert [name for _, _, name in held] == ["id", "size"]
 
     def test_of_those_that_are_done_the_newest_are_told(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
