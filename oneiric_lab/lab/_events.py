@@ -166,9 +166,13 @@ class EventRoom:
                 return await self.hand_over(event)
         return await self._told(event, await self.deliver(event))
 
-    async def deliver(self, event: Event, *, only: str | None = None) -> tuple[Delivery, ...]:
+    async def deliver(self, event: Event, **how: Any) -> tuple[Delivery, ...]:
         """Hand over an event where events run here; see `runtime.Events.deliver`."""
-        return await self._here().deliver(event, only=only)
+        return await self._here().deliver(event, **how)
+
+    async def refuse(self, event: Event, why: str, **how: Any) -> tuple[Delivery, ...]:
+        """Make dead letters of an event, untried; see `runtime.Events.refuse`."""
+        return await self._here().refuse(event, why, **how)
 
     async def _told(self, event: Event, deliveries: tuple[Delivery, ...]) -> Emitted:
         found = Emitted(event, deliveries)

@@ -30,7 +30,7 @@ class Posted(Result):
         who: The user.
         event: The event.
         state: `waiting`, `done` or `forgotten`.
-        deliveries: What became of it at each handler, where it is done.
+        deliveries: What became of it at each handler that is done with it.
         host: The host that runs, as people are told; empty where none does.
         letter: The dead letter that it hands over again; 0 is none.
         asked: Whether somebody wanted to see it handled, and a host was there to do so.
@@ -137,6 +137,4 @@ def _state(one: Posted) -> Cell:
 
 def _why(one: Posted) -> str:
     said = ", ".join(f"{d.handler or '(nobody)'} {d.outcome}" for d in one.deliveries)
-    if one.state != "done":
-        return ""
-    return said or "nobody took it"
+    return said or "nobody took it" * (one.state == "done")

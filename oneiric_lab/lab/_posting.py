@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.runtime import Changed, Delivery, Event, running_host
@@ -69,7 +69,7 @@ class PostOffice:
         Raises:
             StoreError: See `add`.
         """
-        post = Post(time.time(), _who(), letter.event, letter.handler, letter.id)
+        post = Post(time.time(), _who(), letter.event, handler=letter.handler, letter=letter.id)
         return self._added(post, Event.from_dict(letter.event))
 
     def _added(self, post: Post, event: Event) -> Posted:
@@ -138,7 +138,8 @@ class PostOffice:
             seconds: At most; None is as long as a host runs.
             cancelled: Asked often; once true, it waits no longer. The post is kept.
         """
-        changed = Changed(self._posts.path)
+        path = self._posts.path
+        changed = Changed(path, path.with_name(f"{path.name}-wal"))
         ends = None if seconds is None else time.monotonic() + seconds
         looked = -_ANYWAY
         while True:
@@ -160,12 +161,7 @@ class PostOffice:
 
 
 def _shown(post: Post, host: str) -> Posted:
-    deliveries = tuple(delivery(**one) for one in post.deliveries)
+    deliveries = tuple(map(Delivery.of, post.deliveries))
     state = "waiting" if post.done is None else "done"
     event = Event.from_dict(post.event)
     return Posted(post.id, post.at, post.who, event, state, deliveries, host, post.letter)  # type: ignore[arg-type]  # a state
-
-
-def delivery(**said: Any) -> Delivery:
-    """Return what `Delivery.as_dict` gave."""
-    return Delivery(**{**said, "detail": said.get("detail") or ""})

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Delivery:
             "attempts": self.attempts,
         }
 
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Delivery:
+        """Return what `as_dict` gave."""
+        return cls(**{**said, "detail": said["detail"] or ""})
+
 
 class Waiting:
     """Waits for the end of one event at all of its handlers."""
@@ -43,9 +51,23 @@ class Waiting:
         self.rows: list[Delivery] = []
         self.done = asyncio.get_running_loop().create_future()
 
+    def begun(self, name: str) -> None:
+        """Take note that a handler has it in hand."""
+
+    def put_back(self, name: str) -> None:
+        """Take note that it waits for a handler again."""
+
     def told(self, name: str, outcome: str, detail: str, attempts: int) -> None:
         """Take note of one handler."""
         self.rows.append(Delivery(name, outcome, detail, attempts))
+        self.one_less()
+
+    def untaken(self, name: str) -> bool:
+        """Take note that a handler will not have it; return whether no dead letter is needed."""
+        return False
+
+    def one_less(self) -> None:
+        """Wait for one handler less."""
         self.left -= 1
         if not self.left and not self.done.done():
             self.done.set_result(None)

@@ -36,7 +36,15 @@ from ._listener import EventOptions
 from ._roster import Roster
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Container,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
 
     from oneiric_lab.lifecycle import Lifecycle, Nursery
 
@@ -255,27 +263,62 @@ class Events:
         event = completed(said, source=own, at=self._clock(), cause=EMITTING.get())
         return event, await self.deliver(event)
 
-    async def deliver(self, event: Event, *, only: str | None = None) -> tuple[Delivery, ...]:
+    async def deliver(
+        self,
+        event: Event,
+        *,
+        only: str | None = None,
+        but: Container[str] = (),
+        receipt: Callable[[int], Waiting] = Waiting,
+    ) -> tuple[Delivery, ...]:
         """Hand over an event that is made already, and wait for its end at each handler.
 
         Args:
             event: The event.
             only: The one handler that gets it, whatever else listens; its filters are not asked.
+            but: Handlers that do not get it, since they had it.
+            receipt: Makes what is told how it goes, of the number of handlers.
 
         Raises:
             UsageError: Nothing takes events now, or there is no such handler.
         """
-        self._check()
-        takers = self._takers(event) if only is None else [self._inbox(only)]
+        takers = self._receivers(event, only, but)
         if not takers:
             return ()
-        receipt = Waiting(len(takers))
-        full = self._hand_over(event, takers, receipt)
+        waiting = receipt(len(takers))
+        full = self._hand_over(event, takers, waiting)
         if full:
-            await self._wait_for_room(event, full, receipt)
-        await receipt.done
+            await self._wait_for_room(event, full, waiting)
+        await waiting.done
         order = {one.listener.name: index for index, one in enumerate(takers)}
-        return tuple(sorted(receipt.rows, key=lambda row: order.get(row.handler, 0)))
+        return tuple(sorted(waiting.rows, key=lambda row: order.get(row.handler, 0)))
+
+    async def refuse(
+        self, event: Event, why: str, *, only: str | None = None, but: Container[str] = ()
+    ) -> tuple[Delivery, ...]:
+        """Make a dead letter of an event for each handler that would get it; none does.
+
+        Args:
+            event: The event.
+            why: In a line.
+            only: See `deliver`.
+            but: See `deliver`.
+
+        Raises:
+            UsageError: See `deliver`.
+        """
+        takers = self._receivers(event, only, but)
+        waiting = Waiting(len(takers))
+        for inbox in takers:
+            grave = inbox.give_up(event, waiting, "refused", why)
+            if grave is not None:
+                await grave
+        return tuple(waiting.rows)
+
+    def _receivers(self, event: Event, only: str | None, but: Container[str]) -> list[Inbox]:
+        self._check()
+        takers = self._takers(event) if only is None else [self._inbox(only)]
+        return [one for one in takers if one.listener.name not in but]
 
     def _inbox(self, name: str) -> Inbox:
         self._takers(Event(""))  # follows the registry
@@ -350,7 +393,7 @@ class Events:
             if waits is not None:
                 waits.told(inbox.listener.name, "dropped", "newer events took its place", 0)
         if not inbox.open:
-            grave = inbox.give_up(event, receipt, "closed", "events were closed")
+            grave = inbox.turn_away(event, receipt)
         elif inbox.full:
             size = inbox.listener.queue_size
             grave = inbox.give_up(event, receipt, "queue-full", f"{size} events waited before it")
@@ -454,7 +497,7 @@ class Events:
     def _shut(self) -> None:
         for inbox in self._roster.every:
             for event, receipt in inbox.shut():
-                inbox.give_up(event, receipt, "closed", "events were closed")
+                inbox.turn_away(event, receipt)
 
     # --- what is so ---------------------------------------------------------------------
 

@@ -37,10 +37,19 @@ AT_WORK: Final[ContextVar[Inbox | None]] = ContextVar("oneiric inbox", default=N
 
 
 class Receipt(Protocol):
-    """Is told what became of an event at one handler."""
+    """Is told what becomes of an event at one handler."""
+
+    def begun(self, name: str) -> None:
+        """Take note that the handler has it in hand."""
+
+    def put_back(self, name: str) -> None:
+        """Take note that it waits for the handler again."""
 
     def told(self, name: str, outcome: str, detail: str, attempts: int) -> None:
-        """Take note of it."""
+        """Take note of its end."""
+
+    def untaken(self, name: str) -> bool:
+        """Take note that the handler will not have it; return whether no dead letter is needed."""
 
 
 class Source(Protocol):
@@ -245,11 +254,15 @@ class Inbox:
                     self._made_room()
                 self.busy += 1
                 settled = False
+                if receipt is not None:
+                    receipt.begun(self.listener.name)
                 try:
                     outcome, detail, attempts = await self._deliver(me, task, event)
                     settled = True
                     if outcome == "paused":
                         waiting.appendleft((event, receipt))
+                        if receipt is not None:
+                            receipt.put_back(self.listener.name)
                         self.hold()
                         self._source.when_resumed(self.release)
                         continue
@@ -286,6 +299,12 @@ class Inbox:
         if receipt is not None:
             receipt.told(self.listener.name, "dead", detail, attempts)
         return grave
+
+    def turn_away(self, event: Event, receipt: Receipt | None) -> Awaitable[None] | None:
+        """Give up an event that no worker had when events were closed, unless it is kept."""
+        if receipt is not None and receipt.untaken(self.listener.name):
+            return None
+        return self.give_up(event, receipt, "closed", "events were closed")
 
     async def _deliver(
         self, me: _Worker, task: asyncio.Task[Any], event: Event

@@ -10,6 +10,8 @@ import pytest
 
 from oneiric_lab.errors import Fault, StoreError, UsageError
 from oneiric_lab.runtime import Changed, Postman, _postman, alone, tell_host
+from oneiric_lab.runtime._in_hand import InHand
+from oneiric_lab.runtime._postman import IN_HAND
 from oneiric_lab.store import DeadLetter, DeadLetters, Post, Posts
 from oneiric_lab.testing import Workspace
 
@@ -277,6 +279,100 @@ class TestTaking:
         assert [one.event["payload"] for one in other.events.dead().rows] == [1]
         assert [one.state for one in other.events.posts.list().rows] == ["waiting", "done"]
 
+    def test_at_the_end_what_no_handler_had_waits_for_the_next_host(
+        self, lab: Lab[Any], other: Lab[Any]
+    ) -> None:
+        """In its queue, or for room in it; what other handlers did is not done again."""
+        seen: list[tuple[str, Any]] = []
+        mended: list[bool] = []
+
+        async def hang(event: Any) -> None:
+            if not mended:
+                await asyncio.sleep(3600)
+            seen.append(("hang", event.payload))
+
+        lab.events.on("order", hang, name="hang", queue_size=1)
+        lab.events.on("order", lambda event: seen.append(("quick", event.payload)), name="quick")
+        for n in (1, 2, 3):
+            post(other, n)
+
+        async def killed() -> None:
+            async with taken(lab):
+                while len(seen) < 3:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+                lab.events.hurry(0.01)
+
+        async def main() -> None:
+            async with taken(lab):
+                await settled(other)
+
+        asyncio.run(killed())
+        assert [one.event["payload"] for one in other.events.dead().rows] == [1]
+        assert [one.state for one in other.events.posts.list().rows] == [
+            "waiting",
+            "waiting",
+            "done",
+        ]
+        assert "quick handled" in other.events.posts.list(1).to_text()
+        mended.append(True)
+        asyncio.run(main())
+        assert sorted(seen) == [("hang", 2), ("hang", 3), *(("quick", n) for n in (1, 2, 3))]
+        both = [d.handler for d in other.events.posts.show(3).deliveries]
+        assert both == ["quick", "hang"]
+
+    def test_what_one_handler_did_is_told_though_another_goes_on(
+        self, lab: Lab[Any], other: Lab[Any]
+    ) -> None:
+        """So that a host that is killed then has it done once only; its letter is kept by then."""
+        gate = asyncio.Event()
+
+        async def slow(event: object) -> None:
+            await gate.wait()
+
+        lab.events.on("order", lambda event: 1 / 0, name="bad")
+        lab.events.on("order", slow, name="slow")
+        post(other)
+
+        async def main() -> None:
+            async with taken(lab), asyncio.timeout(10):
+                while not (so_far := other.events.posts.show(1).deliveries):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+                assert [one.handler for one in so_far] == ["bad"]
+                assert other.events.posts.show(1).state == "waiting"
+                assert len(other.events.dead().rows) == 1
+                gate.set()
+                await settled(other)
+
+        asyncio.run(main())
+        assert [d.handler for d in other.events.posts.show(1).deliveries] == ["bad", "slow"]
+
+    def test_a_post_that_cannot_be_handed_over_keeps_no_other(
+        self, lab: Lab[Any], other: Lab[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is left to the next host, and the log says why."""
+        DeadLetters(lab.store).add([_letter("mailer")])
+        other.events.post_again(1)
+        post(other)
+        seen: list[Any] = []
+        lab.events.on("order", seen.append, name="mailer")
+        with monkeypatch.context() as broken:
+            broken.setattr(DeadLetters, "get", _locked)
+
+            async def main() -> None:
+                async with taken(lab):
+                    await settled(other, 1)
+
+            asyncio.run(main())
+        assert len(seen) == 1
+        assert other.events.posts.show(1).state == "waiting"
+
+        async def next_() -> None:
+            async with taken(lab):
+                await settled(other)
+
+        asyncio.run(next_())
+        assert len(seen) == 2
+
     def test_events_that_ended_leave_a_post_to_the_next_host(
         self, lab: Lab[Any], other: Lab[Any]
     ) -> None:
@@ -305,11 +401,11 @@ class TestTaking:
                 raise StoreError(Fault("store", "full"))
             add(self, found)
 
-        def posts(self: Posts, found: Any) -> None:
+        def posts(self: Posts, *found: Any) -> None:
             tries["posts"] += 1
             if tries["posts"] < 3:
                 raise (StoreError(Fault("store", "full")), OSError("odd"))[tries["posts"] - 1]
-            finish(self, found)
+            finish(self, *found)
 
         monkeypatch.setattr(DeadLetters, "add", letters)
         monkeypatch.setattr(Posts, "finish", posts)
@@ -325,16 +421,143 @@ class TestTaking:
         assert tries["posts"] == 3
 
 
+class TestDeaths:
+    """Posts that a host died with."""
+
+    def test_the_one_is_alone_for_a_while(
+        self, lab: Lab[Any], other: Lab[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What comes before it goes on, what comes behind it waits; then it holds up nobody."""
+        monkeypatch.setattr(_postman, "_ALONE", 0.2)
+        seen: list[tuple[float, Any]] = []
+
+        async def slow(event: Any) -> None:
+            seen.append((asyncio.get_running_loop().time(), event.payload))
+            if event.payload == "suspect":
+                await asyncio.sleep(3600)
+
+        lab.events.on("order", slow, name="slow", max_concurrency=9)
+        for name in ("before", "suspect", "behind", "last"):
+            post(other, name)
+        Posts(other.store).blame([2])
+
+        async def main() -> None:
+            async with taken(lab):
+                await settled(other, 1)
+                lab.events.hurry(0.01)
+
+        asyncio.run(main())
+        assert [name for _, name in seen] == ["before", "suspect", "behind", "last"]
+        assert seen[1][0] - seen[0][0] < 0.15
+        assert seen[2][0] - seen[1][0] >= 0.2
+
+    def test_after_three_it_is_a_letter_of_each_handler_that_did_not_tell(
+        self, lab: Lab[Any], other: Lab[Any]
+    ) -> None:
+        """Nobody is given it, until somebody has it handed over again."""
+        seen: list[Any] = []
+        for name in ("one", "two", "had"):
+            lab.events.on("order", seen.append, name=name)
+        number = post(other).number
+        posts = Posts(other.store)
+        had = {"handler": "had", "outcome": "handled", "detail": None, "attempts": 1}
+        posts.finish([], [(posts.waiting()[0], [had])])
+        for _ in range(3):
+            posts.blame([number])
+
+        async def main() -> None:
+            async with taken(lab):
+                await settled(other)
+                assert seen == []
+                other.events.post_again(1)
+                await settled(other)
+
+        asyncio.run(main())
+        assert len(seen) == 1
+        (letter,) = other.events.dead().rows
+        assert (letter.handler, letter.reason, letter.attempts) == ("two", "refused", 0)
+        assert letter.detail == "3 hosts died while it was handled"
+        shown = other.events.posts.show(number)
+        assert [(d.handler, d.outcome) for d in shown.deliveries] == [
+            ("had", "handled"),
+            ("one", "dead"),
+            ("two", "dead"),
+        ]
+
+    def test_a_store_that_cannot_be_written_blames_nobody(
+        self, lab: Lab[Any], other: Lab[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The host begins all the same."""
+        post(other)
+        lab.store.path.with_name(IN_HAND).write_text("1\n")
+        monkeypatch.setattr(Posts, "blame", _locked)
+
+        async def main() -> None:
+            async with taken(lab):
+                await settled(other)
+
+        asyncio.run(main())
+        assert Posts(other.store).newest()[0].deaths == 0
+        assert not lab.store.path.with_name(IN_HAND).exists()
+
+
+class TestInHand:
+    """Which posts handlers have, in a file that outlives its process."""
+
+    def test_the_next_one_is_told_what_was_left(self, tmp_path: Path) -> None:
+        """Those that were with a handler at the end, however many handlers, once each."""
+        file = tmp_path / "in-hand"
+        blamed: list[list[int]] = []
+        killed = InHand(file)
+        killed.begin(blamed.append)
+        for number in (1000, 1000, 2, 3):
+            killed.add(number)
+        for number in (3, 1000):
+            killed.discard(number)
+        left = file.read_text()
+        killed.end()
+        assert blamed == []
+        assert not file.exists()
+
+        file.write_text(left)
+        next_ = InHand(file)
+        next_.begin(blamed.append)
+        assert (blamed, file.read_text()) == ([[1000, 2]], "")
+        next_.end()
+
+    def test_where_nothing_can_be_written_nobody_is_blamed(self, tmp_path: Path) -> None:
+        """And nothing fails; what is no list of numbers blames nobody either."""
+        held = InHand(tmp_path / "none" / "in-hand")
+        held.begin(_nobody)
+        held.add(1)
+        held.end()
+        file = tmp_path / "in-hand"
+        file.write_text("odd\n")
+        held = InHand(file)
+        held.begin(_nobody)
+        held.end()
+
+        assert not file.exists()
+
+
 class TestChanged:
     """Whether a store was written."""
 
     def test_two_times_tell(self, lab: Lab[Any]) -> None:
         """The first look is a change; then only what is written is one."""
-        changed = Changed(lab.store.path)
+        changed = Changed(Posts(lab.store).bell)
 
         assert [changed(), changed()] == [True, False]
         post(lab)
         assert [changed(), changed()] == [True, False]
+
+
+def _nobody(numbers: list[int]) -> None:
+    pytest.fail(f"blamed: {numbers}")
+
+
+def _locked(*_: object) -> None:
+    raise StoreError(Fault("store", "database is locked"))
 
 
 def _letter(handler: str) -> DeadLetter:

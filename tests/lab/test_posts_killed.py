@@ -124,3 +124,68 @@ class TestKilled:
         # It was killed with nothing told, and with all told; the last one was not killed.
         assert {len(row["done"]) for row in rows[:-1]} >= {0, 2}
         assert len(rows) > 20
+
+
+KILLER = """
+import asyncio, os, signal, sys, time
+from pathlib import Path
+from oneiric_lab.lifecycle import Lifecycle
+from oneiric_lab.registry import Registry
+from oneiric_lab.runtime import Events, Postman
+from oneiric_lab.store import DeadLetters, Posts, Store
+
+folder = Path(sys.argv[1])
+lines = open(folder / "lines", "a", buffering=1)
+
+
+async def killer(event):
+    lines.write(f"killer {event.payload}\\n")
+    if event.payload == "poison":
+        # Long enough for the store to know what the other handler did.
+        await asyncio.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def host():
+    store = Store(folder)
+    async with Lifecycle(Registry()) as life:
+        events = Events(life, keep=DeadLetters(store).add)
+        events.on("order", lambda event: lines.write(f"good {event.payload}\\n"), name="good")
+        events.on("order", killer, name="killer")
+        man = Postman(store, events)
+        async with man.telling(), events.running():
+            await man.taking(once=True)
+            await events.drain(10)
+
+asyncio.run(host())
+"""
+
+
+class TestKillers:
+    """An event that kills its host."""
+
+    def test_three_hosts_die_and_the_fourth_goes_on(self, tmp_path: Path) -> None:
+        """Then it is a dead letter of the handler that did it; the other had it once, and other
+        events are handled.
+        """
+        store = Store(tmp_path)
+        for payload in ("one", "poison", "two"):
+            Posts(store).add([Post(1.0, "", {"topic": "order", "payload": payload})])
+
+        codes = [
+            subprocess.run(
+                [sys.executable, "-c", KILLER, str(tmp_path)], check=False, timeout=60
+            ).returncode
+            for _ in range(4)
+        ]
+
+        assert codes == [-9, -9, -9, 0]
+        (letter,) = DeadLetters(store).newest()
+        assert (letter.handler, letter.reason) == ("killer", "refused")
+        assert Posts(store).left() == 0
+        lines = (tmp_path / "lines").read_text().split("\n")
+        assert lines.count("good poison") == 1
+        assert lines.count("killer poison") == 3
+        assert lines.count("killer two") == 1
+        assert {"good one", "killer one", "good two"} <= set(lines)
+        assert [one.deaths for one in Posts(store).newest()] == [0, 3, 0]

@@ -13,6 +13,7 @@ from oneiric_lab.errors import UsageError
 from oneiric_lab.lifecycle import Lifecycle
 from oneiric_lab.registry import Candidate, Registry
 from oneiric_lab.runtime import Event, EventOptions, Events, emit, emit_sync, options_of
+from oneiric_lab.runtime._delivery import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -379,6 +380,33 @@ class TestSwaps:
             await yard.events.drain(5)
 
         assert [n for who, n in play(story).seen if who == "one"] == [0, 1, 2, 3]
+
+    def test_a_receipt_knows_where_the_event_is(self) -> None:
+        """With the handler, back in the queue of one that is paused, with it again, ended."""
+        log: list[str] = []
+
+        class Slip(Waiting):
+            def begun(self, name: str) -> None:
+                log.append(f"begun {name}")
+
+            def put_back(self, name: str) -> None:
+                log.append(f"put back {name}")
+
+            def told(self, name: str, *rest: Any) -> None:
+                log.append(f"told {name}")
+                super().told(name, *rest)
+
+        async def story(yard: Yard) -> None:
+            yard.add("t")
+            await yard.life.pause("event", "t")
+            task = asyncio.create_task(yard.events.deliver(Event("t"), receipt=Slip))
+            assert await yard.events.drain(5)
+            await asyncio.sleep(0.01)
+            await yard.life.resume("event", "t")
+            await task
+
+        play(story)
+        assert log == ["begun t", "put back t", "begun t", "told t"]
 
     def test_what_a_paused_handler_has_at_the_end_is_a_dead_letter(self) -> None:
         """The end does not wait for a resume, and loses nothing."""
