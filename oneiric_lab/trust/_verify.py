@@ -102,6 +102,9 @@ def verify(
     Raises:
         UsageError: *now* has no time zone.
     """
+    if manifest is not None:
+        # What comes out is what was verified, whatever becomes of a buffer that was handed in.
+        manifest = bytes(manifest)
     read = partial(read_head, limits=limits)
     book = Book(policy, state, aware(now), tuple(evidence), limits, read)
     if bundle is None and policy.legacy is not None:

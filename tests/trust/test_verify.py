@@ -104,6 +104,19 @@ class TestReport:
 
         assert ask(release).as_dict() == ask(release, bundle=release.bundle.encode()).as_dict()
 
+    def test_what_comes_out_is_what_was_verified(self, house: ReleaseHouse, ask: Ask) -> None:
+        """
+        A buffer that is written to afterwards changes nothing of it.
+        """
+        release = house.release({"adapter:cache": "redis"})
+        buffer = bytearray(release.manifest)
+
+        report = ask(release, manifest=buffer)
+        at = buffer.index(b"redis")
+        buffer[at : at + 5] = b"pwned"
+
+        assert report.manifest == release.manifest
+
     def test_nothing_comes_out_of_a_failure(self, house: ReleaseHouse, ask: Ask) -> None:
         """
         Neither bytes nor facts nor a step forward can be had from a report of a failure.
