@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +199,43 @@ class TestDecodeItems:
 
         assert isinstance(items, Items)
         assert [items[n] for n in range(100)] == said
+
+    def test_only_the_run_of_what_is_wanted_is_parsed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Where an item begins is found with those beside it, once; asked from many threads too.
+        """
+        said = [{"n": n, "t": "x" * (n % 7)} for n in range(200)]
+        monkeypatch.setattr(_long, "_PART", 100)
+        _, items = decode_items(encode({"entries": said}), "entries", lambda *_: None)
+        assert isinstance(items, Items)
+        parsed: list[int] = []
+        part = Items._part
+
+        def counted(self: Items, run: int) -> None:
+            parsed.append(run)
+            part(self, run)
+
+        monkeypatch.setattr(Items, "_part", counted)
+
+        assert [items[77], items[77]] == [said[77], said[77]]
+        assert len(parsed) == 1
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(items.__getitem__, range(200))) == said
+
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_what_was_judged_stays_what_it_was(self, *, whole: bool) -> None:
+        """
+        A buffer that is written to afterwards changes no item.
+        """
+        data = bytearray(encode({"entries": [{"n": 1}, {"n": 2}], "z": []}))
+        given = data if whole else memoryview(data)
+
+        _, items = decode_items(given, "entries", lambda *_: None)  # type: ignore[arg-type]  # no bytes
+        data[data.index(b"1") : data.index(b"1") + 1] = b"7"
+
+        assert [*items] == [items[0], items[1]] == [{"n": 1}, {"n": 2}]
 
     def test_what_cannot_be_told_apart_is_shown_anew(self) -> None:
         """
