@@ -76,13 +76,17 @@ class Objects:
             os.utime(path, (self._clock(), self._clock()))
         return path
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, sha256: str | None = None) -> str:
         """Keep *data* and return its digest.
+
+        Args:
+            data: The bytes.
+            sha256: Their digest, where whoever calls has taken it of them.
 
         Raises:
             FileAccessError: With code `object-unwritable`; nothing was kept.
         """
-        sha256 = hashlib.sha256(data).hexdigest()
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
         if self.find(sha256) is None:
             with self.writer(sha256, len(data)) as writer:
                 writer.begin()

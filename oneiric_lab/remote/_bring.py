@@ -256,7 +256,7 @@ class _Document:
     def keep(self) -> None:
         """Put it among the objects."""
         if self.data is not None:
-            self.objects.put(self.data)
+            self.objects.put(self.data, self.sha256)
 
 
 async def _document(

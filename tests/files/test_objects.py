@@ -42,6 +42,19 @@ class TestObjects:
         assert path is not None
         assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"data", 0o444)
 
+    def test_a_digest_that_is_known_is_not_taken_twice(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Whoever fetched bytes has digested them to know what they are.
+        """
+        objects, name = Objects(tmp_path), sha(b"data")
+        monkeypatch.setattr("oneiric_lab.files._objects.hashlib.sha256", hashlib.md5)
+
+        assert objects.put(b"data", name) == name
+        monkeypatch.undo()
+        assert objects.find(name) == objects.path(name)
+
     def test_looking_makes_nothing(self, tmp_path: Path) -> None:
         """
         Neither a question nor an eviction makes a folder.

@@ -321,6 +321,30 @@ class TestLastGood:
         assert lab.sync(fetcher=place.remote).sources[0].outcome == "entered"
         assert providers(place.open()) == {"redis"}
 
+    @pytest.mark.parametrize("damage", [b"damage", b""])
+    def test_what_is_in_force_is_not_read_again_until_it_is_needed(
+        self, place: Place, damage: bytes
+    ) -> None:
+        """
+        What was verified is in this process; the next one finds its stored bytes damaged.
+        """
+        place.offer()
+        lab = place.open()
+        lab.sync(fetcher=place.remote)
+        good = lab._remote.kept()["default"].good
+        assert good is not None
+        path = lab._remote.objects.path(good.manifest)
+        path.chmod(0o644)
+        path.write_bytes(damage)
+
+        assert lab.sync(fetcher=place.remote).sources[0].outcome == "unchanged"
+        assert providers(lab) == {"redis"}
+        (place.folder / "trust.toml").write_text(f'root = "sha256:{place.house.root.sha256}"\n\n')
+        refused = lab.sync(fetcher=place.remote).sources[0]
+        assert (refused.outcome, refused.faults[0].code) == ("refused", "remote-object")
+        assert lab.sync(fetcher=place.remote).sources[0].outcome == "entered"
+        assert providers(place.open()) == {"redis"}
+
     def test_an_artifact_that_was_lost_comes_anew(self, place: Place) -> None:
         """
         An unchanged manifest is no reason to do without what it names.
