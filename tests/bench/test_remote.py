@@ -19,11 +19,15 @@ from oneiric_lab.manifest import read_manifest
 from oneiric_lab.testing import MemoryRemote, ReleaseHouse
 
 from .entries import manifest
+from .turns import by_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
+
+    from oneiric_lab.manifest import Manifest
 
 ENTRIES = 10_000
 
@@ -56,42 +60,39 @@ def _new(folder: Path) -> Lab[Any]:
     return Lab.open(folder, environ={})
 
 
-def test_verify_and_parse(
-    benchmark: BenchmarkFixture, tmp_path: Path, remote: MemoryRemote
-) -> None:
-    """What a sync cannot do without: the floor that it is measured by."""
+def test_first_sync(benchmark: BenchmarkFixture, tmp_path: Path, remote: MemoryRemote) -> None:
+    """Fetched, verified, validated, entered; by turns with what it cannot do without."""
+    url = remote.url("shop.oneiric.json")
     files = (remote.files[f"shop.{kind}.json"] for kind in ("oneiric-bundle", "oneiric"))
     bundle, data = files
-    lab = _new(tmp_path)
-    benchmark.group = f"sync {ENTRIES}"
-    benchmark.extra_info["row"] = "verify and parse"
-    found = benchmark(lambda: read_manifest(lab.verify(bundle, data).manifest))
-    assert len(found.entries) == ENTRIES
+    asked = _new(tmp_path)
 
+    def parse() -> Manifest:
+        return read_manifest(asked.verify(bundle, data).manifest)
 
-@pytest.mark.parametrize("allowed", ["", '"shop"'], ids=["refused", "allowed"])
-def test_first_sync(
-    benchmark: BenchmarkFixture, tmp_path: Path, remote: MemoryRemote, allowed: str
-) -> None:
-    """Fetched, verified, validated, entered; the aim is 1.5 x the floor, and 3 x the bytes."""
-    _configure(tmp_path, remote.url("shop.oneiric.json"), allowed)
+    def sync(allowed: str) -> Callable[[], object]:
+        _configure(tmp_path, url, allowed)
+        lab = _new(tmp_path)
+        return lambda: (lab, lab.sync(fetcher=remote))
+
+    assert len(parse().entries) == ENTRIES
     benchmark.group = f"sync {ENTRIES}"
-    row = "first sync, no artifacts"
-    benchmark.extra_info["row"] = f"{row}, factories allowed" if allowed else row
-    done = benchmark.pedantic(
-        lambda lab: lab.sync(fetcher=remote),
-        setup=lambda: ((_new(tmp_path),), {}),
-        rounds=7,
-        warmup_rounds=1,
+    by_turns(
+        benchmark,
+        {
+            "verify and parse": lambda: parse,
+            "first sync, no artifacts": lambda: sync(""),
+            "first sync, no artifacts, factories allowed": lambda: sync('"shop"'),
+        },
+        rounds=9,
     )
-    assert done.sources[0].outcome == "entered"
-    if not allowed:
-        times = _peak(_new(tmp_path), remote) / len(remote.files["shop.oneiric.json"])
-        assert times < 3
-        benchmark.extra_info["note"] = (
-            f"the first sync takes {times:.2g} times the bytes of the manifest at its peak, these "
-            "included (tracemalloc)"
-        )
+    _configure(tmp_path, url)
+    times = _peak(_new(tmp_path), remote) / len(data)
+    assert times < 3
+    benchmark.extra_info["note"] = (
+        f"the first sync takes {times:.2g} times the bytes of the manifest at its peak, these "
+        "included (tracemalloc)"
+    )
 
 
 def _peak(lab: Lab[Any], remote: MemoryRemote) -> int:
@@ -99,7 +100,7 @@ def _peak(lab: Lab[Any], remote: MemoryRemote) -> int:
     gc.collect()
     tracemalloc.start()
     try:
-        lab.sync(fetcher=remote)
+        assert lab.sync(fetcher=remote).sources[0].outcome == "entered"
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
