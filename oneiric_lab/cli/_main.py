@@ -1,6 +1,7 @@
 """`oneiric-lab`: the verbs in a shell.
 
-Exit codes: 0 done, 1 the answer is no, 2 usage or configuration fault, 130 cancelled.
+Exit codes: 0 done, 1 the answer is no, 2 a fault, 3 stale or invalid, 4 an invariant broke,
+130 cancelled.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import os
 import shutil
 import sys
 import traceback
-from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 from oneiric_lab.commands import Interaction, Looks, Stream, root, run, split_looks
-from oneiric_lab.errors import Fault, OneiricError, UsageError
+from oneiric_lab.errors import Fault, FileAccessError, OneiricError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from oneiric_lab.views import Result
 
 _COMPLETE = "_ONEIRIC_LAB_COMPLETE"
+_LOST = "output-unwritable"
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one verb; print its result or its error; return the exit code."""
     given = list(sys.argv[1:] if args is None else args)
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a sign shows `?`, and does not end the program.
         if isinstance(stream, io.TextIOWrapper):
@@ -40,7 +43,30 @@ def main(args: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # noqa: BLE001 - python would say 1, and 1 is an answer
+        with suppress(OSError):
+            traceback.print_exception(error)
+        told = OneiricError(
+            Fault(
+                "internal",
+                f"oneiric-lab itself failed: {type(error).__name__}: {error}",
+                fix="report it, with the traceback and what you ran",
+            )
+        )
+        with _enough():
+            _tell(told, Looks(json="--json" in given))
+        return told.exit_code
     return code
+
+
+def _open_closed() -> None:
+    """Open the null device where a stream was closed before we began.
+
+    The next file that is opened would take its number, and what a child prints would go into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open as long as we are
 
 
 @contextmanager
@@ -53,7 +79,12 @@ def _enough() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Send the rest of *stream* nowhere, what is still to be flushed included."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _answer(given: list[str]) -> int:
@@ -71,14 +102,47 @@ def _answer(given: list[str]) -> int:
     except OneiricError as error:
         if looks.verbose:
             traceback.print_exception(error)
-        if looks.json:
-            text = json.dumps(error.as_dict(), indent=2, ensure_ascii=False)
-            # A file name that is no UTF-8 cannot be printed; JSON has an escape for it.
-            with _enough():
-                print(text.encode(errors="backslashreplace").decode())
-        else:
-            print(_paint(str(error), on=looks.color and _colors(sys.stderr)), file=sys.stderr)
+        with _enough():
+            _tell(error, looks)
         return error.exit_code
+
+
+def _tell(error: OneiricError, looks: Looks) -> None:
+    """Print an error: for programs where they read, for people on standard error."""
+    if looks.json and error.code != _LOST:
+        text = json.dumps(error.as_dict(), indent=2, ensure_ascii=False)
+        try:
+            # A file name that is no UTF-8 cannot be printed; JSON has an escape for it.
+            _write(text.encode(errors="backslashreplace").decode())
+        except FileAccessError as lost:
+            error = lost
+        else:
+            return
+    text = _paint(str(error), on=looks.color and _colors(sys.stderr))
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        # Nobody is left to tell, but who reads the exit code.
+        _let_go(sys.stderr)
+
+
+def _write(text: str) -> None:
+    """Print to standard output.
+
+    Raises:
+        BrokenPipeError: Whoever reads has gone.
+        FileAccessError: It cannot be written, such as to a full disk.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _let_go(sys.stdout)
+        message = f"cannot write standard output: {error.strerror}"
+        raise FileAccessError(
+            Fault(_LOST, message, fix="make room where it goes, and run it again")
+        ) from error
 
 
 def _complete(given: list[str]) -> int:
@@ -99,7 +163,6 @@ def _follow(stream: Stream, looks: Looks) -> int:
                 print(f"{stream.name}: {stream.hint}", file=sys.stderr)
             async for result in results:
                 _print(result, looks, lines=True)
-                sys.stdout.flush()
                 code = exit_code(result) if stream.judged else 0
         return code
 
@@ -129,10 +192,10 @@ def exit_code(result: Any) -> int:
 
 def _print(result: Result, looks: Looks, *, lines: bool = False) -> None:
     if looks.json:
-        print(result.to_json(indent=None if lines else 2))
+        _write(result.to_json(indent=None if lines else 2))
     elif not looks.quiet:
         width = looks.width or shutil.get_terminal_size((100, 24)).columns
-        print(result.to_text(width=width, color=looks.color and _colors(sys.stdout)))
+        _write(result.to_text(width=width, color=looks.color and _colors(sys.stdout)))
 
 
 def _colors(stream: Any) -> bool:
@@ -156,7 +219,7 @@ def _paint(text: str, *, on: bool) -> str:
 
 
 def _standard_input() -> str | None:
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin.isatty():
         return None
     data = sys.stdin.buffer.read()
     try:

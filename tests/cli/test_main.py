@@ -120,6 +120,26 @@ class TestExitCodes:
 
         assert shell("plan", "-") == (130, "", "")
 
+    def test_what_nobody_foresaw(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A fault of ours is 2 and never 1, which is an answer; JSON stays JSON.
+        """
+
+        def fail(*given: object) -> None:
+            raise ZeroDivisionError("half of nothing")
+
+        monkeypatch.setattr("oneiric_lab.cli._main.run", fail)
+
+        code, out, err = shell("check")
+        assert (code, out) == (2, "")
+        assert err.startswith("Traceback")
+        assert err.endswith(
+            "error: oneiric-lab itself failed: ZeroDivisionError: half of nothing\n"
+            "  help: report it, with the traceback and what you ran\n"
+        )
+        code, out, _ = shell("--json", "check")
+        assert (code, json.loads(out)["error"]["code"]) == (2, "internal")
+
     def test_arguments_of_the_process(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -255,7 +275,7 @@ class TestStandardInput:
         """
         `plan` alone in a terminal says how to use it.
         """
-        monkeypatch.setattr("sys.stdin", None)
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
 
         assert "nothing to plan" in shell("plan")[2]
 

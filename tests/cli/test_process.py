@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +19,6 @@ from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "oneiric_lab"]
 PROJECT = "[server]\nport = 8080\n\n[plugins]\nauto_load = false\n"
@@ -114,6 +115,57 @@ class TestPipe:
         os.close(write)
 
         assert (done.returncode, done.stderr) == (code, "")
+
+    def test_an_error_that_nobody_reads(self, workspace: Workspace) -> None:
+        """
+        `show nope 2>&1 | true` ends as the error does, and not as if all were well.
+        """
+        read, write = os.pipe()
+        os.close(read)
+
+        done = subprocess.run(
+            [*COMMAND, "-C", str(workspace.path), "show", "nope"],
+            stdout=write,
+            stderr=write,
+            check=False,
+        )
+        os.close(write)
+
+        assert done.returncode == 2
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+    @pytest.mark.parametrize("words", [("show",), ("--json", "show"), ("--json", "show", "nope")])
+    def test_a_full_disk(self, workspace: Workspace, words: tuple[str, ...]) -> None:
+        """
+        An answer that could not be written is a fault, told in two lines.
+        """
+        with Path("/dev/full").open("w") as full:
+            process = subprocess.run(
+                [*COMMAND, "-C", str(workspace.path), *words],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+
+        assert process.returncode == 2
+        assert process.stderr == (
+            "error: cannot write standard output: No space left on device\n"
+            "  help: make room where it goes, and run it again\n"
+        )
+
+    @pytest.mark.parametrize(("words", "code"), [(("show",), 0), (("show", "nope"), 2)])
+    def test_streams_that_are_closed(
+        self, workspace: Workspace, words: tuple[str, ...], code: int
+    ) -> None:
+        """
+        Without any of the three the answer is the exit code.
+        """
+        line = shlex.join([*COMMAND, "-C", str(workspace.path), *words])
+
+        done = subprocess.run(["sh", "-c", f"{line} <&- >&- 2>&-"], check=False)
+
+        assert done.returncode == code
 
     def test_a_terminal_without_our_signs(self, workspace: Workspace) -> None:
         """
