@@ -172,7 +172,8 @@ class Context:
     def is_workspace(self) -> bool:
         """Tell whether the folder holds a workspace."""
         root = self.folder()
-        return any((root / name).exists() for name in _FILES)
+        # A file that may not be looked at, or a link that leads nowhere, is told when it is read.
+        return any(os.path.lexists(root / name) for name in _FILES)
 
     def last_good(self) -> Lab[Any] | None:
         """Return the workspace as this door had it open last, or None."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from oneiric_lab.errors import Fault, UsageError
-from oneiric_lab.files import ABSENT, write_atomic
+from oneiric_lab.files import ABSENT, ensure_folder, write_atomic
 from oneiric_lab.lab import copy_sample
 from oneiric_lab.views import Note, Result, View
 
@@ -52,13 +52,9 @@ def command(ctx: click.Context, folder: str | None, *, sample: bool) -> Made:
     name = folder or parts(ctx).workspace
     path = Path(name).expanduser()
     if sample:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(
-                Fault("not-empty", f"{name} is not empty", fix="name a folder that is not there")
-            )
         copy_sample(path)
         return Made(name, sample=True)
-    path.mkdir(parents=True, exist_ok=True)
+    ensure_folder(path, shown=name)
     file = path / "oneiric.toml"
     if file.exists():
         raise UsageError(

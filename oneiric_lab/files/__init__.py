@@ -7,7 +7,7 @@ from ._read import MAX_BYTES, FileData, digest, read, stat_key
 from ._seal import is_sealed, seal
 from ._temporary import tidy
 from ._watch import watch
-from ._write import ABSENT, check, write_atomic
+from ._write import ABSENT, check, ensure_folder, write_atomic
 
 __all__ = [
     "ABSENT",
@@ -17,6 +17,7 @@ __all__ = [
     "Objects",
     "check",
     "digest",
+    "ensure_folder",
     "is_sealed",
     "lock",
     "near",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def lock(path: Path, *, timeout: float = 10.0) -> Iterator[None]:
     """Hold the lock file *path* against other processes for the time of the block.
 
-    The file holds the process id of the last holder and nothing else; a holder that was
+    The file holds the process id of the last holder and nothing else, or nothing; a holder that was
     killed holds it no more. A second hold in the same process waits like any other.
 
     Args:
@@ -60,8 +60,10 @@ def lock(path: Path, *, timeout: float = 10.0) -> Iterator[None]:
                     )
                 )
             time.sleep(0.02)
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+        # The name of the holder is for messages; a full disk takes the lock without it.
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(handle)

@@ -104,6 +104,26 @@ def write_atomic(
             os.close(handle)
 
 
+def ensure_folder(path: Path, *, shown: str | None = None) -> None:
+    """Make the folder *path*, and those above it, where they are missing.
+
+    Raises:
+        FileAccessError: With code `file-unwritable`.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise FileAccessError(
+            fault(
+                "file-unwritable",
+                f"cannot make the folder {shown or path}: {reason(error)}",
+                path,
+                shown,
+                "name a folder that can be made, or grant the right",
+            )
+        ) from error
+
+
 def check(path: Path, expect: str, *, shown: str | None = None) -> None:
     """Make sure that *path* holds what *expect* says, a digest or `ABSENT`.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, NotAllowedError, Origin, RegistryError
-from oneiric_lab.files import write_atomic
+from oneiric_lab.files import ensure_folder, write_atomic
 from oneiric_lab.store import state_dir
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def is_allowed(root: Path, modules: Sequence[str], environ: Mapping[str, str]) -
 def allow(root: Path, modules: Sequence[str], environ: Mapping[str, str]) -> str:
     """Remember that this code may run; return its digest."""
     path = _path(environ)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(path.parent)
     found = code_digest(root, modules)
     data = json.dumps({**_read(environ), str(root.resolve()): found}, indent=1)
     write_atomic(path, data.encode(), mode=0o600)

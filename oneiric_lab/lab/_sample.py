@@ -12,12 +12,12 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from oneiric_lab.errors import Fault, FileAccessError, UsageError
-from oneiric_lab.files import lock
+from oneiric_lab.files import ensure_folder, lock
 
 _HERE = Path(__file__).resolve().parent.parent
 _PREFIX = "oneiric-sample-"
 _MINUTE = 60.0
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", ".oneiric", ".ipynb_checkpoints")
+_LEFT_OUT = {"__pycache__", ".oneiric", ".ipynb_checkpoints"}
 
 
 def sample_source() -> Path:
@@ -47,6 +47,13 @@ def copy_sample(target: Path | None = None) -> Path:
     """Return a copy of the sample workspace: in *target*, or in a folder that goes at exit.
 
     What a process left that was killed goes at the next copy.
+
+    Args:
+        target: A folder that is empty or not there; it is so again where copying fails.
+
+    Raises:
+        UsageError: The folder is not empty, or this installation has no sample.
+        FileAccessError: It cannot be written.
     """
     if target is None:
         _sweep()
@@ -56,8 +63,33 @@ def copy_sample(target: Path | None = None) -> Path:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         atexit.register(held.close)
         target = folder / "shop"
-    shutil.copytree(sample_source(), target, ignore=_LEFT_OUT, dirs_exist_ok=True)
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(
+            Fault("not-empty", f"{target} is not empty", fix="name a folder that is not there")
+        )
+    ensure_folder(target)
+    try:
+        _copy(sample_source(), target)
+    except BaseException as error:
+        for path in target.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if isinstance(error, OSError):
+            message = f"cannot copy the sample workspace to {target}: {error.strerror}"
+            raise FileAccessError(
+                Fault("file-unwritable", message, fix="make room, or name another folder")
+            ) from error
+        raise
     return target
+
+
+def _copy(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        name = path.relative_to(source)
+        if _LEFT_OUT.isdisjoint(name.parts):
+            if path.is_dir():
+                (target / name).mkdir()
+            else:
+                shutil.copy2(path, target / name)
 
 
 def _sweep() -> None:

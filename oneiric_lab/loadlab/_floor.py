@@ -70,10 +70,10 @@ class Floor(Result):
 
     def save(self, folder: str | Path) -> Path:
         """Write it into *folder* and return the file; a former one of the same is replaced."""
-        from oneiric_lab.files import write_atomic  # noqa: PLC0415 - what only compares writes none
+        from oneiric_lab.files import ensure_folder, write_atomic  # noqa: PLC0415 - what only compares writes none
 
         path = Path(folder) / f"noise-{self.key}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder(path.parent)
         write_atomic(path, (self.to_json(indent=1) + "\n").encode())
         return path
 

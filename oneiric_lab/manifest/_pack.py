@@ -15,7 +15,7 @@ from oneiric_lab.errors import (
     ParseError,
     UsageError,
 )
-from oneiric_lab.files import read, write_atomic
+from oneiric_lab.files import ensure_folder, read, write_atomic
 from oneiric_lab.views import Fields, Note, Result, View
 
 from ._authoring import complete, read_document
@@ -214,7 +214,7 @@ def pack(
     before = read(target, shown=name, limit=MAX_BYTES).data if target.exists() else None
     warnings = () if before is None else tuple(_against(before, manifest, name))
     if before != data:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder(target.parent)
         write_atomic(target, data, shown=name)
     return Packed(name, manifest, before != data, warnings)
 

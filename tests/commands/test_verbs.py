@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     Ask = Callable[..., Any]
 
 
+ROOT = Path(__file__).parents[2]
+
 PROJECT = """\
 # what the shop says
 [app]
@@ -45,6 +50,14 @@ auto_load = false
 """
 
 
+SAMPLE_WITHOUT_ROOM = """
+import resource, sys; from pathlib import Path
+from oneiric_lab.lab import copy_sample
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+copy_sample(Path(sys.argv[1]))
+"""
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Return a workspace of five values."""
@@ -59,6 +72,18 @@ def ask(workspace: Workspace) -> Callable[..., Any]:
         return run(["-C", str(workspace.path), *words], Interaction(body=lambda: body))
 
     return asked
+
+
+class TestAWorkspaceThatCannotBeRead:
+    @pytest.mark.parametrize("leads", ["oneiric.toml", "nowhere.toml"])
+    def test_a_link_that_leads_nowhere(self, tmp_path: Path, leads: str) -> None:
+        """
+        It is a workspace whose file cannot be read, and not none.
+        """
+        (tmp_path / "oneiric.toml").symlink_to(leads)
+
+        with pytest.raises(InvalidConfigError, match=r"oneiric\.toml"):
+            run(["-C", str(tmp_path), "check"], Interaction())
 
 
 class TestStatus:
@@ -552,6 +577,47 @@ class TestInit:
 
         with pytest.raises(UsageError, match="is not empty"):
             run(["init", "--sample", str(place)], Interaction())
+
+    @pytest.mark.parametrize("words", [("init",), ("init", "--sample")])
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path, words: tuple[str, ...]) -> None:
+        """
+        A place below a file is refused with its name.
+        """
+        (tmp_path / "file").write_text("mine")
+
+        with pytest.raises(FileAccessError, match="cannot make the folder"):
+            run([*words, str(tmp_path / "file" / "new")], Interaction())
+
+    def test_a_full_disk(self, tmp_path: Path) -> None:
+        """
+        The sample is there as a whole or not at all.
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", SAMPLE_WITHOUT_ROOM, str(tmp_path / "s")],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+
+        assert f"cannot copy the sample workspace to {tmp_path / 's'}: File too" in done.stderr
+        assert list((tmp_path / "s").iterdir()) == []
+
+    def test_interrupted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Ctrl-C while the sample is copied leaves the folder as empty as it was.
+        """
+
+        def interrupted(source: Path, target: Path) -> None:
+            if source.name == "settings.py":
+                raise KeyboardInterrupt
+            shutil.copyfile(source, target)
+
+        monkeypatch.setattr(shutil, "copy2", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(["init", "--sample", str(tmp_path / "s")], Interaction())
+
+        assert list((tmp_path / "s").iterdir()) == []
 
     @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "ü", "\x7f", "\udcff"])
     def test_any_name_of_a_folder(self, tmp_path: Path, name: str) -> None:

@@ -28,6 +28,14 @@ with lock(Path(sys.argv[1])):
     sys.stdin.read()
 """
 
+_HOLD_WITHOUT_ROOM = """
+import resource, sys; from pathlib import Path
+from oneiric_lab.files import lock
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+with lock(Path(sys.argv[1])):
+    print("held")
+"""
+
 _COUNT = """
 import sys; from pathlib import Path
 from oneiric_lab.files import lock, write_atomic
@@ -90,6 +98,21 @@ class TestLock:
 
         with lock(tmp_path / "lock", timeout=0):
             assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+
+    def test_full_disk(self, tmp_path: Path) -> None:
+        """
+        Where the holder's name finds no room the lock is held without it.
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", _HOLD_WITHOUT_ROOM, str(tmp_path / "lock")],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+
+        assert (done.stdout, done.stderr) == ("held\n", "")
+        assert (tmp_path / "lock").read_bytes() == b""
 
     def test_an_error_inside_frees_it(self, tmp_path: Path) -> None:
         """

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oneiric_lab.errors import FileAccessError
-from oneiric_lab.files import ABSENT, _temporary, check, digest, tidy, write_atomic
+from oneiric_lab.files import (
+    ABSENT,
+    _temporary,
+    check,
+    digest,
+    ensure_folder,
+    tidy,
+    write_atomic,
+)
 from oneiric_lab.files._temporary import make
 
 if TYPE_CHECKING:
@@ -276,6 +284,30 @@ class TestWriteAtomic:
         reader.join()
 
         assert seen <= set(kinds)
+
+
+class TestEnsureFolder:
+    def test_makes_all_that_are_missing(self, tmp_path: Path) -> None:
+        """
+        Folders above are made too, and one that is there is no error.
+        """
+        ensure_folder(tmp_path / "a" / "b")
+        ensure_folder(tmp_path / "a" / "b")
+
+        assert (tmp_path / "a" / "b").is_dir()
+
+    @pytest.mark.parametrize("name", ["a", "a/b", "x" * 300, "a\0"])
+    def test_one_that_cannot_be(self, tmp_path: Path, name: str) -> None:
+        """
+        A file in its place, or a name that no folder has, is told with the folder.
+        """
+        (tmp_path / "a").write_text("")
+
+        with pytest.raises(FileAccessError) as caught:
+            ensure_folder(tmp_path / name, shown="the one")
+
+        assert caught.value.code == "file-unwritable"
+        assert "cannot make the folder the one: " in str(caught.value)
 
 
 class TestTidy:
