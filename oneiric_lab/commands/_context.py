@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,9 +172,7 @@ class Context:
 
     def is_workspace(self) -> bool:
         """Tell whether the folder holds a workspace."""
-        root = self.folder()
-        # A file that may not be looked at, or a link that leads nowhere, is told when it is read.
-        return any(os.path.lexists(root / name) for name in _FILES)
+        return _is_workspace(self.folder())
 
     def last_good(self) -> Lab[Any] | None:
         """Return the workspace as this door had it open last, or None."""
@@ -190,11 +189,36 @@ class Context:
         Raises:
             UsageError: With how to make one.
         """
-        if not self.is_workspace():
-            raise UsageError(
-                Fault(
-                    "no-workspace",
-                    f"{self.workspace} holds no workspace: there is no oneiric.toml",
-                    fix="oneiric-lab init  (an empty one), or  oneiric-lab init --sample DIR",
-                )
+        if self.is_workspace():
+            return
+        given = self.workspace != "."
+        folder = shlex.quote(self.workspace)
+        if (above := self._above()) is not None:
+            fix = f"one above does: oneiric-lab -C {shlex.quote(above)} VERB"
+        elif given:
+            fix = (
+                f"oneiric-lab init {folder}  (an empty one), or  oneiric-lab init --sample {folder}"
             )
+        else:
+            fix = "oneiric-lab init  (an empty one), or  oneiric-lab init --sample DIR"
+        raise UsageError(
+            Fault(
+                "no-workspace",
+                f"{self.workspace if given else 'this folder'} holds no workspace:"
+                " there is no oneiric.toml",
+                fix=fix,
+            )
+        )
+
+    def _above(self) -> str | None:
+        """Return the nearest workspace that the folder stands in, as one would write it."""
+        folder = self.folder()
+        for parent in folder.parents if os.path.lexists(folder) else ():
+            if _is_workspace(parent):
+                return os.path.relpath(parent)
+        return None
+
+
+def _is_workspace(root: Path) -> bool:
+    # A file that may not be looked at, or a link that leads nowhere, is told when it is read.
+    return any(os.path.lexists(root / name) for name in _FILES)

@@ -64,11 +64,14 @@ class Group(click.Group):
         """Find the verb; an unknown one is told with the nearest."""
         if args[0] not in self.verbs and not ctx.resilient_parsing:
             above = ctx.command_path.partition(" ")[2]
+            fix = did_you_mean(args[0], self.verbs, limit=len(self.verbs))
+            if any(f"--{args[0]}" in param.opts for param in self.get_params(ctx)):
+                fix = f"{ctx.command_path} --{args[0]}"
             raise UsageError(
                 Fault(
                     "unknown-verb",
                     f"unknown verb `{' '.join(filter(None, (above, args[0])))}`",
-                    fix=did_you_mean(args[0], self.verbs, limit=len(self.verbs)),
+                    fix=fix,
                 )
             )
         return super().resolve_command(ctx, args)

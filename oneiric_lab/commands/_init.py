@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Made(Result):
 
     def view(self) -> View:
         """Return where it is and what to do next."""
-        door = f"oneiric-lab -C {self.folder}"
+        door = f"oneiric-lab -C {shlex.quote(self.folder)}"
         steps = f"{door} allow, then {door}" if self.sample else door
         return View(
             "init", f"workspace {self.folder} is ready", (Note(f"next: {steps}"),), tone="ok"
@@ -59,7 +60,9 @@ def command(ctx: click.Context, folder: str | None, *, sample: bool) -> Made:
     if file.exists():
         raise UsageError(
             Fault(
-                "workspace-exists", f"{name} is a workspace already", fix=f"oneiric-lab -C {name}"
+                "workspace-exists",
+                f"{name} is a workspace already",
+                fix=f"oneiric-lab -C {shlex.quote(name)}",
             )
         )
     import tomlkit  # noqa: PLC0415 - a folder's name may hold any character

@@ -6,11 +6,14 @@ table below and imports none.
 
 from __future__ import annotations
 
+import re
+import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from oneiric_lab.errors import Fault, UsageError, nearest
+from oneiric_lab.errors import Fault, OneiricError, UsageError, nearest
 
 from . import _looks
 from ._context import Context, Interaction
@@ -88,6 +91,10 @@ VERBS: dict[str, str] = {verb: text for verbs in SECTIONS.values() for verb, tex
 """Verb to its one line of help."""
 
 
+_PROGRAM = "oneiric-lab"
+_CALL = re.compile(rf"\b{_PROGRAM}(?= (?!init )[a-z])")
+
+
 def version() -> str:
     """Return our version, or that this is a checkout which is not installed."""
     from importlib import metadata  # noqa: PLC0415 - for `--version` only
@@ -109,7 +116,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     package=__package__,
     verbs=VERBS,
     sections=SECTIONS,
-    name="oneiric-lab",
+    name=_PROGRAM,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     params=_looks.options(),
@@ -173,12 +180,13 @@ def root(
 
 
 def run(
-    args: Sequence[str], interaction: Interaction, *, prog: str = "oneiric-lab"
+    args: Sequence[str], interaction: Interaction, *, prog: str = _PROGRAM
 ) -> Result | Stream | None:
     """Run one verb and return its result or results; help prints itself and returns None.
 
     Raises:
-        OneiricError: Whatever went wrong, a misused option included.
+        OneiricError: Whatever went wrong, a misused option included. Verbs that it advises
+            are spelt for the door they were asked through, and for the workspace.
     """
     try:
         with root.make_context(prog, list(args), obj=interaction) as ctx:
@@ -188,6 +196,16 @@ def run(
         return None
     except click.UsageError as error:
         raise _misused(error, prog) from None
+    except OneiricError as error:
+        door = prog
+        if prog == _PROGRAM and interaction.workspace != ".":
+            door += f" -C {shlex.quote(interaction.workspace)}"
+        # What helps was said for a shell in the workspace; it shall work where it is read.
+        error.faults = tuple(
+            replace(fault, fix=fault.fix and _CALL.sub(lambda _: door, fault.fix))
+            for fault in error.faults
+        )
+        raise
 
 
 def _misused(error: click.UsageError, prog: str) -> UsageError:

@@ -6,13 +6,17 @@ import re
 import subprocess
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 
 from oneiric_lab.commands import VERBS, Interaction, Looks, root, run, split_looks
 from oneiric_lab.errors import UsageError
+from oneiric_lab.testing import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TestVerbs:
@@ -96,6 +100,9 @@ class TestMisuse:
             (["set"], "set needs PATH=VALUE", "set --help"),
             (["explain", "a", "b"], "unexpected extra argument", "explain --help"),
             (["explain", "a", "--need"], "requires an argument", "--help"),
+            (["help"], "unknown verb `help`", "oneiric-lab --help"),
+            (["load", "version"], "unknown verb `load version`", "known: aa, "),
+            (["load", "help"], "unknown verb `load help`", "oneiric-lab load --help"),
             (["history", "--limit", "x"], "'x' is not a valid integer", "history --help"),
         ],
     )
@@ -110,6 +117,61 @@ class TestMisuse:
         assert message in fault.message
         assert fix in str(fault.fix)
         assert caught.value.exit_code == 2
+
+
+class TestAdvice:
+    """A verb that an error advises works where the error is read."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Return the working folder, which holds the workspace `my shop`."""
+        monkeypatch.chdir(tmp_path)
+        Workspace(tmp_path / "my shop").project("[plugins]\nauto_load = false\n")
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ("place", "prog", "fix"),
+        [
+            (".", "oneiric-lab", "oneiric-lab set remote.enabled=true"),
+            ("..", "oneiric-lab", "oneiric-lab -C 'my shop' set remote.enabled=true"),
+            ("..", "%oneiric", "%oneiric set remote.enabled=true"),
+        ],
+    )
+    def test_names_the_workspace_and_the_door(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, prog: str, fix: str
+    ) -> None:
+        """
+        From another folder it says -C, which a kernel remembers; in a kernel it is the magic.
+        """
+        monkeypatch.chdir(folder / "my shop" / place)
+        words = [] if place == "." else ["-C", "my shop"]
+
+        with pytest.raises(UsageError) as caught:
+            run([*words, "sync"], Interaction(), prog=prog)
+
+        assert caught.value.faults[0].fix == fix
+
+    @pytest.mark.parametrize(
+        ("words", "message", "fix"),
+        [
+            ([], "this folder holds no", "oneiric-lab init  (an empty one), or  oneiric-lab init"),
+            (["-C", "a b"], "a b holds no", "oneiric-lab init 'a b'  (an empty one), or  oneiric"),
+            (["-C", "my shop/sub"], "my shop/sub holds no", "oneiric-lab -C 'my shop' VERB"),
+            (["-C", "my shop/oneiric.toml"], "holds no", "oneiric-lab -C 'my shop' VERB"),
+        ],
+    )
+    def test_where_there_is_no_workspace(
+        self, folder: Path, words: list[str], message: str, fix: str
+    ) -> None:
+        """
+        It says how to make one there, or which one stands above.
+        """
+        (folder / "my shop" / "sub").mkdir()
+
+        with pytest.raises(UsageError, match=message) as caught:
+            run([*words, "show"], Interaction())
+
+        assert fix in str(caught.value.faults[0].fix)
 
 
 class TestSplitLooks:

@@ -508,7 +508,7 @@ class TestAllow:
             "from pydantic import BaseModel\nclass Model(BaseModel): port: int = 1\n"
         )
 
-        with pytest.raises(NotAllowedError, match="oneiric-lab allow"):
+        with pytest.raises(NotAllowedError, match=r"oneiric-lab -C .* allow"):
             ask("show")
         assert not marker.exists()
         allowed = ask("allow")
@@ -554,14 +554,16 @@ class TestInit:
 
         assert (workspace.path / "oneiric.toml").read_text() == PROJECT
 
-    def test_sample(self, tmp_path: Path) -> None:
+    def test_sample(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        The sample is copied, and says what to do next.
+        The sample is copied, and says what to do next, as a shell takes it.
         """
-        made: Any = run(["init", "--sample", str(tmp_path / "s")], Interaction())
+        monkeypatch.chdir(tmp_path)
 
-        assert f"oneiric-lab -C {tmp_path / 's'} allow" in str(made)
-        assert (tmp_path / "s" / "shop" / "settings.py").is_file()
+        made: Any = run(["init", "--sample", "my shop"], Interaction())
+
+        assert "oneiric-lab -C 'my shop' allow" in str(made)
+        assert (tmp_path / "my shop" / "shop" / "settings.py").is_file()
 
     @pytest.mark.parametrize("kind", ["folder", "file"])
     def test_sample_needs_an_empty_place(self, tmp_path: Path, kind: str) -> None:
