@@ -18,7 +18,13 @@ const place = (text, file, line) =>
 class Configuration extends View {
   constructor(model, root) {
     super(model, root, "configuration");
-    Object.assign(this, { open: new Map(), edits: new Map(), said: new Map(), text: "", layer: "", only: "all" });
+    /** @type {Map<string, boolean | "asked">} */
+    this.open = new Map();
+    /** @type {Map<string, string | null>} */
+    this.edits = new Map();
+    this.said = new Map();
+    this.text = this.layer = "";
+    this.only = "all";
     this.build();
     this.on("change:sheet", () => this.take());
     this.on("msg:custom", (message) => this.told(message));

@@ -12,7 +12,10 @@ const WIDE = new Set(["section", "entry", "kept"]); // rows of one cell
 class Diff extends View {
   constructor(model, root) {
     super(model, root, "diff");
-    Object.assign(this, { open: new Map([["kept", false]]), text: "", domain: "", risk: "", unified: model.get("look") === "unified" });
+    /** @type {Map<string | number, boolean>} */
+    this.open = new Map([["kept", false]]);
+    this.text = this.domain = this.risk = "";
+    this.unified = model.get("look") === "unified";
     this.build();
     this.on("msg:custom", ({ whole }, buffers) => whole && this.take(whole, buffers[0]));
     this.ends.push(() => this.rows.close());

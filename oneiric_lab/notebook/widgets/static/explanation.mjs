@@ -30,7 +30,10 @@ class Explanation extends View {
     const contest = this.model.get("contest");
     const opened = contest && !this.contest;
     const same = contest && contest.target === this.contest?.target;
-    if (opened) this.from = this.root.ownerDocument.activeElement;
+    if (opened) {
+      /** @type {any} */
+      this.from = this.root.ownerDocument.activeElement;
+    }
     this.contest = contest;
     this.root.hidden = !contest;
     if (!contest) return;
@@ -129,6 +132,7 @@ class Explanation extends View {
   /** What is asked other than it is. */
   difference() {
     const { was: contest, whatIf } = this;
+    /** @type {{ select?: string | null, priority?: object, flags?: object, need?: string[], prefer?: string[] }} */
     const out = {};
     if (whatIf.select !== contest.selection) out.select = whatIf.select;
     if (Object.keys(whatIf.priority).length) out.priority = whatIf.priority;

@@ -25,8 +25,15 @@ class Sheet extends Held {
   take() {
     const sheet = this.model.get("sheet");
     if (!sheet) return this.ask();
-    const { columns, cells, count, ...more } = sheet;
-    Object.assign(this, more, { count, total: more.total, news: "", asked: false, columns: decode(columns, cells, count), marks: new Uint8Array(count) });
+    const { columns, cells, count } = sheet;
+    this.columns = decode(columns, cells, count);
+    this.count = count;
+    this.total = sheet.total;
+    this.number = sheet.number;
+    this.generation = sheet.generation;
+    this.news = "";
+    this.asked = false;
+    this.marks = new Uint8Array(count);
     this.tell({ rows: true });
   }
 
@@ -34,7 +41,10 @@ class Sheet extends Held {
     if (delta && this.columns && delta.number > this.number) {
       if (delta.number > this.number + 1) return this.ask();
       const found = merge(this.columns, this.count, decode(delta.columns, buffers[0], delta.count), delta.count, delta.components);
-      Object.assign(this, found, { count: found.marks.length, number: delta.number });
+      this.columns = found.columns;
+      this.marks = found.marks;
+      this.count = found.marks.length;
+      this.number = delta.number;
       const [, changed, fresh] = [0, 1, 2].map((mark) => found.marks.filter((one) => one === mark).length);
       const words = [[changed, "changed"], [fresh, "new"], [found.gone, "gone"]].filter(([n]) => n).map(([n, word]) => `${n} ${word}`);
       if (delta.generation !== this.generation) this.news = `generation ${delta.generation}: ${words.join(", ") || "no candidate differs"}`;
@@ -46,9 +56,15 @@ class Sheet extends Held {
 }
 
 class Explorer extends View {
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} root
+   * @param {Sheet} sheet
+   */
   constructor(model, root, sheet) {
     super(model, root, "explorer");
-    Object.assign(this, { sheet, heads: new Map() });
+    this.sheet = sheet;
+    this.heads = new Map();
     this.build();
     this.given();
     this.on("change:asked", () => {

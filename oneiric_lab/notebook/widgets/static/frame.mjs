@@ -29,8 +29,17 @@ export const keeping = (root, change, other) => {
 };
 
 export class View {
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} root
+   * @param {string} name Of its class.
+   * @param {string} label
+   */
   constructor(model, root, name, label = name) {
-    Object.assign(this, { model, root, ends: [] });
+    this.model = model;
+    this.root = root;
+    /** @type {(() => unknown)[]} */
+    this.ends = [];
     root.classList.add("ol-widget", "ol-box", `ol-${name}`);
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", label);
@@ -39,7 +48,17 @@ export class View {
     this.copy = button("Copy as code", () => this.code.show(this.asCode()));
   }
 
-  /** Hear of the model, until the view is closed. */
+  /** What is shown, as a cell asks for it: a view with a button that copies has its own. */
+  asCode() {
+    return "";
+  }
+
+  /**
+   * Hear of the model, until the view is closed.
+   *
+   * @param {string} name
+   * @param {(...told: any[]) => unknown} call
+   */
   on(name, call) {
     this.model.on(name, call);
     this.ends.push(() => this.model.off(name, call));
@@ -69,8 +88,11 @@ export class View {
 
 /** What one model holds for all its views, which are called when it has something new. */
 export class Held {
+  /** @param {Model} model */
   constructor(model) {
-    Object.assign(this, { model, views: new Set() });
+    this.model = model;
+    /** @type {Set<(...what: any[]) => unknown>} */
+    this.views = new Set();
   }
 
   /** A message came before this module did: have all again. */
@@ -84,10 +106,17 @@ export class Held {
   }
 }
 
-/** A widget of a view, and of what its model holds for all of them. */
+/**
+ * A widget of a view, and of what its model holds for all of them.
+ *
+ * @param {new (model: Model, root: HTMLElement, held?: any) => View} Kind
+ * @param {new (model: Model) => Held & { take(): unknown, told(...message: any[]): unknown }} [Holding]
+ */
 export const widget = (Kind, Holding) => () => {
+  /** @type {InstanceType<Holding>} */
   let held;
   return {
+    /** @param {{ model: Model }} given */
     initialize({ model }) {
       if (!Holding) return;
       held = new Holding(model);
@@ -100,6 +129,7 @@ export const widget = (Kind, Holding) => () => {
         model.off("change:sheet", taken);
       };
     },
+    /** @param {{ model: Model, el: HTMLElement }} given */
     render({ model, el: root }) {
       const view = new Kind(model, root, held);
       return () => view.close();

@@ -9,7 +9,10 @@ const SIGNS = { done: ["ok", "done"], open: ["info", "next"], later: ["quiet", "
 class Release extends View {
   constructor(model, root) {
     super(model, root, "release");
-    Object.assign(this, { shown: new Map(), open: new Map(), typed: {}, states: {} });
+    this.shown = new Map();
+    this.open = new Map();
+    this.typed = {};
+    this.states = {};
     root.addEventListener("keydown", (event) => event.stopPropagation()); // the notebook has uses of its own for keys
     this.title = el("strong");
     this.list = el("ol");

@@ -11,7 +11,8 @@ const HEADS = ["component", "wanted", "is", "in force", "leases", "process", "do
 class Status extends View {
   constructor(model, root) {
     super(model, root, "board", "status");
-    Object.assign(this, { open: null, wide: model.get("plain") ? 6 : 7 });
+    this.open = null;
+    this.wide = model.get("plain") ? 6 : 7;
     this.status.className = "";
     this.filter = el("input", { type: "search", "aria-label": "filter components", placeholder: "filter", oninput: () => this.draw() });
     this.parts = el("div", { class: "ol-parts" });
@@ -34,7 +35,7 @@ class Status extends View {
     this.status.replaceChildren(ill ? toned("warn", `${ill} not as wanted`) : listening ? toned("ok", "all as wanted") : toned("info", "nobody says how they are"), ` · ${many(count, "component")} · ${who} listening`);
     const quiet = (text) => toned("quiet", text, "p");
     // A narrow page has no room for heads: each cell knows its own.
-    const headed = (heads) => (line) => line.map((cell, at) => (cell instanceof Element && cell.colSpan ? cell : el("td", { "data-head": at ? heads[at] : null }, ...[cell].flat())));
+    const headed = (heads) => (line) => line.map((cell, at) => (cell instanceof HTMLTableCellElement ? cell : el("td", { "data-head": at ? heads[at] : null }, ...[cell].flat())));
     const scroll = (label, heads, lines) => el("div", { class: "ol-scroll", tabindex: 0, role: "group", "aria-label": label }, table(heads, lines.map(headed(heads))));
     const synced = sources.map(([name, state, good]) => [name, toned(SOURCES[state], state), good]);
     keeping(this.parts, () => this.parts.replaceChildren(
