@@ -1,0 +1,80 @@
+"""The style sheets of all widgets in one page, as they stand in a notebook that shows several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from oneiric_lab.notebook.widgets import OFFERS
+from oneiric_lab.notebook.widgets._esm import style
+
+from . import test_configuration_module as configuration
+from . import test_explorer_module as explorer
+from . import test_load_module as load
+from . import test_release_module as release
+from . import test_status_module as status
+from .conftest import EXTENSION
+from .test_diff_module import given  # noqa: F401 - a fixture
+
+STATES = {
+    "configuration": configuration.sheet(("a.b", "1"), ("a.c", "2"), ("d", "3")),
+    "explorer": explorer.state(),
+    "explanation": explorer.explained(),
+    "load": load.running(),
+    "release": release.state(),
+    "status": status.every(),
+}
+_LOOK = """() => [...document.querySelectorAll('.ol-widget, .ol-widget *')].map((node) => {
+  const style = getComputedStyle(node);
+  const { x, y, width, height } = node.getBoundingClientRect();
+  const said = [...style].map((name) => `${name}: ${style[name]}`);
+  return [`${node.tagName}.${node.className}`, x, y, width, height, ...said];
+})"""
+_ADD = """(sheets) => document.body.append(...sheets.map((text) => {
+  const style = document.createElement('style');
+  style.textContent = text;
+  return style;
+}))"""
+
+
+def others(name: str) -> list[str]:
+    """Return the style sheets that may come into a page after that of the widget *name*."""
+    sheets = [style(one) for one in sorted(OFFERS) if one != name]
+    return [*sheets, (EXTENSION / "static" / "style.css").read_text()]
+
+
+def changed(page: Any, name: str) -> list[Any]:
+    """Return what looks different once other style sheets have come."""
+    page.evaluate("() => document.fonts.ready")
+    before = page.evaluate(_LOOK)
+    page.evaluate(_ADD, others(name))
+    after = page.evaluate(_LOOK)
+    assert len(before) == len(after) > 10
+    return [
+        (old[0], sorted(set(map(str, old)) ^ set(map(str, new)))[:8])
+        for old, new in zip(before, after, strict=True)
+        if old != new
+    ]
+
+
+class TestStyles:
+    @pytest.mark.parametrize("wide", [900, 400])
+    @pytest.mark.parametrize("name", sorted(STATES))
+    def test_what_else_is_shown_counts_nothing(self, render: Any, name: str, wide: int) -> None:
+        """
+        A widget looks the same, whichever other was shown after it: rules of its own beat those
+        that all share, and not only where they come later.
+        """
+        page = render(name, STATES[name])
+        page.set_viewport_size({"width": wide, "height": 900})
+        assert changed(page, name)[:3] == []
+
+    @pytest.mark.parametrize("wide", [900, 400])
+    def test_nor_for_a_diff(self, render: Any, given: Any, wide: int) -> None:  # noqa: F811 - see above
+        """
+        Nor does a diff, whose rows are made of manifests.
+        """
+        page = render("diff", given())
+        page.set_viewport_size({"width": wide, "height": 900})
+        assert changed(page, "diff")[:3] == []
