@@ -9,7 +9,9 @@ GRAVE = {"serious", "critical"}
 _CONTRAST = """() => {
   const part = (v) => v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
   const light = (text) => {
-    const [r, g, b] = text.match(/[\\d.]+/g).map(Number);
+    const parts = text.match(/[\\d.]+/g).map(Number);
+    // A mixed colour has its parts between 0 and 1.
+    const [r, g, b] = text.startsWith('color(') ? parts.map((v) => v * 255) : parts;
     return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
   };
   const ground = light(getComputedStyle(document.querySelector('.ol-widget')).backgroundColor);

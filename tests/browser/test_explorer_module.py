@@ -9,6 +9,8 @@ import pytest
 
 from oneiric_lab.registry import Candidate, Registry, Rules
 
+from .judged import contrast
+
 if TYPE_CHECKING:
     from oneiric_lab.registry import Generation
 
@@ -594,21 +596,8 @@ class TestLooks:
         In both schemes all that says something stands out from its ground, by 4.5 at least.
         """
         page = render(name, state() if name == "explorer" else explained(), scheme=scheme)
-        ratio = page.evaluate(
-            "() => { const part = (v) =>"
-            " v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;"
-            " const light = (text) => { const [r, g, b] = text.match(/[\\d.]+/g).map(Number);"
-            " return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b); };"
-            " const ground = light(getComputedStyle(document.querySelector('.ol-widget'))"
-            ".backgroundColor);"
-            " const all = [...document.querySelectorAll('[role=gridcell], td, th')];"
-            " const seen = all.filter((one) => !one.matches('.ol-quiet'));"
-            " return Math.min(...seen.map((one) => {"
-            " const [a, b] = [light(getComputedStyle(one).color), ground].sort((x, y) => y - x);"
-            " return (a + 0.05) / (b + 0.05); })); }"
-        )
 
-        assert ratio >= 4.5
+        assert contrast(page) >= 4.5
 
     @pytest.mark.parametrize("name", ["explorer", "explanation"])
     def test_a_narrow_page(self, render: Any, name: str) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from .judged import contrast
+
 ENDED = ("ended", "cancelled", "failed")
 
 
@@ -257,17 +259,8 @@ class TestLooks:
         Without a notebook's own colours, text stands out from its ground, by 4.5 at least.
         """
         page = render("load", running(), scheme=scheme)
-        ratio = page.evaluate(
-            "() => { const part = (v) =>"
-            " v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;"
-            " const light = (text) => { const [r, g, b] = text.match(/[\\d.]+/g).map(Number);"
-            " return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b); };"
-            " const style = getComputedStyle(document.querySelector('.ol-load'));"
-            " const [a, b] = [style.color, style.backgroundColor].map(light).sort((x, y) => y - x);"
-            " return (a + 0.05) / (b + 0.05); }"
-        )
 
-        assert ratio >= 4.5
+        assert contrast(page) >= 4.5
         assert colours(page) > 5
 
     def test_a_narrow_page(self, render: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,37 @@ _ADD = """(sheets) => document.body.append(...sheets.map((text) => {
   style.textContent = text;
   return style;
 }))"""
+
+THEMES = {"theme-light": True, "theme-dark": False, "theme-dark-high-contrast": False}
+_TONES = """([theme, isLight]) => {
+  const sheet = document.createElement('style');
+  sheet.textContent = theme;
+  document.head.append(sheet);
+  document.body.dataset.jpThemeLight = isLight;
+  const probe = document.querySelector('.ol-widget').appendChild(document.createElement('i'));
+  const pen = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const part = (v) => v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = (...colours) => {
+    for (const one of colours) {
+      probe.style.color = one;
+      pen.fillStyle = getComputedStyle(probe).color;
+      pen.fillRect(0, 0, 1, 1);
+    }
+    const [r, g, b] = pen.getImageData(0, 0, 1, 1).data;
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const chosen = 'color-mix(in srgb, var(--ol-accent) 12%, transparent)';
+  const grounds = { plain: ['var(--ol-bg)'], chosen: ['var(--ol-bg)', chosen] };
+  const found = {};
+  for (const tone of ['fg', 'fg-2', 'ok', 'warn', 'bad', 'info']) {
+    for (const [name, ground] of Object.entries(grounds)) {
+      const both = [light(...ground), light(...ground, `var(--ol-${tone})`)];
+      const [a, b] = both.sort((x, y) => y - x);
+      found[`${tone} on ${name}`] = (a + 0.05) / (b + 0.05);
+    }
+  }
+  return found;
+}"""
 
 
 def others(name: str) -> list[str]:
@@ -78,3 +111,19 @@ class TestStyles:
         page = render("diff", given())
         page.set_viewport_size({"width": wide, "height": 900})
         assert changed(page, "diff")[:3] == []
+
+
+class TestTones:
+    @pytest.mark.parametrize("theme", THEMES)
+    def test_stand_out_in_each_theme_of_jupyterlab(self, render: Any, theme: str) -> None:
+        """
+        Texts of all tones stand out by 4.5, in a row that is chosen, too.
+        """
+        pytest.importorskip("jupyterlab", reason="needs oneiric-lab[lab]")
+        themes = Path(sys.prefix) / "share/jupyter/lab/themes/@jupyterlab"
+        text = (themes / f"{theme}-extension" / "index.css").read_text()
+        page = render("status", status.every())
+
+        found = page.evaluate(_TONES, [text, THEMES[theme]])
+        assert len(found) == 12
+        assert {name: one for name, one in found.items() if one < 4.5} == {}
