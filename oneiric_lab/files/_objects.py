@@ -161,6 +161,11 @@ class ObjectWriter:
         self._hasher = hashlib.sha256()
         self._written, self._digested = 0, False
 
+    @property
+    def size(self) -> int:
+        """Bytes that were written since `begin`."""
+        return self._written
+
     def begin(self) -> None:
         """Start with no bytes."""
         self.discard()

@@ -46,9 +46,13 @@ class Address:
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            found = ipaddress.ip_address(self.host)
         except ValueError:
             return False
+        if isinstance(found, ipaddress.IPv6Address):
+            found = found.ipv4_mapped or found
+        # Who connects to the unspecified address meets this machine.
+        return found.is_loopback or found.is_unspecified
 
 
 def shown(url: str) -> str:

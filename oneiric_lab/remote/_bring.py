@@ -360,11 +360,12 @@ async def _artifacts(
                 async with turns:
                     limit = min(left, source.artifact_limit) if size is None else size
                     with objects.writer(sha256, size) as writer:
-                        found = await fetcher.fetch(
+                        await fetcher.fetch(
                             Request(url, limit, credentials=source.credentials), writer
                         )
+                        left -= writer.size
+                        _bounded(left, source)
                         await to_thread.run_sync(writer.commit)
-                    left -= found.size
             except Exception as error:  # noqa: BLE001 - the first one is raised below, as it is
                 failed.append(error)
                 group.cancel_scope.cancel()
@@ -374,6 +375,13 @@ async def _artifacts(
     if failed:
         raise failed[0]
     return len(missing)
+
+
+def _bounded(left: int, source: Source) -> None:
+    """Refuse what came beside others, each within what was left when it was asked for."""
+    if left < 0:
+        what = f"{source.total_limit - left:,} bytes came"
+        raise _too_much(what, source.total_limit, "cache")
 
 
 def _fresh_until(report: Report) -> datetime | None:

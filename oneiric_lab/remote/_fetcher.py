@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
+from anyio import to_thread
 
 from oneiric_lab.errors import FetchError
 
@@ -20,7 +21,7 @@ from ._passing import PassingError, wait
 from ._request import Fetched, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
 
     from ._http import HttpClient
@@ -70,11 +71,24 @@ class SafeFetcher:
         traceback: TracebackType | None,
     ) -> None:
         self._entered = False
-        await self._close()
-
-    async def _close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
+            with anyio.CancelScope(shield=True):
+                await client.aclose()
+
+    @asynccontextmanager
+    async def _connections(self) -> AsyncIterator[HttpClient]:
+        """Give those that are kept, or some that no other request has."""
+        from ._http import HttpClient  # noqa: PLC0415 - 100 ms, for those who go out
+
+        if self._entered:
+            self._client = self._client or HttpClient(self.rules)
+            yield self._client
+            return
+        client = HttpClient(self.rules)
+        try:
+            yield client
+        finally:
             with anyio.CancelScope(shield=True):
                 await client.aclose()
 
@@ -88,26 +102,20 @@ class SafeFetcher:
             if request.method != "GET":
                 what, fix = f"a file is read, not asked for {request.method}", "method: GET"
                 raise refused("fetch-method", request.url, what, fix=fix)
-            return fetch_file(request, sink, self.rules)
+            return await to_thread.run_sync(fetch_file, request, sink, self.rules)
         address = judge(request.url, self.rules)
         # What is imported and read for the first request takes none of its deadline.
         import stamina  # noqa: F401, PLC0415 - 36 ms, for those who go out
 
-        from ._http import HttpClient  # noqa: PLC0415 - 100 ms, for those who go out
-
-        if self._client is None:
-            self._client = HttpClient(self.rules)
         try:
-            with anyio.move_on_after(self.rules.deadline):
-                return await self._tries(self._client, request, sink, address.host)
+            async with self._connections() as client:
+                with anyio.move_on_after(self.rules.deadline):
+                    return await self._tries(client, request, sink, address.host)
         except PassingError as error:
             if request.is_idempotent:
                 raise
             fix = f"{request.method} is asked once, since twice may do it twice: was it done?"
             raise FetchError([replace(fault, fix=fix) for fault in error.faults]) from error
-        finally:
-            if not self._entered:
-                await self._close()
         self.breaker.failed(address.host)
         raise refused(
             "fetch-deadline",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,6 +14,7 @@ import pytest
 
 from oneiric_lab.errors import FetchError
 from oneiric_lab.remote import Breaker, Buffer, Credentials, Request, SafeFetcher, origin_of
+from oneiric_lab.remote._exchange import Head, exchange
 from oneiric_lab.testing import Answer, Drip, FaultServer
 
 from .conftest import QUICK, fetch
@@ -54,6 +57,52 @@ class TestTaken:
         answers = {f"/{n}": [Answer(302, headers={"Location": f"/{n + 1}"})] for n in range(3)}
         with FaultServer({**answers, "/3": [Answer(body=b"there")]}) as server:
             assert fetch(Request(server.url + "0"))[1] == b"there"
+
+    def test_requests_without_a_context_have_connections_of_their_own(self) -> None:
+        """
+        One that ends takes none from another that goes on.
+        """
+        came: dict[str, tuple[int, int]] = {}
+
+        async def main(url: str) -> None:
+            fetcher = SafeFetcher(QUICK)
+
+            async def get(path: str) -> None:
+                sink = Buffer()
+                found = await fetcher.fetch(Request(url + path), sink)
+                came[path] = len(sink.data), found.attempts
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(get, "slow")
+                await anyio.sleep(0.1)
+                tasks.start_soon(get, "fast")
+
+        slow = Drip(Answer(body=bytes(8)))
+        with FaultServer({"/slow": [slow], "/fast": [Answer(body=b"x")]}) as server:
+            anyio.run(main, server.url)
+
+        assert came == {"fast": (1, 1), "slow": (8, 1)}
+
+    def test_a_file_keeps_no_loop_waiting(self, tmp_path: Path) -> None:
+        """
+        It may be large, and is read and written in a thread.
+        """
+        (tmp_path / "m").write_bytes(b"here")
+
+        class Sink(Buffer):
+            def begin(self) -> None:
+                threads.append(threading.get_ident())
+                super().begin()
+
+        threads: list[int] = []
+
+        async def main() -> None:
+            rules = replace(QUICK, roots=(tmp_path,))
+            await SafeFetcher(rules).fetch(Request((tmp_path / "m").as_uri()), Sink())
+
+        anyio.run(main)
+        assert threads
+        assert threads != [threading.get_ident()]
 
     def test_a_file_below_an_allowed_root_comes_with_its_digest(self, tmp_path: Path) -> None:
         """
@@ -360,3 +409,26 @@ class TestTriedAgain:
             fetch(Request(f"http://127.0.0.1:{port}/m"))
 
         assert caught.value.code == "fetch-connection"
+
+
+class TestThisMachine:
+    """A server elsewhere has no business here."""
+
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost", "x.localhost", "127.0.0.2", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]"],
+    )
+    def test_a_redirect_from_elsewhere_to_this_machine_is_refused(self, host: str) -> None:
+        """
+        However it is written; from here to here one is followed, without TLS too.
+        """
+        now = datetime.now(UTC)
+        steps = exchange(Request("https://example.com/m"), QUICK, now)
+        next(steps)
+        with pytest.raises(FetchError, match="a server elsewhere sent us to this machine"):
+            steps.send(Head(302, {"location": f"https://{host}/m"}))
+
+        steps = exchange(Request("http://127.0.0.1/m"), QUICK, now)
+        next(steps)
+        hop = steps.send(Head(302, {"location": f"http://{host}:8/m"}))
+        assert hop.address.origin == f"http://{host}:8"

@@ -7,6 +7,7 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from oneiric_lab.lab import Lab
@@ -15,6 +16,8 @@ from oneiric_lab.trust import legacy_form
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from oneiric_lab.remote import Fetched, Request, Sink
 
 WHEEL = b"wheel"
 ALICE = ReleaseHouse.signer("alice")
@@ -35,6 +38,15 @@ def signed(*entries: dict[str, Any], day: int = 1, by: Any = ALICE, **more: Any)
         signature = b64encode(by.sign(legacy_form(tree))).decode()
         tree["signatures"] = [{"signature": signature, "algorithm": "ed25519"}]
     return json.dumps(tree, indent=1).encode()
+
+
+class Slow(MemoryRemote):
+    """Answers nobody before all have asked."""
+
+    async def fetch(self, request: Request, sink: Sink) -> Fetched:
+        """Write what *request* asks for into *sink*."""
+        await anyio.sleep(0.05)
+        return await super().fetch(request, sink)
 
 
 class Place:
@@ -189,6 +201,24 @@ class TestUpstream:
         place.remote.files["a.whl"] = WHEEL
 
         assert "at most 4 are taken" in place.sync(place.open())[1]
+
+    def test_artifacts_of_no_size_are_bounded_together(self, place: Place) -> None:
+        """
+        Each is small enough, and they come at one time: all of them are not.
+        """
+        with (place.folder / "oneiric.toml").open("a") as file:
+            file.write("max_cache_bytes = 9\n")
+        entries, files = [], {}
+        for n in range(2):
+            data = bytes([n] * 5)
+            files[f"{n}.whl"] = data
+            sha256 = hashlib.sha256(data).hexdigest()
+            entries.append({**ENTRY, "provider": f"p{n}", "uri": f"{n}.whl", "sha256": sha256})
+        place.remote = Slow()
+        place.remote.files.update(files)
+        place.offer(signed(*entries))
+
+        assert "10 bytes came; at most 9 are taken" in place.sync(place.open())[1]
 
     def test_it_enters_by_hand_too(self, place: Place) -> None:
         """
