@@ -87,13 +87,17 @@ class Snapshot:
         for part in parts:
             inner = below(node, part)
             if inner is None:
-                return None if self._has_field(parts) else _MISSING
+                return None if self._has_field(parts, node) else _MISSING
             node = inner
         return node
 
-    def _has_field(self, parts: Path) -> bool:
+    def _has_field(self, parts: Path, node: object) -> bool:
+        """Tell whether the schema has *parts*, which end at *node* or go on below it."""
         info = self._info(parts)
-        return info is not None and "*" not in info.path
+        # What a table of any keys does not hold is none, though the schema says of what form.
+        return info is not None and (
+            "*" not in info.path or not isinstance(node, dict | list | tuple)
+        )
 
     def _info(self, parts: Path) -> Any:
         if self._is_built_in(parts):

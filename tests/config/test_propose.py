@@ -19,6 +19,7 @@ from oneiric_lab.config import (
     propose,
 )
 from oneiric_lab.errors import (
+    Origin,
     ParseError,
     SecretError,
     UnknownPathError,
@@ -43,6 +44,13 @@ class Server(BaseModel):
     """Who answers."""
 
 
+class Peer(BaseModel):
+    """One of many."""
+
+    url: str
+    note: str | None = None
+
+
 class Settings(BaseModel, use_attribute_docstrings=True):
     """The model of these tests."""
 
@@ -51,6 +59,7 @@ class Settings(BaseModel, use_attribute_docstrings=True):
     """What people should know."""
     key: Secret[str] | None = None
     limits: dict[str, int] = {"a": 1}
+    peers: dict[str, Peer] = {}
     pair: tuple[int, int] = (1, 2)
 
 
@@ -210,6 +219,25 @@ class TestValues:
         ]
         assert proposal.values[1].as_dict()["old_origin"] is None
         assert proposal.values[0].as_dict()["new_origin"] is None
+
+    def test_a_table_of_ones_own_that_comes_and_goes(self, tmp_path: Path) -> None:
+        """Its fields that hold nothing are values too, and stand nowhere but in the schema."""
+        snapshot = opened(files(tmp_path, project=TEXT + '[peers.a]\nurl = "x"\n'))
+        proposal = propose(snapshot, {"peers.b.url": "y"}, layer="project", unset=["peers.a"])
+
+        assert [(v.path, v.old, v.new) for v in proposal.values] == [
+            ("peers.a.note", None, None),
+            ("peers.a.url", "x", None),
+            ("peers.b.note", None, None),
+            ("peers.b.url", None, "y"),
+        ]
+        origins = [(v.old_origin, v.new_origin) for v in proposal.values]
+        assert origins[0] == (Origin("defaults"), None)
+        assert origins[2] == (None, Origin("defaults"))
+        assert snapshot.value("peers.a.note") is None
+        for path in ("peers.b.note", "peers.b", "peers.a.deep"):
+            with pytest.raises(UnknownPathError):
+                snapshot.value(path)
 
     def test_what_stands_above(self, tmp_path: Path) -> None:
         """A higher layer that says otherwise is told; one that agrees, and a table, are not."""

@@ -260,6 +260,35 @@ class TestHeld:
         assert metrics.value("oneiric_lab_watch_reloads_total", outcome="applied") == 1
         assert [row["event"] for row in logs.rows] == ["configuration refused"]
 
+    def test_what_the_clock_asks_for_follows_the_files(self, workspace: Workspace) -> None:
+        """
+        A schedule that is said wrongly is told, and taken once it is mended.
+        """
+        pytest.importorskip("dbos", reason="needs pip install 'oneiric-lab[durable]'")
+        durable = PROJECT.replace("enabled = false", "enabled = true")
+        clock = '[workflows.schedules.nightly]\nworkflow = "ship"\ncron = "{}"\n'
+        lab = workspace.project(durable).open()
+        engines = lab.workflows.engines
+
+        def known() -> list[str]:
+            with engines.reading() as read:
+                assert read is not None
+                return list(read[0].clock._known())
+
+        async def look(host: WorkspaceHost) -> Any:
+            workspace.project(durable + clock.format("at night"))
+            await until(lambda: lab.logs(level="error").rows)
+            workspace.project(durable + clock.format("0 3 * * *"))
+            await until(known)
+            workspace.project(durable)
+            await until(lambda: not known())
+            return lab.logs(level="error").rows
+
+        (row,) = held(lab, look, http=False)
+
+        assert row["event"] == "schedules not taken"
+        assert "workflows.schedules.nightly is no schedule" in row["error"]
+
     def test_a_rotated_secret_is_hidden_before_anybody_has_it(self, workspace: Workspace) -> None:
         """
         Who is built with it may log it at once.
