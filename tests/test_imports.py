@@ -106,6 +106,16 @@ class TestRoot:
             "yaml",
         }
 
+    def test_the_nodes_of_a_workflow_need_the_schema_of_manifests_alone(self) -> None:
+        """
+        A host compares, packs and migrates no manifest.
+        """
+        modules = loaded("import oneiric_lab.runtime._dag")
+
+        assert {name for name in modules if name.startswith("oneiric_lab.manifest.")} == {
+            f"oneiric_lab.manifest.{name}" for name in ("_checks", "_schema", "_validate")
+        }
+
 
 class TestShell:
     """`oneiric-lab`."""

@@ -41,26 +41,129 @@ For those who build on it:
   `RISKS` are the kinds of risks in it. With `registry=` it tells what becomes of a workspace.
 """
 
-from ._authoring import AuthoredDocument, read_document
-from ._candidates import candidates_of, candidates_of_legacy, enter, entered, read_candidates
-from ._diff import ManifestDiff, diff, patch
-from ._diff_fields import ABSENT, FieldChange
-from ._diff_impact import Impact, Refused, WinnerChange
-from ._diff_match import EntryChange
-from ._diff_risks import RISKS, Risk, RiskKind
-from ._diff_sides import empty, held, open_side
-from ._diff_steps import VersionStep, version_step
-from ._explain import EntryExplanation, explain_entry
-from ._export import Exported, entry_of, export
-from ._jsonschema import manifest_json_schema
-from ._legacy import Legacy, parse_legacy, read_legacy
-from ._lines import Lines, as_lines
-from ._manifest import SUFFIX, Identity, Manifest, identity_of, read_manifest
-from ._migrate import entries_of, migrate
-from ._migrated import Migrated, Step
-from ._pack import Packed, Validated, build, open_manifest, pack, validate
-from ._schema import PARTS, SCHEMA, ManifestDocument, ManifestEntry
-from ._validate import TreeFault, dag_faults
+from typing import TYPE_CHECKING
+
+from oneiric_lab._lazy import exporter
+
+if TYPE_CHECKING:
+    from ._authoring import AuthoredDocument as AuthoredDocument
+    from ._authoring import read_document as read_document
+    from ._candidates import candidates_of as candidates_of
+    from ._candidates import candidates_of_legacy as candidates_of_legacy
+    from ._candidates import enter as enter
+    from ._candidates import entered as entered
+    from ._candidates import read_candidates as read_candidates
+    from ._diff import ManifestDiff as ManifestDiff
+    from ._diff import diff as diff
+    from ._diff import patch as patch
+    from ._diff_fields import ABSENT as ABSENT
+    from ._diff_fields import FieldChange as FieldChange
+    from ._diff_impact import Impact as Impact
+    from ._diff_impact import Refused as Refused
+    from ._diff_impact import WinnerChange as WinnerChange
+    from ._diff_match import EntryChange as EntryChange
+    from ._diff_risks import RISKS as RISKS
+    from ._diff_risks import Risk as Risk
+    from ._diff_risks import RiskKind as RiskKind
+    from ._diff_sides import empty as empty
+    from ._diff_sides import held as held
+    from ._diff_sides import open_side as open_side
+    from ._diff_steps import VersionStep as VersionStep
+    from ._diff_steps import version_step as version_step
+    from ._explain import EntryExplanation as EntryExplanation
+    from ._explain import explain_entry as explain_entry
+    from ._export import Exported as Exported
+    from ._export import entry_of as entry_of
+    from ._export import export as export
+    from ._jsonschema import manifest_json_schema as manifest_json_schema
+    from ._legacy import Legacy as Legacy
+    from ._legacy import parse_legacy as parse_legacy
+    from ._legacy import read_legacy as read_legacy
+    from ._lines import Lines as Lines
+    from ._lines import as_lines as as_lines
+    from ._manifest import SUFFIX as SUFFIX
+    from ._manifest import Identity as Identity
+    from ._manifest import Manifest as Manifest
+    from ._manifest import identity_of as identity_of
+    from ._manifest import read_manifest as read_manifest
+    from ._migrate import entries_of as entries_of
+    from ._migrate import migrate as migrate
+    from ._migrated import Migrated as Migrated
+    from ._migrated import Step as Step
+    from ._pack import Packed as Packed
+    from ._pack import Validated as Validated
+    from ._pack import build as build
+    from ._pack import open_manifest as open_manifest
+    from ._pack import pack as pack
+    from ._pack import validate as validate
+    from ._schema import PARTS as PARTS
+    from ._schema import SCHEMA as SCHEMA
+    from ._schema import ManifestDocument as ManifestDocument
+    from ._schema import ManifestEntry as ManifestEntry
+    from ._validate import TreeFault as TreeFault
+    from ._validate import dag_faults as dag_faults
+else:
+    __getattr__, __dir__ = exporter(
+        __name__,
+        {
+            "ABSENT": "._diff_fields",
+            "PARTS": "._schema",
+            "RISKS": "._diff_risks",
+            "SCHEMA": "._schema",
+            "SUFFIX": "._manifest",
+            "AuthoredDocument": "._authoring",
+            "EntryChange": "._diff_match",
+            "EntryExplanation": "._explain",
+            "Exported": "._export",
+            "FieldChange": "._diff_fields",
+            "Identity": "._manifest",
+            "Impact": "._diff_impact",
+            "Legacy": "._legacy",
+            "Lines": "._lines",
+            "Manifest": "._manifest",
+            "ManifestDiff": "._diff",
+            "ManifestDocument": "._schema",
+            "ManifestEntry": "._schema",
+            "Migrated": "._migrated",
+            "Packed": "._pack",
+            "Refused": "._diff_impact",
+            "Risk": "._diff_risks",
+            "RiskKind": "._diff_risks",
+            "Step": "._migrated",
+            "TreeFault": "._validate",
+            "Validated": "._pack",
+            "VersionStep": "._diff_steps",
+            "WinnerChange": "._diff_impact",
+            "as_lines": "._lines",
+            "build": "._pack",
+            "candidates_of": "._candidates",
+            "candidates_of_legacy": "._candidates",
+            "dag_faults": "._validate",
+            "diff": "._diff",
+            "empty": "._diff_sides",
+            "enter": "._candidates",
+            "entered": "._candidates",
+            "entries_of": "._migrate",
+            "entry_of": "._export",
+            "explain_entry": "._explain",
+            "export": "._export",
+            "held": "._diff_sides",
+            "identity_of": "._manifest",
+            "manifest_json_schema": "._jsonschema",
+            "migrate": "._migrate",
+            "open_manifest": "._pack",
+            "open_side": "._diff_sides",
+            "pack": "._pack",
+            "parse_legacy": "._legacy",
+            "patch": "._diff",
+            "read_candidates": "._candidates",
+            "read_document": "._authoring",
+            "read_legacy": "._legacy",
+            "read_manifest": "._manifest",
+            "validate": "._pack",
+            "version_step": "._diff_steps",
+        },
+    )
 
 __all__ = [
     "ABSENT",
