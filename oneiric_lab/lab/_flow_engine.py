@@ -13,15 +13,12 @@ import anyio
 from oneiric_lab.errors import Fault, UsageError, logger
 from oneiric_lab.runtime import FlowHooks, MemoryEngine
 
-from ._flow_tasks import LabTasks
+from ._flow_tasks import LabTasks, Offers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-    from pathlib import Path
 
-    from oneiric_lab.config import Settings, Snapshot
-    from oneiric_lab.lifecycle import Lifecycle
-    from oneiric_lab.registry import Registry
+    from oneiric_lab.config import Settings
     from oneiric_lab.runtime import (
         Database,
         DurableEngine,
@@ -37,18 +34,11 @@ R = TypeVar("R")
 FILE: Final = "workflows.db"
 
 
-class Offers(Protocol):
+class Configured(Offers, Protocol):
     """The lab, as its engines see it."""
 
-    root: Path
-    registry: Registry
-    snapshot: Snapshot
     settings: Settings
     store: Store
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """What runs of it in this process."""
 
 
 class Engines:
@@ -65,7 +55,7 @@ class Engines:
         home: The loop that entered it.
     """
 
-    def __init__(self, lab: Offers, order_of: Callable[[str, Any], Order]) -> None:
+    def __init__(self, lab: Configured, order_of: Callable[[str, Any], Order]) -> None:
         self._lab, self._order_of = lab, order_of
         self.hooks = FlowHooks()
         self.tasks = LabTasks(lab)

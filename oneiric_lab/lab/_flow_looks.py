@@ -8,35 +8,22 @@ from oneiric_lab.errors import Fault, NoCandidateError, WorkflowError, did_you_m
 from oneiric_lab.runtime import FlowDiff, FlowPlan, FlowRuns
 
 from ._flow_dags import dag_by
+from ._flow_engine import Configured
 from ._flow_results import Flows
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from pathlib import Path
 
-    from oneiric_lab.config import Settings, Snapshot
     from oneiric_lab.jobs import Owner
-    from oneiric_lab.lifecycle import Lifecycle
-    from oneiric_lab.registry import Candidate, Registry
+    from oneiric_lab.registry import Candidate
     from oneiric_lab.runtime import Dag, FlowRun
-    from oneiric_lab.store import Store
 
     from ._flow_engine import Engines
     from ._flow_tasks import LabTasks
 
 
-class Opened(Protocol):
+class Opened(Configured, Protocol):
     """The lab, as its workflows see it."""
-
-    root: Path
-    registry: Registry
-    snapshot: Snapshot
-    settings: Settings
-    store: Store
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """What runs of it in this process."""
 
     def running(self) -> Any:
         """Hold the lifecycle for the time of a block."""
