@@ -181,7 +181,7 @@ def diff(
     with without_collector():
         header = compare(_header(old), _header(new))
         found = match(old.entries, new.entries)
-        risks = risks_of(old, new, header, found.changes)
+        risks = risks_of(old, new, found.changes)
         impact = None
         if registry is not None:
             impact, more = impact_of(old, new, found.changes, registry, allowed)

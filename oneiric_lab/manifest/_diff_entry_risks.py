@@ -13,7 +13,6 @@ from ._diff_value_risks import CHECKS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ._diff_fields import FieldChange
     from ._diff_match import EntryChange
     from ._manifest import Manifest
 
@@ -42,11 +41,9 @@ class _Known:
         return not self._old.entries
 
 
-def risks_of(
-    old: Manifest, new: Manifest, header: Sequence[FieldChange], changes: Sequence[EntryChange]
-) -> tuple[Risk, ...]:
+def risks_of(old: Manifest, new: Manifest, changes: Sequence[EntryChange]) -> tuple[Risk, ...]:
     """Return what to look at in the changes from *old* to *new*, the gravest first."""
-    found = [*_of_release(old, new, header, changes)]
+    found = [*_of_release(old, new)]
     known, checks = _Known(old), CHECKS.get
     ranked: list[EntryChange] = []
     for change in changes:
@@ -64,7 +61,7 @@ def risks_of(
                 whole.add(_WHOLE[head])
         if "artifact" in whole:
             found += _of_artifact(change, known)
-        if "rank" in whole:
+        if "rank" in whole or (change.kind == "moved" and change.former is None):
             ranked.append(change)
     found += ranks_of(old, new, ranked)
     found += _of_components(old, new, changes)
@@ -78,9 +75,7 @@ _WHOLE = {"artifact": "artifact", "priority": "rank", "stack_level": "rank"}
 # --- the release ---------------------------------------------------------------------------
 
 
-def _of_release(
-    old: Manifest, new: Manifest, header: Sequence[FieldChange], changes: Sequence[EntryChange]
-) -> Iterator[Risk]:
+def _of_release(old: Manifest, new: Manifest) -> Iterator[Risk]:
     for name in ("project", "channel"):
         a, b = getattr(old, name), getattr(new, name)
         if a != b:
@@ -91,7 +86,7 @@ def _of_release(
     if new.version < old.version:
         said = f"version {old.version} goes back to {new.version}: clients refuse it"
         yield Risk("release-downgrade", "", "", said, at, at)
-    elif new.version == old.version and (header or changes):
+    elif new.version == old.version and new.digest != old.digest:
         said = f"version {new.version} has two contents: clients take it for forged"
         yield Risk("release-downgrade", "", "", said, at, at)
 

@@ -230,7 +230,7 @@ def _over_selection(changes: Sequence[EntryChange], after: Generation) -> Iterat
         choice = rules.selection(domain, key)
         if choice is None or choice.value == new["provider"]:
             continue
-        if change.old is not None and _rank(change.old) >= _rank(new):
+        if (was := change.former) is not None and _rank(was) >= _rank(new):
             continue
         winner = after.winner(domain, key)
         if winner is None or winner.provider != choice.value:

@@ -54,6 +54,14 @@ class EntryChange(NamedTuple):
         return self.new or self.old or {}  # one of the two is there
 
     @property
+    def former(self) -> Entry | None:
+        """The entry as it was in the component that it is in; None where it is new there."""
+        if self.old is None or self.new is None:
+            return self.old
+        was, now = self.old, self.new
+        return was if (was["domain"], was["key"]) == (now["domain"], now["key"]) else None
+
+    @property
     def target(self) -> str:
         """The component, its domain and its key with a colon between them."""
         return f"{self.entry['domain']}:{self.entry['key']}"

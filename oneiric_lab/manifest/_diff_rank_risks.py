@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 
 def ranks_of(old: Manifest, new: Manifest, ranked: Sequence[EntryChange]) -> Iterator[Risk]:
     """Tell of entries that are new, or whose numbers changed, where these are higher ones."""
-    raised = [c for c in ranked if c.old is None or _rank(c.old) < _rank(c.entry)]
+    raised = [c for c in ranked if (was := c.former) is None or _rank(was) < _rank(c.entry)]
     asked = {c.target for c in raised}
     before, after = (_by_target(m, asked) if asked else {} for m in (old, new))
     passing = {name: Passing(before.get(name, ()), after[name]) for name in asked}
     for change in raised:
         yield from _of_rank(change, passing[change.target])
+
+
+def _was(entry: Entry) -> str:
+    return f"{entry['domain']}:{entry['key']}"
 
 
 def _rank(entry: Entry) -> Rank:
@@ -88,7 +92,7 @@ def _of_rank(change: EntryChange, passing: Passing) -> Iterator[Risk]:
 
     What wins by its version only steps forward, as releases do.
     """
-    was, now = change.old, change.entry
+    was, now = change.former, change.entry
     rank = _rank(now)
     name = "stack_level" if was is not None and rank[0] == _rank(was)[0] else "priority"
     first, many = passing.passed(None if was is None else _rank(was), rank, now["provider"])
@@ -97,7 +101,12 @@ def _of_rank(change: EntryChange, passing: Passing) -> Iterator[Risk]:
     if first is not None:
         named = f"{first['provider']} {first['version']}"
         more = f" and {many - 1} more" if many > 1 else ""
-        come = "it is new, and" if was is None else f"its {words} went from {was.get(name, 0)}, and"
+        if was is not None:
+            come = f"its {words} went from {was.get(name, 0)}, and"
+        else:
+            come = (
+                "it is new, and" if change.old is None else f"it comes from {_was(change.old)}, and"
+            )
         said = f"{come} with {words} {number} it ranks above {named}{more}"
         yield risk("priority-overtakes", change, said, (name,))
     elif was is not None:

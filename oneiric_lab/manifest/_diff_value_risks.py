@@ -11,7 +11,7 @@ from ._diff_risks import risk
 from ._diff_steps import compared_distributions, is_looser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ._diff_fields import FieldChange
     from ._diff_match import EntryChange
@@ -51,29 +51,46 @@ def _of_capabilities(change: EntryChange, field: FieldChange) -> Iterable[Risk]:
         return _of_security(change, field, str(path[1])) if path[2] == "security" else ()
     if field.kind == "order":
         return ()
-    gone = [str(path[1])] if len(path) > 1 and field.new is ABSENT else []
     if len(path) == 1:
-        # The whole list came or went, or its names say nothing.
-        has = {c["name"] for c in field.new or ()}
-        gone = [
-            name for name in dict.fromkeys(c["name"] for c in field.old or ()) if name not in has
-        ]
-    return [
-        risk("capability-lost", change, f"it has no `{name}` any longer", path) for name in gone
-    ]
+        return _of_all_capabilities(change, field)
+    return [_of_lost(change, field, path[1])] if field.new is ABSENT else ()
+
+
+def _of_lost(change: EntryChange, field: FieldChange, name: object) -> Risk:
+    return risk("capability-lost", change, f"it has no `{name}` any longer", field.path)
+
+
+def _of_all_capabilities(change: EntryChange, field: FieldChange) -> Iterator[Risk]:
+    """Tell of a whole list that came or went, or in which a name stands twice."""
+    has = {c["name"] for c in field.new or ()}
+    for name in dict.fromkeys(c["name"] for c in field.old or ()):
+        if name not in has:
+            yield _of_lost(change, field, name)
+    for now in field.new or ():
+        name, asked = now["name"], now.get("security", {})
+        former = [c.get("security", {}) for c in field.old or () if c["name"] == name]
+        # Of one name that stands twice each may be the former one.
+        weaker = [[*_weaker(was, asked)] for was in former]
+        if weaker and all(weaker):
+            for said in weaker[0]:
+                yield risk("security-weaker", change, f"`{name}` {said}", field.path)
 
 
 def _of_security(change: EntryChange, field: FieldChange, name: str) -> Iterator[Risk]:
     if len(field.path) > 3:  # noqa: PLR2004 - capabilities, NAME, security, and one name of it
         inner = str(field.path[3])
-        pairs = [(inner, field.old, field.new)] if inner in _WEAKER else []
+        was, now = {inner: field.old}, {inner: field.new}
     else:
         was, now = ({} if side is ABSENT else side for side in (field.old, field.new))
-        pairs = [(inner, was.get(inner, ABSENT), now.get(inner, ABSENT)) for inner in _WEAKER]
-    for inner, old, new in pairs:
-        said = _WEAKER[inner](inner, old, new)
-        if said:
-            yield risk("security-weaker", change, f"`{name}` {said}", field.path)
+    for said in _weaker(was, now):
+        yield risk("security-weaker", change, f"`{name}` {said}", field.path)
+
+
+def _weaker(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in words what a capability asks of its callers less than it did."""
+    for inner, check in _WEAKER.items():
+        if said := check(inner, was.get(inner, ABSENT), now.get(inner, ABSENT)):
+            yield said
 
 
 def _drops(inner: str, old: Any, new: Any) -> str:

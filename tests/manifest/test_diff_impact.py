@@ -146,6 +146,17 @@ class TestImpact:
         assert found.impact is not None
         assert not found.impact.winners
 
+    def test_entry_that_moves_over_the_selection(self) -> None:
+        """
+        One that comes from another component is as new as one that was never there.
+        """
+        registry = workspace(memory(priority=5), select="memory")
+        high = {"priority": 900}
+
+        found = asked(high | {"key": "scratch"}, high, registry)
+
+        assert "priority-over-selection" in codes(found)
+
     def test_selection_that_is_safe(self) -> None:
         """
         A lower priority, the selected one's own, and one that did not rise are no risk.

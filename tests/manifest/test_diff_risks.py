@@ -253,9 +253,12 @@ class TestRisks:
         lower = diff(release(CACHE, version=8), release(CACHE, version=7))
         equal = diff(release(CACHE), release(CACHE | {"summary": "x"}))
 
-        assert codes(lower) == codes(equal) == ["release-downgrade"]
+        turned = diff(release(CACHE, QUEUE), release(QUEUE, CACHE))
+
+        assert codes(lower) == codes(equal) == codes(turned) == ["release-downgrade"]
         assert "goes back to 7" in lower.risks[0].message
         assert "two contents" in equal.risks[0].message
+        assert "two contents" in turned.risks[0].message
 
     @pytest.mark.parametrize("name", ["project", "channel"])
     def test_another_line_of_releases(self, name: str) -> None:
@@ -293,6 +296,47 @@ class TestRisks:
         assert codes(found) == ["component-removed"]
         assert found.risks[0].target == "adapter:queue"
         assert "it is adapter:jobs now" in found.risks[0].message
+
+    def test_moved_entry_is_new_where_it_comes_to(self) -> None:
+        """
+        One that outranks those of another component takes it over, though its number stays.
+        """
+        high = QUEUE | {"key": "scratch", "provider": "disk", "priority": 900}
+        other = high | {"key": "queue"}
+
+        found = diff(release(QUEUE, high), release(QUEUE, other, version=8))
+        renamed = diff(release(QUEUE, other), release(QUEUE, other | {"provider": "d"}, version=8))
+
+        assert codes(found) == ["priority-overtakes", "component-removed"]
+        assert found.risks[0].message == (
+            "it comes from adapter:scratch, and with priority 900 it ranks above list 1.0"
+        )
+        assert not codes(renamed)
+
+    def test_capability_that_stands_twice(self) -> None:
+        """
+        A second one of a name that asks for less is told, and so is what all of them lack; one
+        that asks for what the former one did is not.
+        """
+        strong = {"name": "kv", "security": {"signature_required": True, "scopes": ["read"]}}
+        weak = {"name": "kv", "security": {"scopes": ["read"]}}
+
+        def told(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
+            sides = [CACHE | {"capabilities": some} for some in (old, new)]
+            found = diff(release(sides[0]), release(sides[1], version=8))
+            return [risk.message for risk in found.risks]
+
+        assert told([strong], [strong, weak]) == ["`kv` has signature_required no more"]
+        assert told([strong, weak], [weak, weak]) == []
+        assert (
+            told([strong, weak], [{"name": "kv"}] * 2)
+            == [
+                "`kv` has signature_required no more",
+                "`kv` asks for the scope read no more",
+            ]
+            * 2
+        )
+        assert told([strong, strong], [{"name": "ttl"}]) == ["it has no `kv` any longer"]
 
     def test_raise_above_another_provider(self) -> None:
         """
