@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._paths import drop
@@ -26,7 +27,7 @@ def fold(
 
     Args:
         layers: In order of rising rank.
-        strategies: List fields that do not simply replace.
+        strategies: List fields that do not simply replace; `*` stands for any key.
         clash: Told of a table that meets something else; the higher layer then wins.
 
     Returns:
@@ -34,7 +35,11 @@ def fold(
         which changes one file keeps the identity of what it did not touch.
     """
     tree: dict[str, Any] = {}
-    joining = frozenset(path[:-1] for path in strategies)
+    lists = _Lists(
+        strategies,
+        frozenset(path[:-1] for path in strategies),
+        frozenset(path[:depth] for path in strategies for depth in range(len(path) + 1)),
+    )
     for layer in layers:
         for path in layer.unset:
             tree = drop(tree, path)
@@ -42,21 +47,43 @@ def fold(
             if not tree:
                 tree = layer.tree
                 continue
-            tree = _merge(tree, layer.tree, (), strategies, joining, clash, layer)
+            tree = _merge(tree, layer.tree, (), (), lists, clash, layer)
     return tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Lists that join, by the paths of the schema.
+
+    Attributes:
+        strategies: How each of them does.
+        parents: Tables that hold one.
+        ways: What leads to one, itself included.
+    """
+
+    strategies: Mapping[Path, Merge]
+    parents: frozenset[Path]
+    ways: frozenset[Path]
+
+    def below(self, field: Path | None, key: str) -> Path | None:
+        """Return what the schema calls *key* below *field*; None where no list joins there."""
+        if field is None:
+            return None
+        return next((way for part in (key, "*") if (way := (*field, part)) in self.ways), None)
 
 
 def _merge(
     low: dict[str, Any],
     high: dict[str, Any],
     path: Path,
-    strategies: Mapping[Path, Merge],
-    joining: frozenset[Path],
+    field: Path | None,
+    lists: _Lists,
     clash: Callable[[Path, Layer], None],
     layer: Layer,
 ) -> dict[str, Any]:
+    joins = field in lists.parents
     if (
-        path not in joining
+        not joins
         and _PLAIN.issuperset(map(type, high.values()))
         and _PLAIN.issuperset(map(type, map(low.get, high)))
     ):
@@ -68,15 +95,16 @@ def _merge(
             out[key] = value
         elif isinstance(old, dict):
             if isinstance(value, dict):
-                out[key] = _merge(old, value, (*path, key), strategies, joining, clash, layer)
+                below = lists.below(field, key)
+                out[key] = _merge(old, value, (*path, key), below, lists, clash, layer)
             else:
                 clash((*path, key), layer)
                 out[key] = value
         elif isinstance(value, dict):
             clash((*path, key), layer)
             out[key] = value
-        elif path in joining and isinstance(old, list) and isinstance(value, list):
-            strategy = strategies.get((*path, key))
+        elif joins and isinstance(old, list) and isinstance(value, list):
+            strategy = lists.strategies.get(lists.below(field, key) or ())
             out[key] = value if strategy is None else strategy.join(old, value)
         else:
             out[key] = value

@@ -54,7 +54,8 @@ class Merge:
 
     `replace` is the default; `append` and `prepend` put the higher layer's items behind or
     before; `unique` appends those not there yet; `by_key("name")` merges tables that agree
-    in that key and appends the others.
+    in that key, key by key, and appends the others. A strategy holds below a mapping and in
+    `Annotated[...] | None` as well.
     """
 
     strategy: Strategy
@@ -84,19 +85,32 @@ class Merge:
         if self.strategy == "prepend":
             return [*high, *low]
         if self.strategy == "unique":
-            return [*low, *(item for item in high if item not in low)]
+            out = list(low)
+            for item in high:
+                if item not in out:
+                    out.append(item)
+            return out
         if self.strategy == "by_key":
             out = list(low)
             for item in high:
                 name = item.get(self.key) if isinstance(item, dict) else None
                 for i, old in enumerate(out):
                     if name is not None and isinstance(old, dict) and old.get(self.key) == name:
-                        out[i] = {**old, **item}
+                        out[i] = _both(old, item)
                         break
                 else:
                     out.append(item)
             return out
         return high
+
+
+def _both(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    """Return two tables merged key by key, table into table."""
+    out = low | high
+    for key, value in high.items():
+        if isinstance(value, dict) and isinstance(old := low.get(key), dict):
+            out[key] = _both(old, value)
+    return out
 
 
 Merge.replace = Merge("replace")
@@ -197,6 +211,14 @@ def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
     return annotation, extras
 
 
+def _extras(annotation: Any) -> list[Any]:
+    """Return what is said beside a type, the members of a union included."""
+    annotation, extras = _unwrap(annotation)
+    if get_origin(annotation) in {Union, types.UnionType}:
+        extras += [extra for arg in get_args(annotation) for extra in _extras(arg)]
+    return extras
+
+
 def _members(annotation: Any) -> list[Any]:
     annotation, _ = _unwrap(annotation)
     if get_origin(annotation) in {Union, types.UnionType}:
@@ -222,7 +244,7 @@ def _field(
     from pydantic import BaseModel, SecretBytes, SecretStr  # noqa: PLC0415 - a model is in hand
 
     members = _members(annotation)
-    extras = [*extras, *_unwrap(annotation)[1]]
+    extras = [*extras, *_extras(annotation)]
     merge = next((extra for extra in extras if isinstance(extra, Merge)), None)
     models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
     mappings = [m for m in members if m is dict or get_origin(m) is dict]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from oneiric_lab.config import Inputs, Merge, PackageDefaults, SessionValue, load
@@ -19,6 +21,24 @@ class Server(BaseModel):
 
     host: str = "localhost"
     port: int = 80
+
+
+class Group(BaseModel):
+    """A table that stands under names of the user's."""
+
+    hosts: Annotated[list[str], Merge.append] = []
+
+
+class Nested(BaseModel):
+    """Lists with strategies in mappings, optional tables and unions."""
+
+    plain: Group = Group()
+    groups: dict[str, Group] = {}
+    deep: dict[str, dict[str, Group]] = {}
+    maybe: Group | None = None
+    once: Annotated[list[str], Merge.unique] | None = None
+    twice: Annotated[list[str] | None, Merge.unique] = None
+    free: dict[str, Any] = {}
 
 
 class Model(BaseModel):
@@ -156,6 +176,56 @@ class TestMerge:
         assert config.once == ["a", "b"]
         assert config.named == [{"name": "x", "n": 2, "m": 1}, {"name": "y"}]
 
+    def test_strategies_hold_wherever_a_list_stands(self, house: House) -> None:
+        """Below a name of a mapping, in a table that may be missing, in a union."""
+        said = (
+            'once = ["{0}", "{0}"]\ntwice = ["{0}"]\nplain.hosts = ["{0}"]\n'
+            'groups.x.hosts = ["{0}"]\ndeep.x.y.hosts = ["{0}"]\nmaybe.hosts = ["{0}"]\n'
+            'free.x.y.{0}.hosts = ["{0}"]\nfree.x.y.hosts = ["{0}"]\n'
+        )
+        house.write({"oneiric.local.toml": said.format("b") + 'groups.y.hosts = ["b"]'})
+        config = house.load(said.format("a"), schema=Nested).config
+
+        both = Group(hosts=["a", "b"])
+        assert config.plain == config.maybe == config.deep["x"]["y"] == both
+        assert config.groups == {"x": both, "y": Group(hosts=["b"])}
+        assert config.free["x"]["y"] == {
+            "a": {"hosts": ["a"]},
+            "b": {"hosts": ["b"]},
+            "hosts": ["b"],
+        }
+        assert config.once == ["a", "a", "b"]
+        assert config.twice == ["a", "b"]
+
+    @given(st.lists(st.lists(st.sampled_from("abc"), max_size=3), min_size=3, max_size=3))
+    def test_three_lists_are_one_by_one(self, lists: list[list[str]]) -> None:
+        """Of three layers nothing is lost, and `unique` adds nothing that is there."""
+        low, middle, high = lists
+
+        def folded(strategy: Merge) -> list[Any]:
+            return strategy.join(strategy.join(low, middle), high)
+
+        assert folded(Merge.append) == [*low, *middle, *high]
+        assert folded(Merge.prepend) == [*high, *middle, *low]
+        once = folded(Merge.unique)
+        assert once[: len(low)] == low
+        assert {*once} == {*low, *middle, *high}
+        assert len(once[len(low) :]) == len({*middle, *high} - {*low})
+
+    def test_tables_of_one_key_merge_key_by_key(self) -> None:
+        """A table in them is merged, too; what stands there twice meets the first."""
+        low = [{"name": "x", "tls": {"cert": "a", "key": "b"}, "n": 1}, {"name": "x"}, 3]
+        high = [{"name": "x", "tls": {"cert": "c"}}, {"name": "x", "n": {}}, 3, {"n": 1}]
+
+        assert Merge.by_key("name").join(low, high) == [
+            {"name": "x", "tls": {"cert": "c", "key": "b"}, "n": {}},
+            {"name": "x"},
+            3,
+            3,
+            {"n": 1},
+        ]
+        assert low[0] == {"name": "x", "tls": {"cert": "a", "key": "b"}, "n": 1}
+
     def test_replace_is_a_strategy_too(self) -> None:
         """Whoever declares the default gets it."""
         assert Merge.replace.join([1], [2]) == [2]
@@ -196,6 +266,18 @@ class TestUnset:
 
         assert snapshot.config.server == Server(host="h")
         assert snapshot.origin("server.port").layer == "defaults"
+
+    def test_a_list_that_joins_begins_anew(self, house: House, tmp_path: Path) -> None:
+        """What a layer between two removes is gone from below it, and what is above joins."""
+        house.write(
+            {
+                "oneiric.prod.toml": '_oneiric.unset = ["more"]\nmore = ["b"]\nonce = ["b"]',
+                "oneiric.local.toml": '_oneiric.unset = ["once"]\nmore = ["c"]',
+            }
+        )
+        config = house.load('more = ["a"]\nonce = ["a"]', schema=Model, profiles=("prod",)).config
+
+        assert (config.more, config.once) == (["b", "c"], [])
 
     def test_same_file_may_say_it_anew(self, house: House) -> None:
         """Unset removes below itself, not in itself."""
