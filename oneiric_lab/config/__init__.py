@@ -3,7 +3,7 @@
 `load(Inputs(...))` gives a `Snapshot`, or one report with every fault of every layer.
 """
 
-from ._edit import Set, Unset, edit
+from ._edit import edit
 from ._environ import OWN_MEANING
 from ._explain import Contribution, ValueExplanation, shown
 from ._formats import Parsed, parse
@@ -20,6 +20,7 @@ from ._secret_source import FoundSecret, SecretSource, secret_source
 from ._secrets import Secret, SecretRef
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
+from ._splice import Set, Unset
 from ._validate import expected, found, tree_path
 
 __all__ = [

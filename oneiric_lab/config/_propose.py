@@ -17,7 +17,7 @@ from oneiric_lab.errors import (
 )
 from oneiric_lab.files import ABSENT, digest, read, stat_key
 
-from ._edit import Set, Unset, edit
+from ._edit import edit
 from ._environ import read_value
 from ._formats import parse
 from ._inputs import SessionValue
@@ -26,6 +26,7 @@ from ._load import load
 from ._paths import get, leaves, parse_path, render_path
 from ._secrets import Secret, SecretRef
 from ._snapshot import Snapshot, plain
+from ._splice import Set, Unset
 from ._validate import REFERENCE
 
 if TYPE_CHECKING:

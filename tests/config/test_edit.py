@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from oneiric_lab.config import Set, Unset, parse_path
-from oneiric_lab.config._edit import edit, render, same
+from oneiric_lab.config._edit import edit, same
 from oneiric_lab.config._paths import drop, get, has, put, render_path
+from oneiric_lab.config._splice import render
 from oneiric_lab.errors import ConfigError, UsageError
 
 TEXT = """\
@@ -85,9 +86,25 @@ class TestScalars:
     def test_several_lines_end_as_they_did(self) -> None:
         """A file with CRLF keeps them, on new lines too."""
         text = TEXT.replace("\n", "\r\n")
-        new = changed(text, Set(("server", "port"), 1), Set(("cache", "size"), 3))
+        new = changed(
+            text,
+            Set(("server", "port"), 1),
+            Set(("cache", "size"), 3),
+            Set(("server", "hosts", 2), "c"),
+        )
         assert "\r\n[cache]\r\nsize = 3\r\n" in new
+        assert '\r\n  "c",' in new
         assert new.count("\n") == new.count("\r\n")
+
+    def test_lines_that_end_otherwise_stay_so(self) -> None:
+        """Where both ends are mixed, a new line ends as the one above it, and no other changes."""
+        text = "a = 1\r\nb = 2\n[t]\nc = 3\r\n"
+        assert changed(text, Set(("b",), 3)) == "a = 1\r\nb = 3\n[t]\nc = 3\r\n"
+        assert changed(text, Set(("x",), 3)) == "a = 1\r\nb = 2\nx = 3\n[t]\nc = 3\r\n"
+        assert changed(text, Set(("t", "x"), 3)) == text + "x = 3\r\n"
+        assert changed(text, Set(("u", "x"), 3)) == text + "\r\n[u]\r\nx = 3\r\n"
+        hosts = "a = 1\r\nhosts = [\n  'x',\n]\n"
+        assert changed(hosts, Set(("hosts", 1), "y")).startswith("a = 1\r\nhosts = [\n  'x',\n")
 
 
 class TestStructure:
@@ -100,13 +117,58 @@ class TestStructure:
     def test_new_table(self) -> None:
         """A table that nothing is near to goes to the end."""
         assert changed(TEXT, Set(("cache", "size"), 1)).endswith("\n[cache]\nsize = 1\n")
-        assert changed("a = 1", Set(("b", "c"), 1)) == "a = 1\n[b]\nc = 1\n"
+        assert changed("a = 1", Set(("b", "c"), 1)) == "a = 1\n\n[b]\nc = 1\n"
         assert changed("", Set(("b", "c"), 1)).endswith("[b]\nc = 1\n")
 
     def test_new_key_at_the_top(self) -> None:
         """A key without a table cannot stand behind one."""
         new = changed("[t]\nx = 1\n", Set(("a",), 1))
         assert tomllib.loads(new) == {"a": 1, "t": {"x": 1}}
+
+    @pytest.mark.parametrize(
+        ("text", "path", "new"),
+        [
+            ("[t]\n  a = 1 # x\n\n# u\n[u]\n", "t.b", "[t]\n  a = 1 # x\n  b = 7\n\n# u\n[u]\n"),
+            ("[t]\n\n[u]\n", "t.b", "[t]\nb = 7\n\n[u]\n"),
+            ("# file\n\n# t\n[t]\n", "b", "# file\n\nb = 7\n\n# t\n[t]\n"),
+            ("# t\n[t]", "b", "b = 7\n\n# t\n[t]"),
+            ("# file", "b", "# file\nb = 7\n"),
+            ("[[t.u]]\n[v]\n", "t.b", "[[t.u]]\n\n[t]\nb = 7\n[v]\n"),
+            ("[t]\na = 1", "t.b", "[t]\na = 1\nb = 7\n"),
+            ("t.a = 1\nx = 2\n", "t.b", "t.a = 1\nx = 2\nt.b = 7\n"),
+            ("t.a = 1\n[u]\n", "t.b.c", "t.a = 1\nt.b.c = 7\n[u]\n"),
+            ("[[t]]\na.b = 1\n[[t]]\n", "t[0].a.c", "[[t]]\na.b = 1\na.c = 7\n[[t]]\n"),
+            ("t = {}\n", "t.b", "t = {b = 7}\n"),
+            ("t = { a = 1 } # x\n", "t.b.c", "t = { a = 1, b.c = 7 } # x\n"),
+            ("t = [{a = 1}, {}]\n", "t[1].b.c", "t = [{a = 1}, {b.c = 7}]\n"),
+        ],
+    )
+    def test_new_key_where_it_belongs(self, text: str, path: str, new: str) -> None:
+        """Below a header, among dotted keys, in an inline table: no other line is touched."""
+        assert changed(text, Set(parse_path(path), 7)) == new
+
+    @pytest.mark.parametrize(
+        ("text", "path", "new"),
+        [
+            ("# t\n[t]\na = 1\n\n# u\n[u]\n", "t", "# t\n\n# u\n[u]\n"),
+            ("[s]\n\n[t]\na = 1\n\n# u\n[u]\n", "t", "[s]\n\n# u\n[u]\n"),
+            ("[s]\n\n[t]\na = 1\n", "t", "[s]\n"),
+            ("[t]\na = 1\n", "t", ""),
+            ("[[t]]\na = 1\n# b\n[[t]]\na = 2\n", "t[0]", "# b\n[[t]]\na = 2\n"),
+            ("t = [\n  1, # x\n  2, # y\n]\n", "t[0]", "t = [\n  2, # y\n]\n"),
+            ("t.a = 1 # x\nb = 2\n", "t.a", "b = 2\n"),
+            ("[t]\na.b.c = 1\n", "t.a.b.c", "[t]\n"),
+            ('t = {k = 0x1F, j.l = "x"} # x\n', "t.j.l", "t = {k = 0x1F} # x\n"),
+            ("t = {k.a = 1, j = 2, k.b = 3}\n", "t.k", "t = {j = 2}\n"),
+            ("t = [1,\n2, 3]\n", "t[2]", "t = [1,\n2]\n"),
+            ("t = {a = 1}\n", "t.a", "t = {}\n"),
+            ("[[t]]\na = 1\n", "t[0]", "t = []\n"),
+            ("[t]\na = 1\n[u]\nb = 2\n# about\n[t.v]\nc = 3\n", "t", "[u]\nb = 2\n# about\n"),
+        ],
+    )
+    def test_what_is_removed_takes_nothing_along(self, text: str, path: str, new: str) -> None:
+        """Comments above the next table stay, and one blank line between tables."""
+        assert changed(text, Unset(parse_path(path))) == new
 
     def test_items(self) -> None:
         """An item is added behind the last, and taken out."""
@@ -129,6 +191,7 @@ class TestStructure:
         """A table may be set as a whole, and removed as a whole."""
         new = changed(TEXT, Set(("server", "tls"), {"cert": "q"}))
         assert tomllib.loads(new)["server"]["tls"] == {"cert": "q"}
+        assert changed("a = 1\n", Set(("t", "u"), {"x": 1})) == "a = 1\n\n[t.u]\nx = 1\n"
         assert "server" not in tomllib.loads(changed(TEXT, Unset(("server",))))
 
     def test_a_key_that_needs_quotes(self) -> None:
@@ -160,7 +223,7 @@ class TestStructure:
         """Where every way gives something else, nothing is written."""
         monkeypatch.setattr(tomlkit, "dumps", lambda document: "[[broken")
         with pytest.raises(ConfigError):
-            changed("a = [1]\n", Unset(("a", 0)))
+            changed("a = 1\n", Set(("t",), {"x": 1}))
 
 
 class TestRender:
@@ -205,7 +268,89 @@ trees: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
 )
 
 
+# Texts as people write them: a line a piece, headers that may not fit to what stands above.
+tails = st.sampled_from(["", "  ", " # why"])
+names = st.sampled_from(["a", "b", '"c d"', "a.b", "b . a"])
+values = st.sampled_from(
+    [
+        "1",
+        "0x1F",
+        "'lit'",
+        '"a # b"',
+        "[1, 2]",
+        "[\n  1, # one\n  2,\n]",
+        "{}",
+        "{a = 1, b.a = 2}",
+        "[{a = 1}]",
+        '"""\na\nb"""',
+        "2026-01-02",
+    ]
+)
+pairs = st.builds("{}{} = {}{}".format, st.sampled_from(["", "  ", "\t"]), names, values, tails)
+headers = st.builds(
+    "{0[0]}{1}{0[1]}{2}".format, st.sampled_from([("[", "]"), ("[[", "]]")]), names, tails
+)
+pieces = st.lists(pairs | headers | st.sampled_from(["", "# about"]), max_size=9)
+ends = st.sampled_from(["\n", "\r\n"])
+
+
+@st.composite
+def written(draw: st.DrawFn) -> str:
+    """Return a TOML text with comments, and lines that end in either way."""
+    text = "".join(piece + draw(ends) for piece in draw(pieces))
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        reject()
+    return text
+
+
+def tables(tree: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Return the paths of all tables."""
+    if isinstance(tree, dict):
+        return [path, *(p for key, inner in tree.items() for p in tables(inner, (*path, key)))]
+    if isinstance(tree, list):
+        return [p for n, inner in enumerate(tree) for p in tables(inner, (*path, n))]
+    return []
+
+
+def stand_in(lines: list[str], text: str) -> bool:
+    """Tell whether *lines* are in *text*, in their order."""
+    rest = iter(text.splitlines(keepends=True))
+    return all(line in rest for line in lines)
+
+
 class TestProperties:
+    @given(written(), st.data())
+    def test_a_new_key_moves_nothing(self, text: str, data: st.DataObject) -> None:
+        """Wherever a key is added, the lines that were there stay in their order, but for one."""
+        tree = tomllib.loads(text)
+        path = data.draw(st.sampled_from(tables(tree)))
+
+        new = changed(text, Set((*path, "new"), 7))
+
+        assert same(tomllib.loads(new), put(tree, (*path, "new"), 7))
+        lines = [line for line in text.splitlines(keepends=True) if line.strip()]
+        shorter = [lines[:n] + lines[n + 1 :] for n in range(len(lines))]
+        assert any(stand_in(some, new) for some in (lines, *shorter))
+
+    @given(written(), st.data())
+    def test_comments_above_a_table_outlive_its_neighbours(
+        self, text: str, data: st.DataObject
+    ) -> None:
+        """A table that is removed takes no line along that is not between its own."""
+        text += "# mine\n[mine]\nx = 1\n"
+        try:
+            tree = tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            reject()
+        named = [p for p in tables(tree) if p and p != ("mine",) and isinstance(p[-1], str)]
+        path = data.draw(st.sampled_from(named or [("none",)]))
+
+        new = changed(text, Unset(path))
+
+        assert new.endswith("# mine\n[mine]\nx = 1\n")
+
     @given(trees, st.lists(keys, min_size=1, max_size=3), scalars)
     def test_a_set_is_what_the_model_says(
         self, tree: dict[str, Any], path: list[str], value: object
