@@ -49,7 +49,7 @@ def main(args: Sequence[str] | None = None) -> int:
         told = OneiricError(
             Fault(
                 "internal",
-                f"oneiric-lab itself failed: {type(error).__name__}: {error}",
+                f"Oneiric Lab itself failed: {type(error).__name__}: {error}",
                 fix="report it, with the traceback and what you ran",
             )
         )

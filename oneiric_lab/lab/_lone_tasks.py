@@ -67,7 +67,7 @@ class LoneTasks:
         """Have a task run later, once: `await lab.tasks.schedule("remind", delay=3600)`.
 
         Where runs are durable it is recorded before this returns, as a run of one node that the
-        host of the workspace begins within two seconds of its time, or when it starts; the runs
+        host of the workspace begins at its time, or when it starts; the runs
         of `lab.workflows` show it. Otherwise this process does it, and forgets it with itself.
 
         Args:

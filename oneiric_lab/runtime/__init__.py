@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._alone import alone as alone
     from ._alone import running_host as running_host
     from ._alone import tell_host as tell_host
+    from ._changed import Changed as Changed
     from ._counters import BOUNDS_NS as BOUNDS_NS
     from ._counters import FlowCounters as FlowCounters
     from ._dag import Dag as Dag
@@ -98,7 +99,6 @@ if TYPE_CHECKING:
     from ._notify import Notify as Notify
     from ._payload import MAX_BYTES as MAX_BYTES
     from ._payload import json_value as json_value
-    from ._postman import Changed as Changed
     from ._postman import Postman as Postman
     from ._reach import Calling as Calling
     from ._reach import Reach as Reach
@@ -145,7 +145,7 @@ else:
             "EVALUATED": "._tallies",
             "REPEATED": "._tallies",
             "evaluated": "._tallies",
-            "Changed": "._postman",
+            "Changed": "._changed",
             "Code": "._flow_call",
             "Dag": "._dag",
             "Database": "._durable_database",

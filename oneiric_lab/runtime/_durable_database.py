@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,32 @@ class Database:
             connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if whole else 'PASSIVE'})")
         finally:
             connection.close()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What changes when a run does; none of a server's."""
+        return (
+            () if self.path is None else (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        )
+
+    def first_due(self, after: float) -> float:
+        """Return when the first run of SQLite that was put off may begin, infinite for none.
+
+        Args:
+            after: Seconds since 1970, as what is returned.
+        """
+        import sqlite3  # noqa: PLC0415 - see checkpoint
+
+        asked = (
+            "SELECT min(delay_until_epoch_ms) FROM workflow_status"
+            " WHERE status = 'DELAYED' AND delay_until_epoch_ms > ?"
+        )
+        connection = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=5)
+        try:
+            (found,) = connection.execute(asked, (after * 1000,)).fetchone()
+        finally:
+            connection.close()
+        return math.inf if found is None else found / 1000
 
     def make(self) -> None:
         """Make what is not there yet.

@@ -8,8 +8,10 @@ another process cannot record for it any more.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
+import time
 from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import timedelta
 from secrets import token_hex
@@ -20,6 +22,7 @@ from anyio import to_thread
 
 from oneiric_lab.errors import UsageError, WorkflowError, logger
 
+from ._changed import Changed
 from ._dbos import database_error
 from ._durable_alive import Alive
 from ._durable_host import Host
@@ -51,8 +54,14 @@ LOOK: Final = 2.5
 CANCELLED: Final = 1.0
 """Seconds between two looks for runs that another process cancelled."""
 
+DUE: Final = 0.5
+"""Seconds between two looks whether a run was put off; each asks two files for their times."""
+
 LATE: Final = timedelta(seconds=15)
 """How late DBOS may ask for the run of a moment: a tenth of the wait, ten seconds at most."""
+
+_TICK: Final = 0.002
+"""Seconds by which two clocks may differ when a sleep ends."""
 
 LOG_BYTES: Final = 4 * 1024 * 1024
 """Of the log of SQLite, from which on the host copies it back into the file."""
@@ -124,6 +133,7 @@ class DurableEngine:
         self._left: set[str] = set()
         # Orders of this process, which need not be read from their records.
         self._begun: dict[str, Order] = {}
+        self._changed, self._due = Changed(*database.files), math.inf
         self._exit = AsyncExitStack()
         self._is_open = False
 
@@ -161,7 +171,10 @@ class DurableEngine:
             if self._is_host:
                 await to_thread.run_sync(self._take_up)
             loop = asyncio.get_running_loop()
-            for look, seconds in ((self._look, LOOK), (self._end_cancelled, CANCELLED)):
+            looks = [(self._look, LOOK), (self._end_cancelled, CANCELLED)]
+            if self._is_host and self._database.path is not None:
+                looks.append((self._begin_due, DUE))
+            for look, seconds in looks:
                 keeper = loop.create_task(_again(look, seconds), name="oneiric runs")
                 stack.push_async_callback(_stop, keeper)
             self._exit = stack.pop_all()
@@ -209,6 +222,17 @@ class DurableEngine:
         for run_id in await to_thread.run_sync(self._runs.cancelled, active):
             self._cancelled.add(run_id)
             active[run_id][0].cancel()
+
+    async def _begin_due(self) -> None:
+        """Begin what was put off when it is due; SQLite only, whose files tell of a new one."""
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        if self._changed():
+            self._due = await to_thread.run_sync(self._database.first_due, time.time())
+        while (left := self._due - time.time()) <= DUE:
+            await anyio.sleep(max(left, 0) + _TICK)
+            await to_thread.run_sync(self._runs.begin_due)
+            # One that is due and did not begin is another application's, or waits for DBOS.
+            self._due = await to_thread.run_sync(self._database.first_due, time.time())
 
     async def _look(self) -> None:
         """Look after the log of SQLite, and after runs that nobody goes on with."""

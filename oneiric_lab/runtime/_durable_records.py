@@ -123,6 +123,11 @@ class Records:
         with self._database.usable():
             self._client.enqueue(options, order)
 
+    def begin_due(self) -> None:
+        """Let runs begin that were put off until now, before DBOS finds them: once a second."""
+        with self._database.usable():
+            self._client._sys_db.transition_delayed_workflows()  # noqa: SLF001 - no other way
+
     def ticks(self) -> list[Row]:
         """Return moments of schedules that somebody began and did not end."""
         return self.rows(name=TICK, status=["PENDING"])

@@ -22,13 +22,13 @@ from anyio import CancelScope, to_thread
 from oneiric_lab.errors import OneiricError, UsageError, logger
 from oneiric_lab.store import DeadLetters, Posts
 
+from ._changed import Changed
 from ._delivery import Delivery, Waiting
 from ._event import Event
 from ._in_hand import InHand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Container
-    from pathlib import Path
 
     from oneiric_lab.store import Post, Store
 
@@ -54,35 +54,6 @@ _ALONE: Final = 5.0
 """Seconds that a post which a host died with is the only one to be handed over."""
 
 _log = logger("oneiric_lab.events")
-
-
-class Changed:
-    """Tells whether files were written since it was asked last, for the price of a `stat` each.
-
-    Two writes within one tick of the file system's clock may look like one: who needs to know
-    looks anyway once in a while.
-
-    Args:
-        paths: The files.
-    """
-
-    def __init__(self, *paths: Path) -> None:
-        self._paths = paths
-        self._seen: object = None
-
-    def __call__(self) -> bool:
-        """Return whether it may have been."""
-        now = tuple(map(_stamp, self._paths))
-        changed, self._seen = now != self._seen, now
-        return changed
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0, 0
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class Handlers(Protocol):
@@ -322,7 +293,6 @@ class Postman:
             [said for one, said in rows if one.is_over],
             [said for one, said in rows if not one.is_over],
         )
-        self.left = max(0, self.left - sum(one.is_over for one in told))
 
 
 def _together(posts: list[Post]) -> list[Post]:

@@ -134,7 +134,7 @@ class TestExitCodes:
         assert (code, out) == (2, "")
         assert err.startswith("Traceback")
         assert err.endswith(
-            "error: oneiric-lab itself failed: ZeroDivisionError: half of nothing\n"
+            "error: Oneiric Lab itself failed: ZeroDivisionError: half of nothing\n"
             "  help: report it, with the traceback and what you ran\n"
         )
         code, out, _ = shell("--json", "check")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from oneiric_lab.store import DeadLetter, DeadLetters, Post, Posts
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from oneiric_lab.lab import Lab, Posted
@@ -59,6 +61,13 @@ async def settled(lab: Lab[Any], left: int = 0) -> None:
     posts = Posts(lab.store)
     async with asyncio.timeout(10):
         while posts.left() != left:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def until(so: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not so():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
 
 
@@ -419,6 +428,130 @@ class TestTaking:
         asyncio.run(main())
         assert len(other.events.dead().rows) == 1
         assert tries["posts"] == 3
+
+
+class TestTurns:
+    """When the store is looked at, and how much is taken."""
+
+    def test_what_comes_in_the_tick_of_another_is_found_at_the_next_look(
+        self, lab: Lab[Any], other: Lab[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its bell has the same time: the look after a change is taken whatever that says."""
+        monkeypatch.setattr(_postman, "_ANYWAY", 3600)
+        waiting, bell = Posts.waiting, Posts(lab.store).bell
+
+        def tick(self: Posts, *asked: Any) -> list[Post]:
+            found = waiting(self, *asked)
+            if [one.id for one in found] == [1]:
+                rung = bell.stat().st_mtime_ns
+                post(other, 2)
+                os.utime(bell, ns=(rung, rung))
+            return found
+
+        monkeypatch.setattr(Posts, "waiting", tick)
+        post(other, 1)
+
+        async def main() -> None:
+            async with taken(lab):
+                await settled(other)
+
+        asyncio.run(main())
+
+    def test_who_is_told_to_stop_while_it_looks_takes_nothing(
+        self, lab: Lab[Any], other: Lab[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What it found waits for the next host."""
+        seen: list[Any] = []
+        lab.events.on("order", seen.append, name="seen")
+        post(other)
+        waiting = Posts.waiting
+
+        async def main() -> None:
+            man = Postman(lab.store, lab.events)
+
+            def told(self: Posts, *asked: Any) -> list[Post]:
+                man.stop()
+                return waiting(self, *asked)
+
+            monkeypatch.setattr(Posts, "waiting", told)
+            async with man.telling(), lab.events.running():
+                await man.taking()
+
+        asyncio.run(main())
+        assert seen == []
+        assert other.events.posts.show(1).state == "waiting"
+
+    def test_the_end_waits_for_what_is_under_way(
+        self, lab: Lab[Any], other: Lab[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A post whose letter is looked for in a thread is told all the same."""
+        DeadLetters(lab.store).add([_letter("mailer")])
+        other.events.post_again(1)
+
+        def slow(self: DeadLetters, number: int) -> None:
+            time.sleep(0.3)
+
+        monkeypatch.setattr(DeadLetters, "get", slow)
+
+        async def main() -> None:
+            man = Postman(lab.store, lab.events)
+            async with man.telling(), lab.events.running():
+                await man.taking(once=True)
+
+        asyncio.run(main())
+        assert other.events.posts.show(1).deliveries[0].outcome == "dropped"
+
+    def test_no_more_is_taken_than_may_be_under_way(
+        self, lab: Lab[Any], other: Lab[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The rest waits in the store until there is room."""
+        monkeypatch.setattr(_postman, "_IN_HAND", 2)
+        monkeypatch.setattr(_postman, "_LOOK", 0.01)
+        gate = asyncio.Event()
+        seen: list[Any] = []
+
+        async def slow(event: Any) -> None:
+            seen.append(event.payload)
+            await gate.wait()
+
+        lab.events.on("order", slow, name="slow", max_concurrency=9)
+        for n in range(5):
+            post(other, n)
+
+        async def main() -> None:
+            async with taken(lab):
+                await until(lambda: len(seen) == 2)
+                await asyncio.sleep(0.1)
+                assert seen == [0, 1]
+                gate.set()
+                await settled(other)
+
+        asyncio.run(main())
+        assert seen == [0, 1, 2, 3, 4]
+
+    def test_the_file_tells_what_a_handler_has_and_nothing_else(
+        self, lab: Lab[Any], other: Lab[Any]
+    ) -> None:
+        """Not what waits in its queue, nor what found no room there."""
+        gate = asyncio.Event()
+
+        async def slow(event: object) -> None:
+            await gate.wait()
+
+        lab.events.on("order", slow, name="slow", queue_size=1, overflow="dead-letter")
+        file = lab.store.path.with_name(IN_HAND)
+        for n in range(3):
+            post(other, n)
+
+        async def main() -> None:
+            async with taken(lab):
+                await settled(other, 2)
+                assert file.read_text().partition("\n")[0] == "1"
+                gate.set()
+                await settled(other)
+
+        asyncio.run(main())
+        assert not file.exists()
 
 
 class TestDeaths:

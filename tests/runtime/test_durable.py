@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import pickle
 import re
 import sqlite3
@@ -452,6 +453,54 @@ def last_looked_at(database: Database, moment: str) -> None:
     with closing(sqlite3.connect(database.path)) as db:
         db.execute("UPDATE workflow_schedules SET last_fired_at = ?", (moment,))
         db.commit()
+
+
+class TestPutOff:
+    def test_the_host_begins_it_when_it_is_due(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Not before, and without DBOS having looked; what is due later is left alone.
+        """
+        begun: list[float] = []
+        begin_due = Records.begin_due
+
+        def spy(records: Records) -> None:
+            begun.append(time.time())
+            begin_due(records)
+
+        monkeypatch.setattr(Records, "begin_due", spy)
+        with closing(Records(database, "oneiric-test")) as records:
+
+            async def story(engine: DurableEngine) -> list[str]:
+                for name, delay in (("w-1", 0.7), ("w-2", 1.4), ("w-3", 3600)):
+                    order = Order("w", dag(a=""), name, CODE).as_dict()
+                    await asyncio.to_thread(records.enqueue, name, order, QUEUE, delay=delay)
+                    if name == "w-1":
+                        due = records.rows(workflow_ids=[name])[0].due_ms
+                await engine.wait("w-1")
+                await engine.wait("w-2")
+                assert due is not None
+                assert begun
+                assert begun[0] >= due / 1000
+                return [engine.show(name).state for name in ("w-1", "w-2", "w-3")]
+
+            assert host(database, desk_of(), story) == ["done", "done", "waiting"]
+        assert len(begun) <= 2
+
+    def test_what_is_overdue_is_not_asked_for_again_and_again(self, database: Database) -> None:
+        """
+        It may be another application's: only what will be due counts.
+        """
+        now = time.time()
+        assert database.first_due(now) == math.inf
+        with closing(Records(database, "oneiric-other")) as records:
+            for delay in (0.001, 60, 3600):
+                order = Order("w", dag(a=""), delay, CODE).as_dict()
+                records.enqueue(f"w-{delay}", order, "oneiric-other", delay=delay)
+
+        assert 59 < database.first_due(now + 5) - now < 90
+        assert database.first_due(now + 4000) == math.inf
 
 
 class TestSchedules:
