@@ -232,7 +232,7 @@ class Postman:
             _log.error("post %d is left to the next host: %s", post.id, _why(error))
             return
         else:
-            course.letter = post.letter
+            course.letter = 0 if course.is_left else post.letter
         course.is_over = not course.is_left
         self._news[post.id] = course
         self._some.set()

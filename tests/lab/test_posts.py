@@ -329,6 +329,41 @@ class TestTaking:
         both = [d.handler for d in other.events.posts.show(3).deliveries]
         assert both == ["quick", "hang"]
 
+    def test_a_letter_that_no_handler_had_at_the_end_is_kept(
+        self, lab: Lab[Any], other: Lab[Any]
+    ) -> None:
+        """The next host takes it up."""
+        hung: list[bool] = [True]
+        seen: list[Any] = []
+
+        async def hang(event: Any) -> None:
+            if hung:
+                await asyncio.sleep(3600)
+            seen.append(event.payload)
+
+        lab.events.on("order", hang, name="mailer")
+        DeadLetters(lab.store).add([_letter("mailer")])
+        post(other, "first")
+        other.events.post_again(1)
+
+        async def ended() -> None:
+            async with taken(lab) as man:
+                await until(lambda: man.left == 2)
+                await until(lambda: lab.events.snapshot()["handlers"][0]["waiting"] == 1)
+                lab.events.hurry(0.01)
+
+        asyncio.run(ended())
+        assert [one.id for one in other.events.dead().rows] == [2, 1]
+        hung.clear()
+
+        async def main() -> None:
+            async with taken(lab):
+                await settled(other)
+
+        asyncio.run(main())
+        assert seen == [1]
+        assert [one.id for one in other.events.dead().rows] == [2]
+
     def test_what_one_handler_did_is_told_though_another_goes_on(
         self, lab: Lab[Any], other: Lab[Any]
     ) -> None:
