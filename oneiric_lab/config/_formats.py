@@ -211,6 +211,18 @@ def without_texts(data: bytes) -> bytes:
     return _TEXTS.sub(b"", shape)
 
 
+def _long_key(data: bytes) -> int | None:
+    """Return the line on which a key of TOML has more parts than a tree may have levels.
+
+    Outside of texts only a key has dots with nothing but names between them.
+    """
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    shape = data.translate(None, _NO_SHAPE)
+    lines = _TEXTS.sub(lambda text: b"\n" * text[0].count(b"\n"), shape).split(b"\n")
+    return next((n for n, line in enumerate(lines) if b"." * _MOST_LEVELS in line), None)
+
+
 def nests_shallow(data: bytes, limit: int = _DEEPEST) -> bool:
     """Tell whether the brackets of *data* balance and nest at most *limit* deep.
 
@@ -259,6 +271,10 @@ _AT = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of do
 def _tomllib(source: _Source, text: str) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - 5 ms; a lock file loads without it
 
+    # tomllib looks at every start of a key again for each of its parts: 20,000 take 8 s.
+    if source.may_be_deep and (line := _long_key(source.data)) is not None:
+        offset = len("\n".join(text.split("\n")[:line])) + (line > 0)
+        source.fail(offset, 1, _TOO_DEEP, f"keep it below {_MOST_LEVELS} levels")
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -56,3 +56,33 @@ def test_a_key_of_many_dots_is_refused_where_it_stands() -> None:
 
     with pytest.raises(ParseError, match="nests too deep"):
         _formats.parse(text.encode(), format="toml", name="deep.toml", layer="x")
+
+
+@pytest.mark.parametrize("reader", ["tomllib", "auto"])
+@pytest.mark.parametrize("key", ["a", "'b'", '"\\"c"'])
+def test_a_key_of_200_000_parts(key: str, reader: _formats.Reader) -> None:
+    """It is refused before tomllib takes hours over it, with its own line."""
+    dots = "a." * 200
+    head = f'x = """\n{dots}\n"""  # {dots}\ny = [{"1.5, " * 200}]\n'
+    text = f"{head}{'.'.join([key] * 200_000)} = 1\n"
+
+    with pytest.raises(ParseError, match="nests too deep") as caught:
+        _formats.parse(text.encode(), format="toml", name="a.toml", layer="x", reader=reader)
+
+    origin = caught.value.faults[0].origin
+    assert origin is not None
+    assert origin.line == 5
+
+
+def test_dots_of_texts_and_numbers_are_no_levels() -> None:
+    """Nor are those of a comment, or of a text with an escaped quote."""
+    dots = "a." * 200
+    lines = [
+        f'x = "\\"{dots}"',
+        f"y = '''{dots}\n{dots}'''",
+        f"z = [{'1.5, ' * 200}] # {dots}",
+    ]
+
+    found = _formats.parse("\n".join(lines).encode(), format="toml", name="a", layer="x").tree
+
+    assert found["y"] == f"{dots}\n{dots}"
