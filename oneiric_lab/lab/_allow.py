@@ -6,36 +6,84 @@ import hashlib
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oneiric_lab.errors import Fault, NotAllowedError, Origin, RegistryError
-from oneiric_lab.files import ensure_folder, write_atomic
+from oneiric_lab.files import ensure_folder, read, write_atomic
 from oneiric_lab.store import state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
+# What an import takes: sources, compiled modules, bytecode without a source.
+_SUFFIXES = (*all_suffixes(), ".toml")
+_LARGEST = 1 << 30
+# PEP 552: bytecode that is run without a look at its source.
+_UNCHECKED = (1).to_bytes(4, "little")
+
+
+def own_places(root: Path, top: str) -> list[Path]:
+    """Return where an import that looks into *root* first would find the module *top* there.
+
+    It is a package, or a file: a source, a compiled module, or bytecode without a source.
+    """
+    files = (root / f"{top}{suffix}" for suffix in all_suffixes())
+    package = [root / top] if (root / top).is_dir() else []
+    return package + [file for file in files if file.is_file()]
+
+
 def code_digest(root: Path, modules: Sequence[str]) -> str:
     """Return the digest of the workspace's code that *modules* lead to.
 
-    It covers the names and the bytes of every `.py` and descriptor of their top-level
-    packages inside *root*, so that a change of either asks again.
+    It covers the names and the bytes of what can be imported from their top-level packages
+    inside *root*, and of descriptors, so that a change of either asks again. Links are
+    followed inside *root*; of one that leads out of it only where it leads is covered.
+
+    Raises:
+        FileAccessError: A file of them cannot be read.
     """
     hasher = hashlib.sha256()
     for name in sorted(set(modules)):
         hasher.update(name.encode() + b"\0")
     for top in sorted({name.partition(".")[0] for name in modules}):
-        single, package = root / f"{top}.py", root / top
-        files = [single] if single.is_file() else []
-        if package.is_dir():
-            files += sorted(p for p in package.rglob("*") if p.suffix in {".py", ".toml"})
-        for file in files:
-            hasher.update(file.relative_to(root).as_posix().encode() + b"\0")
-            hasher.update(hashlib.sha256(file.read_bytes()).digest())
+        for path in _code(root, top):
+            hasher.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
+            data = os.fsencode(path.resolve()) if path.is_dir() else _bytes(path)
+            hasher.update(hashlib.sha256(data).digest())
     return "sha256:" + hasher.hexdigest()
+
+
+def _code(root: Path, top: str) -> list[Path]:
+    """Return the files of a package, and folders in it that stand elsewhere."""
+    bounds = (root.resolve(), (root / top).resolve())
+    found: list[Path] = []
+    seen: set[Path] = set()
+    for name, folders, files in os.walk(root / top, followlinks=True):
+        folder = Path(name)
+        real = folder.resolve()
+        if real in seen or not any(map(real.is_relative_to, bounds)):
+            folders.clear()
+            found.append(folder)
+            continue
+        seen.add(real)
+        found += [folder / file for file in files if _is_code(folder / file)]
+    single = [place for place in own_places(root, top) if not place.is_dir()]
+    return [*single, *sorted(found)]
+
+
+def _is_code(file: Path) -> bool:
+    if file.parent.name != "__pycache__":
+        return file.name.endswith(_SUFFIXES)
+    # Bytecode that is checked says what its source says, and comes with each import.
+    return file.suffix == ".pyc" and _bytes(file)[4:8] == _UNCHECKED
+
+
+def _bytes(file: Path) -> bytes:
+    return read(file, limit=_LARGEST).data
 
 
 def _path(environ: Mapping[str, str]) -> Path:
@@ -90,7 +138,7 @@ def importing(root: Path) -> Iterator[None]:
 
 
 def load_object(root: Path, name: str, origin: Origin | None = None) -> Any:
-    """Return the object that `module:attr` names, imported from *root*.
+    """Return the object that `module:attr` names, imported from *root* where it stands there.
 
     Raises:
         RegistryError: This process has another module of that name.
@@ -99,9 +147,11 @@ def load_object(root: Path, name: str, origin: Origin | None = None) -> Any:
     from importlib import import_module, invalidate_caches  # noqa: PLC0415 - at open only
 
     module, _, attribute = name.partition(":")
-    _refuse_taken(root.resolve(), module.partition(".")[0], origin)
+    top = module.partition(".")[0]
+    _refuse_taken(root.resolve(), top, origin)
     invalidate_caches()
-    with importing(root):
+    # What is installed finds nothing in the workspace, which nobody allowed for its sake.
+    with importing(root) if own_places(root, top) else nullcontext():
         value: Any = import_module(module)
     for part in attribute.split(".") if attribute else ():
         value = getattr(value, part)
@@ -115,7 +165,7 @@ def _refuse_taken(root: Path, top: str, origin: Origin | None) -> None:
     A copy with the same bytes is as good.
     """
     known = sys.modules.get(top)
-    own = next((p for p in (root / top, root / f"{top}.py") if p.exists()), None)
+    own = next(iter(own_places(root, top)), None)
     if known is None or own is None:
         return
     file = getattr(known, "__file__", None) or next(iter(getattr(known, "__path__", ())), None)

@@ -38,7 +38,7 @@ def inside(root: Path, names: Sequence[str]) -> list[str]:
     """Return those of the modules *names* that stand in the workspace, without what is in them."""
     names = [name.partition(":")[0] for name in names]
     tops = {name.partition(".")[0] for name in names}
-    found = {top for top in tops if (root / top).is_dir() or (root / f"{top}.py").is_file()}
+    found = {top for top in tops if _allow.own_places(root, top)}
     return sorted({name for name in names if name.partition(".")[0] in found})
 
 

@@ -91,11 +91,10 @@ def _of_file(given: Path, environ: Mapping[str, str]) -> ModuleType:
 
 def _of_module(name: str, root: Path, environ: Mapping[str, str]) -> ModuleType:
     top = name.partition(".")[0]
-    inside = (root / f"{top}.py").is_file() or (root / top).is_dir()
     if not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(Fault("usage", f"{name!r} is no module and no file", fix=_EXAMPLE))
     try:
-        if inside and _project(root) is not None:
+        if _allow.own_places(root, top) and _project(root) is not None:
             _need_allowed(root, top, name, environ)
             module: ModuleType = _allow.load_object(root, name)
             _beside(root)

@@ -20,6 +20,7 @@ from oneiric_lab.testing import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "oneiric_lab"]
 PROJECT = "[server]\nport = 8080\n\n[plugins]\nauto_load = false\n"
 
@@ -193,6 +194,24 @@ class TestTwoProcesses:
         assert (second.wait(60), file.read_text()) == (0, PROJECT)
         for process in (first, second):
             process.communicate()
+
+    @pytest.mark.parametrize("safe", [(), ("-P",)])
+    def test_the_folder_brings_no_module(self, workspace: Workspace, safe: tuple[str, ...]) -> None:
+        """
+        `python -m oneiric_lab` in a folder runs nothing that somebody put into it.
+        """
+        workspace.file("click.py", "raise SystemExit('ran')\n")
+
+        done = subprocess.run(
+            [sys.executable, *safe, "-m", "oneiric_lab", "check"],
+            cwd=workspace.path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr) == (0, "")
 
     def test_the_module_is_the_command(self) -> None:
         """

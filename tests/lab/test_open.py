@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import sys
+import tempfile
+from importlib.machinery import all_suffixes
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,7 +43,9 @@ def workspace() -> Iterator[Workspace]:
     with Workspace() as made:
         yield made
     for name in set(sys.modules) - known:
-        del sys.modules[name]
+        # A second copy of what is installed would not know the classes of the first.
+        if tempfile.gettempdir() in str(sys.modules[name].__spec__):
+            del sys.modules[name]
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -142,6 +148,88 @@ class TestWhoseCodeRuns:
         allow(workspace.path, ["pack.wiring"], environ)
         workspace.file("pack/other.py", "x = 2\n")
         assert not is_allowed(workspace.path, ["pack.wiring"], environ)
+
+    @pytest.mark.parametrize("suffix", [".pyc", all_suffixes()[-1]])
+    def test_code_without_a_source_is_code(
+        self, workspace: Workspace, tmp_path: Path, suffix: str
+    ) -> None:
+        """Bytecode and compiled modules run on import as sources do."""
+        environ = {"ONEIRIC_STATE_DIR": str(tmp_path / "state")}
+        file = workspace.path / f"bare_a{suffix}"
+        file.write_bytes(b"1")
+        workspace.project('[plugins]\nmodules = ["bare_a"]\n')
+
+        with pytest.raises(NotAllowedError, match="bare_a"):
+            workspace.open(trusted=False, environ=environ)
+        allow(workspace.path, ["bare_a"], environ)
+        file.write_bytes(b"2")
+        assert not is_allowed(workspace.path, ["bare_a"], environ)
+
+    def test_what_is_installed_finds_nothing_in_the_workspace(
+        self, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A module from elsewhere, which nobody is asked about, imports nothing of the folder."""
+        (tmp_path / "outer_a.py").write_text("import inner_a\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        workspace.project('[plugins]\nmodules = ["outer_a"]\n')
+        workspace.file("inner_a.py", "raise SystemExit('ran')\n")
+
+        with pytest.raises(RegistryError, match="No module named 'inner_a'"):
+            workspace.open(trusted=False)
+
+    @pytest.mark.parametrize(
+        "file",
+        [
+            f"pack/fast{all_suffixes()[-1]}",
+            "pack/bare.pyc",
+            "pack/sub/deep.py",
+            "pack/oneiric-plugin.toml",
+            "lib/code.py",
+        ],
+    )
+    def test_a_package_counts_with_all_that_runs(
+        self, workspace: Workspace, tmp_path: Path, file: str
+    ) -> None:
+        """Compiled modules, bytecode without a source, and what a link in the folder leads to."""
+        environ = {"ONEIRIC_STATE_DIR": str(tmp_path)}
+        workspace.file("pack/__init__.py", "").file(file, "1").file("lib/__init__.py", "")
+        (workspace.path / "pack" / "link").symlink_to("../lib", target_is_directory=True)
+        (workspace.path / "lib" / "loop").symlink_to("../pack", target_is_directory=True)
+        allow(workspace.path, ["pack"], environ)
+        assert is_allowed(workspace.path, ["pack"], environ)
+
+        workspace.file(file, "2")
+        assert not is_allowed(workspace.path, ["pack"], environ)
+
+    def test_a_link_out_of_the_workspace(self, workspace: Workspace, tmp_path: Path) -> None:
+        """It counts with where it leads: what stands there is not of the workspace."""
+        for name in ("a", "b"):
+            (tmp_path / "out" / name).mkdir(parents=True)
+            (tmp_path / "out" / name / "code.py").write_text("")
+        environ = {"ONEIRIC_STATE_DIR": str(tmp_path / "state")}
+        link = workspace.file("pack/__init__.py", "").path / "pack" / "link"
+        link.symlink_to(tmp_path / "out" / "a", target_is_directory=True)
+        allow(workspace.path, ["pack"], environ)
+        (tmp_path / "out" / "a" / "code.py").write_text("# more")
+        assert is_allowed(workspace.path, ["pack"], environ)
+
+        link.unlink()
+        link.symlink_to(tmp_path / "out" / "b", target_is_directory=True)
+        assert not is_allowed(workspace.path, ["pack"], environ)
+
+    def test_bytecode_that_no_source_is_asked_for(
+        self, workspace: Workspace, tmp_path: Path
+    ) -> None:
+        """What Python runs unchecked counts; what it makes at an import does not."""
+        environ = {"ONEIRIC_STATE_DIR": str(tmp_path)}
+        source = workspace.file("pack/__init__.py", "").path / "pack" / "__init__.py"
+        allow(workspace.path, ["pack"], environ)
+        py_compile.compile(str(source), invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+        py_compile.compile(str(source), invalidation_mode=PycInvalidationMode.TIMESTAMP)
+        assert is_allowed(workspace.path, ["pack"], environ)
+
+        py_compile.compile(str(source), invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+        assert not is_allowed(workspace.path, ["pack"], environ)
 
     def test_a_damaged_permission_is_none(self, workspace: Workspace, tmp_path: Path) -> None:
         """What cannot be read allows nothing."""
