@@ -220,7 +220,8 @@ class TestChange:
         pressed(page, "ArrowDown", "e")
         tell(page, explained=STACK)
         assert page.get_by_role("textbox", name="value").input_value() == "443"
-        assert "over project (40) · where it listens" in page.locator(".ol-about").inner_text()
+        said = page.locator(".ol-about").inner_text()
+        assert said.endswith("over project (40) · said at oneiric.toml:1 · where it listens")
         pressed(page, "Control+a")
         page.keyboard.type("9090")
         pressed(page, "Enter")

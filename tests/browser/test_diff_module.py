@@ -134,6 +134,10 @@ class TestDiff:
         assert active(page).startswith("▾ - service:mail")
         page.get_by_role("gridcell", name="version", exact=True).first.click()
         assert detail.inner_text().split("\n") == ["version", "before 6", "after 7"]
+        page.get_by_role("gridcell", name="5 entries may not win here").click()
+        name, why = detail.inner_text().split("\n")
+        assert name == "5 entries may not win here"
+        assert why.startswith("such as redis 2.0.0 names the factory")
 
     def test_folds(self, render: Any, given: Any) -> None:
         """

@@ -599,6 +599,20 @@ class TestLooks:
 
         assert contrast(page) >= 4.5
 
+    def test_a_narrow_ranking(self, render: Any) -> None:
+        """
+        Rules in which no candidate differs leave their room to those that decide.
+        """
+        page = render("explanation", explained())
+        heads = page.locator("th[scope=col]")
+        words = heads.all_inner_texts()
+        assert "preferred capabilities" in words
+        page.set_viewport_size({"width": 400, "height": 800})
+        seen = [text for text in words if heads.nth(words.index(text)).is_visible()]
+        assert "preferred capabilities" not in seen
+        assert {"rank", "candidate"} < set(seen) < set(words)
+        assert page.locator("th.ol-decided").is_visible()
+
     @pytest.mark.parametrize("name", ["explorer", "explanation"])
     def test_a_narrow_page(self, render: Any, name: str) -> None:
         """

@@ -45,7 +45,14 @@ def steps(**changes: dict[str, Any]) -> list[dict[str, Any]]:
             "said": "0 of 2 acknowledged",
             "view": VIEW,
             "checks": [
-                {"id": f"r{n}", "tone": tone, "text": f"risk {n}", "ask": "why?", "on": False}
+                {
+                    "id": f"r{n}",
+                    "tone": tone,
+                    "about": f"risk {n}",
+                    "text": "is told",
+                    "ask": "why?",
+                    "on": False,
+                }
                 for n, tone in enumerate(("bad", "warn"))
             ],
             "code": "release.changes()",
@@ -102,6 +109,9 @@ class TestSteps:
         assert titles[2] == "· 3. policy · later"
         assert [is_open(page, at) for at in range(3)] == [False, True, False]
         assert page.get_by_text("signed by").is_visible()
+        label = page.locator("label:has([type=checkbox])").first
+        assert label.inner_text() == "✗ risk 0 is told"
+        assert label.locator("strong").inner_text() == "✗ risk 0"
 
     def test_by_keys(self, render: Any) -> None:
         """
@@ -219,7 +229,14 @@ class TestStates:
         What others say is text, and the page is no wider for it.
         """
         checks = [
-            {"id": f"r{n}", "tone": "bad", "text": EVIL + "x" * 10_000, "ask": EVIL, "on": False}
+            {
+                "id": f"r{n}",
+                "tone": "bad",
+                "about": EVIL,
+                "text": EVIL + "x" * 10_000,
+                "ask": EVIL,
+                "on": False,
+            }
             for n in range(201)
         ]
         long = {"title": EVIL, "said": "y" * 10_000, "code": EVIL, "checks": checks}

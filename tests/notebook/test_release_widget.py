@@ -112,7 +112,8 @@ class TestSteps:
         shown, page = opened
         assert states(shown) == ["done", "open", *["later"] * 5]
         checks = step(shown, "read")["checks"]
-        assert checks[0]["text"].startswith("downgrade  adapter:cache  2.0.0 goes back to 1.0.0")
+        assert checks[0]["about"] == "downgrade adapter:cache"
+        assert checks[0]["text"].startswith("2.0.0 goes back to 1.0.0")
         assert checks[0]["ask"] == "is a fault that was repaired coming back?"
         act(page, "propose")
         assert "acknowledged first" in failed(page)

@@ -25,6 +25,7 @@ from oneiric_lab.config import shown
 from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.manifest import ABSENT, RISKS, ManifestDiff
 from oneiric_lab.manifest._diff_view import pair, titled
+from oneiric_lab.manifest._manifest import many
 from oneiric_lab.views import Note, View, clean
 
 from ._base import Widget
@@ -159,7 +160,7 @@ def _impact(impact: Impact, about: Mapping[str, tuple[str, ...]]) -> Iterator[Ro
         name, domain = _short(winner.target), _domain(winner.target)
         yield "winner", name, old, _short(new), tone, domain, about.get(winner.target, ()), None
     for some in impact.refused:
-        name = f"{some.entries:,} may not win here"
+        name = f"{many(some.entries)} may not win here"
         yield "winner", name, None, _short(some.example), "warn", "", (), None
     for tone, faults in (("bad", impact.problems), ("ok", impact.solved)):
         for fault in faults:

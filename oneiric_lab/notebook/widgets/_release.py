@@ -6,7 +6,7 @@ A step goes to the browser as it stands:
     state, said    done, open, later or failed; and a few words
     view           what there is to read
     fields         what is asked for: name, label, value, placeholder
-    checks         risks to be acknowledged: id, tone, text, ask, on, and whether that is fixed
+    checks         risks to be acknowledged: id, tone, about, text, ask, on, and whether that is fixed
     actions        buttons: act, label, and why it is off
     code           what a cell asks for the same
 
@@ -410,7 +410,8 @@ def _checks(found: Acknowledged, *, proposed: bool) -> list[dict[str, Any]]:
         {
             "id": words_of(risk),
             "tone": risk.kind.tone,
-            "text": _short(f"{risk.code}  {risk.target}  {risk.message}"),
+            "about": _short(f"{risk.code} {risk.target}".strip()),
+            "text": _short(risk.message),
             "ask": risk.kind.ask,
             "on": proposed or words_of(risk) in found.read,
         }
@@ -421,9 +422,10 @@ def _checks(found: Acknowledged, *, proposed: bool) -> list[dict[str, Any]]:
         rest.setdefault(risk.code, []).append(risk)
     for code, some in rest.items():
         kind = some[0].kind
-        text = f"{code}  {len(some):,} more, which lab.ui.diff(release.changes()) shows"
+        told = {"id": code + MORE, "tone": kind.tone, "about": code, "ask": kind.ask}
+        text = f"{len(some):,} more, which lab.ui.diff(release.changes()) shows"
         on = proposed or all(words_of(risk) in found.read for risk in some)
-        out.append({"id": code + MORE, "tone": kind.tone, "text": text, "ask": kind.ask, "on": on})
+        out.append({**told, "text": text, "on": on})
     return [{**one, "fixed": proposed} for one in out]
 
 

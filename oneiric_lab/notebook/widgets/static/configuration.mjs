@@ -218,11 +218,15 @@ class Configuration extends View {
     const tone = this.marks[at];
     const text = this.edits.get(path);
     const now = text === undefined ? value : [toned("quiet", value, "s"), el("strong", {}, text === null ? " → removed" : ` → ${text}`)];
-    const [shown, file] = sheet.files[sheet.file[at]] ?? [];
-    const line = sheet.line[at];
-    const where = shown ? place(`${shown}:${line}`, file, line) : sheet.names[sheet.name[at]];
     const count = sheet.many[at] > 1 ? [" ", toned("quiet", `+${sheet.many[at] - 1}`, "small", { title: `${sheet.many[at]} layers say it` })] : [];
-    return [[...lead(item), tone ? toned(tone, "") : "", item.name], now, [sheet.layers[sheet.layer[at]], ...count], where];
+    return [[...lead(item), tone ? toned(tone, "") : "", item.name], now, [sheet.layers[sheet.layer[at]], ...count], this.where(at)];
+  }
+
+  /** Where a value is said. */
+  where(at) {
+    const { files, file, line, names, name } = this.sheet;
+    const [shown, path] = files[file[at]] ?? [];
+    return shown ? place(`${shown}:${line[at]}`, path, line[at]) : names[name[at]] ?? "";
   }
 
   key(key, item) {
@@ -265,7 +269,8 @@ class Configuration extends View {
     this.free(!secret);
     if (!secret && text !== null && !this.edits.has(path) && !this.value.value) this.value.value = text;
     this.value.placeholder = text === null ? "too long, or not all of it can be shown" : "";
-    this.about.replaceChildren(el("span", {}, `decided by: ${decided}`), ...notes.map((note) => toned("quiet", ` · ${note}`)));
+    // A narrow page has no room for where it is said in its row.
+    this.about.replaceChildren(el("span", {}, `decided by: ${decided} · said at `), this.where(this.sheet.path.indexOf(path)), ...notes.map((note) => toned("quiet", ` · ${note}`)));
     if (!this.last) this.last = `lab.explain(${py(path)})`;
   }
 

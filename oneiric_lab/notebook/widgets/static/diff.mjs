@@ -168,7 +168,7 @@ class Diff extends View {
     const [name, old, now] = ["name", "old", "new"].map((column) => this.at(column, item.row));
     const part = (word, text) => (text == null ? [] : [el("div", {}, toned("quiet", `${word} `), el("code", {}, text))]);
     const codes = item.kind === "risk" ? this.at("risks", item.row) : [];
-    const words = codes.length ? ["what", "where"] : ["before", "after"];
+    const words = codes.length ? ["what", "where"] : ["before", item.told ? "such as" : "after"];
     this.details.replaceChildren(el("strong", {}, [...codes, name].join(" ")), ...part(words[0], old), ...part(words[1], now), ...codes.map((code) => el("div", {}, this.sheet.asks[code])));
   }
 

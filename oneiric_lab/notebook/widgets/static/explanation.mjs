@@ -165,7 +165,8 @@ class Explanation extends View {
   ranked({ ranking, place }) {
     const { order } = this.contest;
     const decided = (at) => at === place && "ol-decided";
-    const heads = order.map(([, word], at) => el("th", { scope: "col", class: decided(at) }, decided(at) ? `◆ ${word}` : word));
+    const same = (at) => ranking.length > 1 && ranking.every(({ score }) => score[at] === ranking[0].score[at]) && "ol-same";
+    const heads = order.map(([, word], at) => el("th", { scope: "col", class: decided(at) || same(at) }, decided(at) ? `◆ ${word}` : word));
     const spans = order.map((_, at) => {
       const column = ranking.map(({ score }) => score[at]);
       return [Math.min(0, ...column), Math.max(...column)];
@@ -177,7 +178,7 @@ class Explanation extends View {
         const text = { selected: value ? "yes" : "no", source_rank: candidate.source, version: candidate.version }[field] ?? String(value);
         const by = at === place && rank < 2 && MEASURED.includes(field) ? ranking[0].score[at] - ranking[1].score[at] : 0;
         const share = high > low ? (100 * (value - low)) / (high - low) : 0;
-        return el("td", { class: decided(at) }, text, by ? el("small", {}, rank ? ` −${by}` : ` +${by}`) : "", el("i", { "aria-hidden": "true", style: `width:${share}%` }));
+        return el("td", { class: decided(at) || same(at) }, text, by ? el("small", {}, rank ? ` −${by}` : ` +${by}`) : "", el("i", { "aria-hidden": "true", style: `width:${share}%` }));
       })]);
     return table(["rank", "candidate", ...heads], rows, { caption: "ranking: rules from left to right, the first that differs decides" });
   }

@@ -16,6 +16,13 @@ const label = (name) => LABELS[name] ?? name;
 
 /** The rows, and what the last change did to them. */
 class Sheet extends Held {
+  columns;
+  count;
+  total;
+  number;
+  generation;
+  marks;
+
   constructor(model) {
     super(model);
     this.take();
@@ -26,14 +33,9 @@ class Sheet extends Held {
     const sheet = this.model.get("sheet");
     if (!sheet) return this.ask();
     const { columns, cells, count } = sheet;
-    this.columns = decode(columns, cells, count);
-    this.count = count;
-    this.total = sheet.total;
-    this.number = sheet.number;
-    this.generation = sheet.generation;
     this.news = "";
     this.asked = false;
-    this.marks = new Uint8Array(count);
+    Object.assign(this, sheet, { total: sheet.total, columns: decode(columns, cells, count), marks: new Uint8Array(count) });
     this.tell({ rows: true });
   }
 
@@ -41,10 +43,7 @@ class Sheet extends Held {
     if (delta && this.columns && delta.number > this.number) {
       if (delta.number > this.number + 1) return this.ask();
       const found = merge(this.columns, this.count, decode(delta.columns, buffers[0], delta.count), delta.count, delta.components);
-      this.columns = found.columns;
-      this.marks = found.marks;
-      this.count = found.marks.length;
-      this.number = delta.number;
+      Object.assign(this, found, { count: found.marks.length, number: delta.number });
       const [, changed, fresh] = [0, 1, 2].map((mark) => found.marks.filter((one) => one === mark).length);
       const words = [[changed, "changed"], [fresh, "new"], [found.gone, "gone"]].filter(([n]) => n).map(([n, word]) => `${n} ${word}`);
       if (delta.generation !== this.generation) this.news = `generation ${delta.generation}: ${words.join(", ") || "no candidate differs"}`;

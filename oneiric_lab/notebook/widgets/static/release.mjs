@@ -55,9 +55,9 @@ class Release extends View {
       input.value = typed[field];
       return el("label", {}, el("span", {}, label), input);
     });
-    const boxes = checks.map(({ id, tone: how, text, ask, on, fixed }) => {
+    const boxes = checks.map(({ id, tone: how, about, text, ask, on, fixed }) => {
       const box = el("input", { type: "checkbox", checked: on, disabled: fixed, "data-ol": `${name}.${id}`, onchange: () => this.ask({ do: "acknowledge", id, on: box.checked }) });
-      return el("li", {}, el("label", {}, box, toned(how, text)), toned("quiet", ask, "div"));
+      return el("li", {}, el("label", {}, box, el("span", {}, toned(how, about, "strong"), ` ${text}`)), toned("quiet", ask, "div"));
     });
     const buttons = actions.map(({ act, label, off }) => el("button", { type: "submit", "data-ol": `${name}.${act}`, value: act, disabled: Boolean(off), title: off }, label));
     const line = codeLine();
