@@ -227,7 +227,7 @@ class TestChange:
         pressed(page, "Enter")
         plan = {"do": "plan", "changes": ["server.port=9090"], "unset": [], "layer": "session"}
         assert sent(page)[-1] == plan
-        assert "|443 → 9090|" in rows(page)[1]
+        assert "|→ 9090 443|" in rows(page)[1]
         apply = page.get_by_role("button", name="Apply")
         assert apply.is_disabled()
         tell(page, planned={"ok": True, "code": "x", "view": VIEW})

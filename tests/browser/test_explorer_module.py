@@ -599,6 +599,24 @@ class TestLooks:
 
         assert contrast(page) >= 4.5
 
+    def test_very_many_that_are_rejected(self, render: Any) -> None:
+        """
+        They scroll in a room of their own, by keys, too; where none is there is no room.
+        """
+        gone = [
+            candidate("adapter", "cache", f"p{n}", requires_dist=["nothing-here>=3"])
+            for n in range(100)
+        ]
+        page = render("explanation", explained(generation(*gone)))
+        box = page.get_by_role("list", name="rejected")
+        assert box.bounding_box()["height"] <= 200
+        box.focus()
+        page.keyboard.press("End")
+        page.wait_for_function("() => document.querySelector('.ol-refused').scrollTop > 0")
+        assert page.get_by_role("button", name="Plan this").is_visible()
+        page = render("explanation", explained(target="service:mail"))
+        assert page.get_by_role("list", name="rejected").count() == 0
+
     def test_a_narrow_ranking(self, render: Any) -> None:
         """
         Rules in which no candidate differs leave their room to those that decide.

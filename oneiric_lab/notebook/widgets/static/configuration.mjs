@@ -217,7 +217,7 @@ class Configuration extends View {
     const [path, value] = [sheet.path[at], sheet.value[at]];
     const tone = this.marks[at];
     const text = this.edits.get(path);
-    const now = text === undefined ? value : [toned("quiet", value, "s"), el("strong", {}, text === null ? " → removed" : ` → ${text}`)];
+    const now = text === undefined ? value : [el("strong", {}, text === null ? "→ removed " : `→ ${text} `), toned("quiet", value, "s")];
     const count = sheet.many[at] > 1 ? [" ", toned("quiet", `+${sheet.many[at] - 1}`, "small", { title: `${sheet.many[at]} layers say it` })] : [];
     return [[...lead(item), tone ? toned(tone, "") : "", item.name], now, [sheet.layers[sheet.layer[at]], ...count], this.where(at)];
   }

@@ -69,7 +69,7 @@ class Explanation extends View {
     const { contest } = this;
     this.verdict = el("div", { role: "status", class: "ol-verdict" });
     this.picture = el("div", { class: "ol-scroll" });
-    this.refused = el("ul", { class: "ol-refused", "aria-label": "rejected" });
+    this.refused = el("ul", { class: "ol-refused", tabindex: 0, "aria-label": "rejected" });
     this.planned = el("div", { class: "ol-planned", "aria-live": "polite" });
     const plan = () => {
       const say = (text) => this.planned.replaceChildren(el("p", {}, text));
@@ -157,6 +157,7 @@ class Explanation extends View {
       ` decided by: ${then.decided} `, then.problem && toned("bad", then.problem), then.ambiguous ? toned("warn", "only names decide") : "",
       JSON.stringify(this.difference()) === "{}" ? "" : el("span", { class: "ol-warn" }, ` what if; as it is: ${name(now)}`));
     this.picture.replaceChildren(this.ranked(then));
+    this.refused.hidden = !then.rejected.length;
     this.refused.replaceChildren(...then.rejected.flatMap(({ candidate, why }) => why.map(([code, reason]) =>
       el("li", {}, toned("bad", `${candidate.label} ${reason} `), toned("quiet", code, "small")))));
     this.recode();
