@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from oneiric_lab.errors import MissingExtraError, OneiricError
-from oneiric_lab.views import Note, Result, View, capped, mimebundle, to_json_view
+from oneiric_lab.views import Result, capped, mimebundle, to_json_view
 
 from ._esm import module, style
+from ._told import refused
 
 try:
     import anywidget
@@ -78,7 +78,5 @@ class Widget(Shown, anywidget.AnyWidget):  # type: ignore[misc]  # IPython takes
             self._fail(error)
 
     def _fail(self, error: OneiricError) -> None:
-        """Send back what was refused, without lines of files: one may say a secret."""
-        faults = (replace(fault, excerpt=None) for fault in error.faults)
-        notes = tuple(Note("\n".join(fault.lines()), "bad") for fault in faults)
-        self.send({"failed": to_json_view(View("error", "refused", notes))})
+        """Send back what was refused."""
+        self.send({"failed": to_json_view(refused(error))})

@@ -15,7 +15,8 @@ from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.registry._listing import NUMBERS, sort_key
-from oneiric_lab.views import clean
+
+from ._told import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Sized
@@ -38,9 +39,6 @@ COLUMNS: Final = (
 )
 """What a browser gets of a listing, in the order in which it is shown."""
 
-LONGEST: Final = 400
-"""Characters of a value: a cell has room for fewer, and the explanation tells all."""
-
 _KINDS: Final = {"capabilities": "tags"}
 _WIDTHS: Final = ((0, "", 1), (1, "B", 1 << 8), (2, "H", 1 << 16), (4, "I", 1 << 32))
 
@@ -51,8 +49,7 @@ def shown(value: Any) -> Any:
         return [shown(one) for one in value]
     if not isinstance(value, str):
         return value
-    text = value if value.isascii() and value.isprintable() else clean(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return short(value)
 
 
 class Packer:

@@ -22,11 +22,12 @@ import traitlets
 from oneiric_lab.config import parse_path, plain, render_path, shown
 from oneiric_lab.errors import Fault, InvalidConfigError, OneiricError, UsageError
 from oneiric_lab.jobs import in_thread
-from oneiric_lab.views import Cell, Note, Table, View, capped, clean, to_json_view
+from oneiric_lab.views import Cell, Note, Table, View, clean
 
 from ._base import Widget
 from ._following import follow
 from ._places import opened_at
+from ._told import LONGEST, MOST_ROWS, short, told_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
     from oneiric_lab.lifecycle import Status
     from oneiric_lab.views import Result
 
-MOST_ROWS: Final = 50
-"""Rows of the snapshot, and of an answer."""
-LONGEST: Final = 400
-"""Characters of a value in the tree."""
 EDITED: Final = 4_000
 """Characters of a value that a form takes."""
 STEP: Final = 0.1
@@ -119,28 +116,10 @@ class Configuration(Widget):
             for layer in snapshot.layers
             if layer.document is not None
         }
-        layers: dict[str, int] = {"defaults": 0}
-        files: dict[str, int] = {}
-        names: dict[str, int] = {}
-        paths = snapshot.paths()
-        sheet: dict[str, list[Any]] = {
-            name: [] for name in ("value", "layer", "file", "name", "line", "many")
-        }
-        for path in paths:
-            origin, parts = snapshot.origin(path), parse_path(path)
-            sheet["value"].append(_text(snapshot.value(parts)))
-            sheet["layer"].append(layers.setdefault(origin.layer, len(layers)))
-            at = -1 if origin.file is None else files.setdefault(origin.file, len(files))
-            sheet["file"].append(at)
-            sheet["name"].append(names.setdefault(clean(str(origin)), len(names)) if at < 0 else -1)
-            sheet["line"].append(origin.line or 0)
-            sheet["many"].append(sum(layer.holds(parts) for layer in snapshot.layers))
+        values = _values(snapshot)
         return {
-            "path": [clean(path) for path in paths],
-            **sheet,
-            "layers": [clean(name) for name in layers],
-            "files": [[clean(name), self._opened(name)] for name in files],
-            "names": list(names),
+            **values,
+            "files": [[clean(name), self._opened(name)] for name in values["files"]],
             "faults": [self._fault(fault) for fault in self._faults()],
             "profiles": {
                 "active": list(self.lab.snapshot.profiles),
@@ -174,9 +153,9 @@ class Configuration(Widget):
         return {"where": clean(str(origin)), "file": opened, "line": origin.line}
 
     def _fault(self, fault: Fault) -> dict[str, object]:
-        told = [fault.message, *filter(None, (fault.why, fault.so, fault.fix))]
+        told = "\n".join(filter(None, (fault.message, fault.why, fault.so, fault.fix)))
         tone = "bad" if fault.severity == "error" else "warn"
-        return {"tone": tone, "text": _short("\n".join(told)), **self._place(fault.origin)}
+        return {"tone": tone, "text": short(told, lines=True), **self._place(fault.origin)}
 
     # --- what is asked --------------------------------------------------------------------
 
@@ -210,9 +189,9 @@ class Configuration(Widget):
             "path": path,
             "text": text,
             "secret": found.secret,
-            "decided": _short(found.decided_by),
-            "notes": [_short("a secret: it stays in the kernel")] * found.secret
-            + [_short(note) for note in notes],
+            "decided": short(found.decided_by, lines=True),
+            "notes": ["a secret: it stays in the kernel"] * found.secret
+            + [short(note, lines=True) for note in notes],
             "stack": stack,
         }
         self.send({"explained": told})
@@ -339,8 +318,7 @@ class Configuration(Widget):
 
     def _answer(self, kind: str, found: Result | View, code: str, **more: object) -> None:
         view = found if isinstance(found, View) else found.view()
-        shape = to_json_view(capped(view, rows=MOST_ROWS, text=LONGEST))
-        self.send({kind: {"code": code, "view": shape, **more}})
+        self.send({kind: {"code": code, "view": told_view(view), **more}})
 
     # --- the snapshot ---------------------------------------------------------------------
 
@@ -389,13 +367,36 @@ def configuration(lab: Lab[Any], *, profiles: Sequence[str] | None = None) -> Co
     return made
 
 
+def _values(snapshot: Snapshot) -> dict[str, list[Any]]:
+    """Return all values as columns, and the layers, files and names that they point into."""
+    layers: dict[str, int] = {"defaults": 0}
+    files: dict[str, int] = {}
+    names: dict[str, int] = {}
+    paths = snapshot.paths()
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("value", "layer", "file", "name", "line", "many")
+    }
+    for path in paths:
+        origin, parts = snapshot.origin(path), parse_path(path)
+        columns["value"].append(_text(snapshot.value(parts)))
+        columns["layer"].append(layers.setdefault(origin.layer, len(layers)))
+        at = -1 if origin.file is None else files.setdefault(origin.file, len(files))
+        columns["file"].append(at)
+        named = names.setdefault(clean(str(origin)), len(names)) if at < 0 else -1
+        columns["name"].append(named)
+        columns["line"].append(origin.line or 0)
+        columns["many"].append(sum(layer.holds(parts) for layer in snapshot.layers))
+    return {
+        "path": [clean(path) for path in paths],
+        **columns,
+        "layers": [clean(name) for name in layers],
+        "files": list(files),
+        "names": list(names),
+    }
+
+
 def _is_texts(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _short(text: str) -> str:
-    text = clean(text, lines=True)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _text(value: object) -> str:

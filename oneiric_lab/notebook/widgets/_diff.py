@@ -26,10 +26,11 @@ from oneiric_lab.errors import Fault, UsageError
 from oneiric_lab.manifest import ABSENT, RISKS, ManifestDiff
 from oneiric_lab.manifest._diff_view import pair, titled
 from oneiric_lab.manifest._manifest import many
-from oneiric_lab.views import Note, View, clean
+from oneiric_lab.views import Note, View
 
 from ._base import Widget
 from ._columns import coded
+from ._told import LONGEST, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from oneiric_lab.lab import Lab
     from oneiric_lab.manifest import EntryChange, FieldChange, Impact
 
-LONGEST: Final = 400
-"""Characters of a value."""
 FIRST: Final = 500
 """Rows that travel with the widget: risks stand on top."""
 COLUMNS: Final = ("kind", "name", "old", "new", "tone", "domain", "risks", "entry")
@@ -87,7 +86,7 @@ class Diff(Widget):
             "differs": _differs(self.diff),
             "columns": columns,
             "cells": memoryview(cells),
-            "summary": _short(view.title),
+            "summary": short(view.title),
             "tone": view.tone,
             "domains": sorted(_domains(self.diff)),
             "asks": {code: _ASKS.get(code, code) for code in codes},
@@ -136,9 +135,9 @@ def rows(diff: ManifestDiff) -> Iterator[Row]:
         key = risk.target, risk.who
         about[key] = (*about.get(key, ()), risk.code)
         where = " -> ".join(dict.fromkeys(place for place in diff.places(risk) if place))
-        told, entry = _short(risk.message), _short(f"{risk.target} {risk.who}")
+        told, entry = short(risk.message), short(f"{risk.target} {risk.who}")
         tone, domain, codes = risk.kind.tone, _domain(risk.target), (risk.code,)
-        yield "risk", _short(risk.target), told, _short(where), tone, domain, codes, entry
+        yield "risk", short(risk.target), told, short(where), tone, domain, codes, entry
     by_target: dict[str, tuple[str, ...]] = {}
     for (target, _), some in about.items():
         by_target[target] = (*by_target.get(target, ()), *some)
@@ -146,7 +145,7 @@ def rows(diff: ManifestDiff) -> Iterator[Row]:
         yield from _impact(diff.impact, by_target)
     for field in diff.header:
         old, new = _both(field)
-        yield "header", _short(field.name), old, new, "plain", "", by_target.get("", ()), None
+        yield "header", short(field.name), old, new, "plain", "", by_target.get("", ()), None
     for change in diff.entries:
         yield from _entry(change, about)
     yield from _kept(diff)
@@ -157,32 +156,32 @@ def _impact(impact: Impact, about: Mapping[str, tuple[str, ...]]) -> Iterator[Ro
         new = "nothing" if winner.new is None else f"{winner.new}  ({winner.new_rule})"
         old = None if winner.old is None else str(winner.old)
         tone = "bad" if winner.new is None else "plain"
-        name, domain = _short(winner.target), _domain(winner.target)
-        yield "winner", name, old, _short(new), tone, domain, about.get(winner.target, ()), None
+        name, domain = short(winner.target), _domain(winner.target)
+        yield "winner", name, old, short(new), tone, domain, about.get(winner.target, ()), None
     for some in impact.refused:
         name = f"{many(some.entries)} may not win here"
-        yield "winner", name, None, _short(some.example), "warn", "", (), None
+        yield "winner", name, None, short(some.example), "warn", "", (), None
     for tone, faults in (("bad", impact.problems), ("ok", impact.solved)):
         for fault in faults:
             word = "problem" if tone == "bad" else "solved"
-            yield "winner", word, None, _short(" ".join(fault.lines())), tone, "", (), None
+            yield "winner", word, None, short(" ".join(fault.lines())), tone, "", (), None
 
 
 def _entry(change: EntryChange, about: Mapping[tuple[str, str], tuple[str, ...]]) -> Iterator[Row]:
     domain = _domain(change.target)
-    name = _short(f"{_SIGNS[change.kind]} {titled(change)}")
+    name = short(f"{_SIGNS[change.kind]} {titled(change)}")
     codes = about.get((change.target, change.who), ())
-    entry = _short(f"{change.target} {change.who}")
+    entry = short(f"{change.target} {change.who}")
     yield "entry", name, None, None, _TONES[change.kind], domain, codes, entry
     if change.fields:
         for field in change.fields:
-            yield "field", _short(field.name), *_both(field), "plain", domain, codes, None
+            yield "field", short(field.name), *_both(field), "plain", domain, codes, None
         return
     for key, value in change.entry.items():
         if key not in {"domain", "key", "provider", "version"}:
             text = _value(value)
             old, new = (text, None) if change.new is None else (None, text)
-            yield "field", _short(key), old, new, "plain", domain, codes, None
+            yield "field", short(key), old, new, "plain", domain, codes, None
 
 
 def _kept(diff: ManifestDiff) -> Iterator[Row]:
@@ -194,7 +193,7 @@ def _kept(diff: ManifestDiff) -> Iterator[Row]:
         if number not in changed:
             domain = entry["domain"]
             who = f"{entry['provider']} {entry['version']}"
-            name = _short(f"{domain}:{entry['key']} ({who})")
+            name = short(f"{domain}:{entry['key']} ({who})")
             yield "kept", name, None, None, "quiet", domain, (), None
 
 
@@ -222,7 +221,7 @@ def _domain(target: str) -> str:
 def _both(field: FieldChange) -> tuple[str | None, str | None]:
     if field.kind == "set":
         gone, come = (", ".join(map(str, items)) for items in (field.gone, field.come))
-        return _short(gone) if gone else None, _short(come) if come else None
+        return short(gone) if gone else None, short(come) if come else None
     if field.kind == "order":
         return "another order", "another order"
     if field.old is ABSENT or field.new is ABSENT:
@@ -230,13 +229,8 @@ def _both(field: FieldChange) -> tuple[str | None, str | None]:
     old, new = shown(field.old, LONGEST), shown(field.new, LONGEST)
     if old == new or len(old) == LONGEST == len(new):  # cut, or alike but for their types
         old, new = pair(field.old, field.new, LONGEST)
-    return _short(old), _short(new)
+    return short(old), short(new)
 
 
 def _value(value: Any) -> str:
-    return _short(shown(value, LONGEST))
-
-
-def _short(text: str) -> str:
-    text = text if text.isascii() and text.isprintable() else clean(text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return short(shown(value, LONGEST))

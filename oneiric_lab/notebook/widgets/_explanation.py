@@ -9,17 +9,16 @@ import traitlets
 
 from oneiric_lab.registry import TABLES
 from oneiric_lab.registry._what_if import labels
-from oneiric_lab.views import Note, Text, View, capped, to_json_view
+from oneiric_lab.views import Note, Text, View
 
 from ._base import Widget
 from ._contest import contest
+from ._told import told_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric_lab.lab import Lab
-
-MOST_ROWS = 50
 
 
 class Explanation(Widget):
@@ -77,9 +76,9 @@ class Explanation(Widget):
         parts = [repr(changes), *([f"unset={unset!r}"] if unset else [])]
         view = self.lab.plan(changes, unset=unset, name="what-if").view()
         notes = tuple(Note(text, "warn") for text in left)
-        shown = capped(replace(view, blocks=(*view.blocks, *notes)), rows=MOST_ROWS, text=400)
+        shown = told_view(replace(view, blocks=(*view.blocks, *notes)))
         code = f"lab.plan({', '.join(parts)})"
-        self.send({"planned": {"target": target, "code": code, "view": to_json_view(shown)}})
+        self.send({"planned": {"target": target, "code": code, "view": shown}})
 
     def changes(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], list[str]]:
         """Return what a what-if would be in the configuration.

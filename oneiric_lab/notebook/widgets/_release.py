@@ -6,7 +6,7 @@ A step goes to the browser as it stands:
     state, said    done, open, later or failed; and a few words
     view           what there is to read
     fields         what is asked for: name, label, value, placeholder
-    checks         risks to be acknowledged: id, tone, about, text, ask, on, and whether that is fixed
+    checks         risks to be acknowledged: id, tone, about, text, ask, on, and whether it is fixed
     actions        buttons: act, label, and why it is off
     code           what a cell asks for the same
 
@@ -24,10 +24,11 @@ import traitlets
 
 from oneiric_lab.errors import Fault, OneiricError, PassphraseError, UsageError
 from oneiric_lab.lab import ReleaseOnItsWay, words_of
-from oneiric_lab.views import Note, Result, Table, View, capped, clean, to_json_view
+from oneiric_lab.views import Note, Result, Table, View, clean
 
 from ._base import Widget
 from ._following import follow
+from ._told import refused, short, told_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 30
 MOST_RISKS: Final = 200
-LONGEST: Final = 400
 _FIELDS: Final = ("manifest", "roots", "previous", "revocations")
 MORE: Final = " more"
 """What the box of the risks of one kind, beyond the first ones, ends in."""
@@ -107,7 +107,7 @@ class Release(Widget):
 
     def _standing(self) -> dict[str, Any]:
         release = self.release
-        title = "release" if release is None else _short(f"release of {release.manifest}")
+        title = "release" if release is None else short(f"release of {release.manifest}")
         steps = [self._chosen(), *([] if release is None else self._rest(release))]
         return {"title": title, "steps": steps}
 
@@ -141,7 +141,7 @@ class Release(Widget):
             done, signed = release.done(), release.signed()
         except OneiricError as error:
             state = {"name": "read", "title": "read the risks", "state": "failed"}
-            return [{**state, "view": _view(_refused(error))}]
+            return [{**state, "view": _view(refused(error))}]
         left = () if done["propose"] else found.left
         steps = [
             self._reading(found, left, proposed=done["propose"]),
@@ -410,8 +410,8 @@ def _checks(found: Acknowledged, *, proposed: bool) -> list[dict[str, Any]]:
         {
             "id": words_of(risk),
             "tone": risk.kind.tone,
-            "about": _short(f"{risk.code} {risk.target}".strip()),
-            "text": _short(risk.message),
+            "about": short(f"{risk.code} {risk.target}".strip()),
+            "text": short(risk.message),
             "ask": risk.kind.ask,
             "on": proposed or words_of(risk) in found.read,
         }
@@ -450,16 +450,4 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _view(view: View | None) -> dict[str, object] | None:
-    if view is None:
-        return None
-    return to_json_view(capped(view, rows=MOST_ROWS, text=LONGEST))
-
-
-def _refused(error: OneiricError) -> View:
-    notes: Sequence[Note] = [Note("\n".join(fault.lines()), "bad") for fault in error.faults]
-    return View("error", "refused", tuple(notes), tone="bad")
-
-
-def _short(text: str) -> str:
-    text = clean(text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return None if view is None else told_view(view, rows=MOST_ROWS)

@@ -12,10 +12,11 @@ import traitlets
 
 from oneiric_lab.errors import OneiricError, UsageError
 from oneiric_lab.jobs import in_thread
-from oneiric_lab.views import Note, Text, clean
+from oneiric_lab.views import Note, Text
 
 from ._base import Widget
 from ._following import follow
+from ._told import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,6 @@ MOST_ROWS: Final = 200
 MOST_DEEDS: Final = 30
 EVERY: Final = 0.5
 """Seconds between two looks: each asks the store."""
-LONGEST: Final = 300
 
 _STATES: Final = {"pause": "paused", "resume": "running", "drain": "draining"}
 
@@ -137,16 +137,16 @@ def told(standing: Standing, deeds: Deeds, remote: RemoteStatus) -> dict[str, ob
         "deeds": [
             [
                 dt.datetime.fromtimestamp(deed.at, dt.UTC).strftime("%H:%M:%SZ"),
-                _short(deed.target),
-                _short(deed.what),
-                _short(f"{deed.provider} {deed.incarnation or ''}".strip()),
-                _short(deed.who or str(deed.pid or "")),
-                _short(deed.detail),
+                short(deed.target),
+                short(deed.what),
+                short(f"{deed.provider} {deed.incarnation or ''}".strip()),
+                short(deed.who or str(deed.pid or "")),
+                short(deed.detail),
             ]
             for deed in deeds.rows
         ],
         "sources": [
-            [_short(one.name), one.state, _short("-" if one.good is None else one.good.title)]
+            [short(one.name), one.state, short("-" if one.good is None else one.good.title)]
             for one in remote.sources
         ],
     }
@@ -155,29 +155,24 @@ def told(standing: Standing, deeds: Deeds, remote: RemoteStatus) -> dict[str, ob
 def _row(component: Mapping[str, Any]) -> dict[str, Any]:
     desired = component["desired"]
     return {
-        "target": _short(component["target"]),
-        "provider": _short(desired["provider"] or ""),
+        "target": short(component["target"]),
+        "provider": short(desired["provider"] or ""),
         "wanted": desired["state"],
-        "who": _short(desired["who"] or ""),
-        "why": _short(desired["why"] or ""),
+        "who": short(desired["who"] or ""),
+        "why": short(desired["why"] or ""),
         # A word, whether it is as wanted, what is in force, leases, health, and the process.
         "is": [
             [
-                _short(str(one["is"])),
+                short(str(one["is"])),
                 bool(one["agrees"]),
-                _short(f"{one['provider'] or ''} {one['incarnation'] or ''}".strip()),
+                short(f"{one['provider'] or ''} {one['incarnation'] or ''}".strip()),
                 one["leases"],
                 bool(one.get("healthy", True)),
-                _short(f"{one['pid']} {one['host']}"),
+                short(f"{one['pid']} {one['host']}"),
             ]
             for one in component["actual"]
         ],
     }
-
-
-def _short(text: str) -> str:
-    text = clean(text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def status(lab: Lab[Any] | None, *, read_only: bool = False) -> StatusBoard:
