@@ -247,10 +247,15 @@ class HostParts:
         first = asyncio.Event()
 
         async def work() -> None:
+            # Faults of the settings are told as those of a source that is called so.
+            unheard = {one.name for one in self._lab.remote_status().sources}
             async with aclosing(self._lab.keep_synced()) as reports:
                 async for report in reports:
                     log_sync(report)
-                    first.set()
+                    heard = {one.name for one in report.sources}
+                    unheard -= heard
+                    if not unheard or "remote" in heard:
+                        first.set()
 
         async with looping(lambda: self.named("sync"), work):
             if self._kind != "edge":

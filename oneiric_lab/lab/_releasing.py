@@ -202,7 +202,8 @@ class Releasing(Operating[T]):
         """Sync each source at its interval, for as long as the caller listens.
 
         Yields:
-            What each sync did; whatever goes wrong is told there, and ends nothing.
+            What came of each source, when it came: one that is slow keeps no other waiting.
+            Whatever goes wrong is told there, and ends nothing.
         """
         import anyio  # noqa: PLC0415 - most workspaces have no sources
 

@@ -41,6 +41,7 @@ from oneiric_lab.store import make_folder
 from ._plugged import Plugged
 from ._releases import settle_release, verify_release
 from ._sources import Sources
+from ._sync_loop import SyncLoop
 from ._sync_tally import SyncTally
 from ._synced import RemoteStatus, SourceStanding, SourceSynced, SyncReport
 
@@ -55,9 +56,6 @@ if TYPE_CHECKING:
 
 _TOGETHER = 4
 """Sources that are asked at a time; each has at most as many requests under way."""
-
-_PART = 0.1
-"""The part of an interval that is drawn by lot: clients that began together come apart."""
 
 
 class Syncing:
@@ -215,6 +213,7 @@ class Syncing:
         *,
         dry_run: bool = False,
         fetcher: Fetcher | None = None,
+        tell: Callable[[SourceSynced], object] = lambda found: None,
     ) -> SyncReport:
         """Bring what the sources have; see `Lab.sync`.
 
@@ -222,6 +221,7 @@ class Syncing:
             names: Of the sources that are asked; None for all.
             dry_run: Whether nothing is changed.
             fetcher: Who asks; None is one for the settings of `remote`.
+            tell: Is told what came of each source as soon as that is known.
         """
         if not self.enabled:
             raise UsageError(
@@ -233,7 +233,7 @@ class Syncing:
             )
         asked = [name for name in self.sources.urls() if names is None or name in names]
         if fetcher is not None:
-            return SyncReport(await self._side_by_side(asked, fetcher, dry_run), dry_run)
+            return SyncReport(await self._side_by_side(asked, fetcher, dry_run, tell), dry_run)
         remote = self._lab.settings.remote
         if self._breaker is None:
             self._breaker = Breaker(
@@ -243,10 +243,14 @@ class Syncing:
             SafeFetcher(self.sources.rules(), breaker=self._breaker) as web,
             Plugged(web, self._lab.registry, self._lab.settings, self._lab.root) as own,
         ):
-            return SyncReport(await self._side_by_side(asked, own, dry_run), dry_run)
+            return SyncReport(await self._side_by_side(asked, own, dry_run, tell), dry_run)
 
     async def _side_by_side(
-        self, names: Sequence[str], fetcher: Fetcher, dry_run: bool
+        self,
+        names: Sequence[str],
+        fetcher: Fetcher,
+        dry_run: bool,
+        tell: Callable[[SourceSynced], object],
     ) -> tuple[SourceSynced, ...]:
         """Sync these sources, a few at a time; none waits for another one that is slow.
 
@@ -264,6 +268,7 @@ class Syncing:
                     await waits.enter_async_context(hosts[urlsplit(urls[name]).hostname])
                 await waits.enter_async_context(turns)
                 found[name] = await self._counted(name, fetcher, dry_run)
+            tell(found[name])
 
         async with anyio.create_task_group() as tasks:
             for name in names:
@@ -429,7 +434,7 @@ class Syncing:
 
     # --- going on -----------------------------------------------------------------------
 
-    async def loop(
+    def loop(
         self,
         *,
         sleep: Callable[[float], Awaitable[object]],
@@ -443,26 +448,19 @@ class Syncing:
             lot: Draws from 0 to 1, to spread the clients of one source.
             fetcher: See `sync`.
 
-        Yields:
-            What each sync did. A fault of any kind is told there, and the loop goes on.
+        Returns:
+            What came of each source, when it came: one that is slow keeps no other waiting. A
+            fault of any kind is told there, and the loop goes on.
         """
-        due: dict[str, float] = {}
-        while True:
-            intervals = self.sources.intervals()
-            try:
-                ready = frozenset(n for n in intervals if due.get(n, 0.0) <= self._clock())
-                if ready:
-                    yield await self.sync(ready, fetcher=fetcher)
-            except OneiricError as error:
-                # The settings are at fault; they may be mended while we wait.
-                ready = frozenset({"remote"})
-                intervals |= {"remote": self._lab.settings.remote.refresh_interval or 300.0}
-                yield SyncReport((SourceSynced("remote", "refused", faults=error.faults),))
-            for name in ready:
-                spread = 1 + _PART * (2 * lot() - 1)
-                due[name] = self._clock() + intervals[name] * spread
-            soonest = min((due[n] for n in intervals if n in due), default=self._clock() + 60)
-            await sleep(max(0.05, soonest - self._clock()))
+        return SyncLoop(
+            self.sync,
+            intervals=self.sources.intervals,
+            every=lambda: self._lab.settings.remote.refresh_interval or 300.0,
+            clock=self._clock,
+            sleep=sleep,
+            lot=lot,
+            fetcher=fetcher,
+        ).run()
 
 
 class _Held(NamedTuple):

@@ -263,9 +263,6 @@ class TestServer:
 
         async def main() -> list[str]:
             found: list[str] = []
-            loop = shop.lab._remote.loop(
-                sleep=lambda _: anyio.lowlevel.checkpoint(), lot=lambda: 0.0
-            )
             clock = [0.0]
 
             def tick() -> float:
@@ -273,6 +270,9 @@ class TestServer:
                 return clock[0]
 
             shop.lab._remote._clock = tick
+            loop = shop.lab._remote.loop(
+                sleep=lambda _: anyio.lowlevel.checkpoint(), lot=lambda: 0.0
+            )
             async for report in loop:
                 found.append(report.sources[0].outcome)
                 if len(found) == 5:

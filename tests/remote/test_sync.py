@@ -16,7 +16,7 @@ import pytest
 
 from oneiric_lab.errors import Fault, FetchError, UsageError
 from oneiric_lab.lab import Lab, SyncReport
-from oneiric_lab.remote import Breaker, Fetched, PassingError, Request, Sink
+from oneiric_lab.remote import Breaker, Fetched, Fetcher, PassingError, Request, Sink
 from oneiric_lab.testing import Answer, LoopbackServer, MemoryRemote, ReleaseHouse
 
 PROJECT = Path(__file__).parents[2]
@@ -750,8 +750,132 @@ class TestSideBySide:
         assert [one.outcome for one in report.sources] == ["entered", "entered"]
 
 
+class Turns:
+    """A loop whose clock goes on when nothing but time is waited for."""
+
+    def __init__(self, lab: Lab[Any], fetcher: Fetcher) -> None:
+        self.now, self.waits = 0.0, list[float]()
+        lab._remote._clock = lambda: self.now
+        self.loop = lab._remote.loop(sleep=self.sleep, lot=lambda: 0.5, fetcher=fetcher)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass once whoever can run has run."""
+        await anyio.wait_all_tasks_blocked()
+        self.waits.append(seconds)
+        self.now += seconds
+
+    async def next(self) -> tuple[str, str]:
+        """Return the source that is told of next, and what became of it."""
+        with anyio.fail_after(30):
+            [found] = (await anext(self.loop)).sources
+        return found.name, found.outcome
+
+
 class TestLoop:
-    """It outlives what goes wrong."""
+    """It outlives what goes wrong, and waits for nobody."""
+
+    def test_one_that_is_slow_keeps_no_other_waiting(self, place: Place) -> None:
+        """
+        The others are told of, and asked again at their intervals, while it has not answered.
+        """
+        lab = TestSideBySide().follow(place, "slow", "beta", more="refresh_interval = 100\n")
+        gates = Gates(place.remote)
+        gate = gates.gates["slow"] = anyio.Event()
+
+        async def main() -> list[tuple[str, str]]:
+            turns = Turns(lab, gates)
+            found = [await turns.next() for _ in range(3)]
+            assert turns.waits == [100, 100]
+            gate.set()
+            found.append(await turns.next())
+            await turns.loop.aclose()
+            return found
+
+        assert anyio.run(main) == [
+            ("beta", "entered"),
+            ("beta", "unchanged"),
+            ("beta", "unchanged"),
+            ("slow", "entered"),
+        ]
+
+    def test_who_stops_listening_stops_what_is_under_way(self, place: Place) -> None:
+        """
+        Nothing of a source that was being asked enters afterwards.
+        """
+        lab = TestSideBySide().follow(place, "slow", "beta")
+        gates = Gates(place.remote)
+        gates.gates["slow"] = anyio.Event()
+
+        async def main() -> None:
+            turns = Turns(lab, gates)
+            assert await turns.next() == ("beta", "entered")
+            assert gates.waiting == 1
+            await turns.loop.aclose()
+            assert gates.waiting == 0
+
+        anyio.run(main)
+        assert providers(lab) == {"beta"}
+
+    def test_settings_at_fault_are_looked_at_again(self, place: Place) -> None:
+        """
+        They may be mended while it waits, and so may those that name no source.
+        """
+        place.offer()
+        lab = place.open()
+        lab.plan({"remote.enabled": False}, layer="session").apply()
+
+        async def main() -> list[tuple[str, str]]:
+            turns = Turns(lab, place.remote)
+            found = [await turns.next()]
+            lab.plan({"remote.enabled": True}, layer="session").apply()
+            found.append(await turns.next())
+            assert turns.waits == [300]
+            await turns.loop.aclose()
+            return found
+
+        assert anyio.run(main) == [("remote", "refused"), ("default", "entered")]
+
+    def test_a_source_that_is_named_later_is_asked(self, place: Place) -> None:
+        """
+        Where the settings name none they are looked at once a minute.
+        """
+        place.offer()
+        (place.folder / "oneiric.toml").write_text("[remote]\nenabled = true\n")
+        lab = place.open()
+
+        async def main() -> tuple[str, str]:
+            turns = Turns(lab, place.remote)
+            own = turns.sleep
+
+            async def sleep(seconds: float) -> None:
+                await own(seconds)
+                place.write()
+                lab.reload()
+
+            turns.loop = lab._remote.loop(sleep=sleep, lot=lambda: 0.5, fetcher=place.remote)
+            found = await turns.next()
+            assert turns.waits == [60]
+            await turns.loop.aclose()
+            return found
+
+        assert anyio.run(main) == ("default", "entered")
+
+    def test_what_nobody_thought_of_is_raised(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A fault of the loop itself is not lost in what it started.
+        """
+        place.offer()
+        lab = place.open()
+        monkeypatch.setattr(type(lab._remote), "breakers", lambda self: 1 / 0)
+
+        async def main() -> None:
+            turns = Turns(lab, place.remote)
+            with pytest.raises(ZeroDivisionError):
+                await turns.next()
+
+        anyio.run(main)
 
     def test_it_goes_on_after_every_fault(self, place: Place) -> None:
         """
