@@ -119,6 +119,8 @@ class _Held:
     text: str | None = None
     version: Version | None = None
     is_elsewhere: bool = False
+    is_wanted: bool = False
+    """Whether it is asked for at the next look, however long it is kept."""
     is_here: Callable[[], bool] = lambda: True
     """Whether the place that it came from is there: a folder that is gone is down."""
     since: float = 0.0
@@ -186,7 +188,8 @@ class SecretKeeper:
         """
         with self._lock:
             held, now = self._held.setdefault(name, _Held()), self._elapsed()
-            if held.is_elsewhere:
+            wanted, held.is_wanted = held.is_wanted, False
+            if held.is_elsewhere and not wanted:
                 if held.text is not None and now - held.checked < self._times().keep:
                     return held.text
                 if held.down and now - held.tried < RETRY:
@@ -340,7 +343,7 @@ class SecretKeeper:
             with self._lock:
                 held = self._held.get(ref.id)
                 if force and held is not None:
-                    held.is_elsewhere = False
+                    held.is_wanted = True
             try:
                 ref.find()
             except SecretError:

@@ -120,6 +120,21 @@ class TestDown:
         assert source.find("db") == "hunter22"
         assert keeper.states()["db"].down == ""
 
+    def test_one_that_is_down_when_it_is_asked_anew(
+        self, source: SecretSource, keeper: SecretKeeper, vault: Vault, clock: FakeClock
+    ) -> None:
+        """
+        It is asked once; who reveals its secrets does not wait for it each time.
+        """
+        assert source.find("db") == "hunter22"
+        vault.is_down = True
+        keeper.refresh([source.ref("db")], force=True)
+        assert vault.asked == 2
+        assert [source.find("db") for _ in range(3)] == ["hunter22"] * 3
+        clock.advance(61)
+        assert [source.find("db") for _ in range(3)] == ["hunter22"] * 3
+        assert vault.asked == 3
+
     def test_one_that_was_never_up(self, source: SecretSource, vault: Vault) -> None:
         """
         There is no last value.
