@@ -41,6 +41,9 @@ _LOOK: Final = 0.1
 _ANYWAY: Final = 1.0
 """Seconds after which the store is looked at whatever that says."""
 
+_TICK: Final = 0.02
+"""Seconds, more than the step of the clock by which a file system tells times."""
+
 _IN_HAND: Final = 1000
 """Posts that are in hand at a time, as many as may wait for one handler by default."""
 
@@ -189,15 +192,17 @@ class Postman:
             once: Take what is there, and look no more.
         """
         loop = asyncio.get_running_loop()
-        looked, again = -_ANYWAY, False
+        looked = rung = -_ANYWAY
         found: list[Post] = []
         while not self._stopped.is_set():
             room, now = _IN_HAND - len(self._under_way), loop.time()
             # Asked each time, so that no change is taken for an old one.
             changed = self._changed()
-            if room and (found or changed or again or now - looked >= _ANYWAY):
-                # Once more after a change: what comes in the same tick changes no time.
-                looked, again = now, changed
+            rung = now if changed else rung
+            # Once more after a change: what comes in the same tick changes no time.
+            more = looked < rung + _TICK <= now
+            if room and (found or changed or more or now - looked >= _ANYWAY):
+                looked = now
                 found = await to_thread.run_sync(self._posts.waiting, self._above, min(room, 100))
                 if self._stopped.is_set():
                     return  # while the store was read

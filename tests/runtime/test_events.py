@@ -419,6 +419,28 @@ class TestSwaps:
         yard = play(story)
         assert [(one.reason, one.event["payload"]) for one in yard.dead] == [("closed", 1)]
 
+    def test_fewer_workers_leave_no_event_behind(self) -> None:
+        """One that goes, since there are too many, was meant to have it: another has it."""
+
+        async def story(yard: Yard) -> None:
+            many = asyncio.Barrier(2)
+
+            async def handle(event: Event) -> None:
+                if event.payload < 2:
+                    await many.wait()
+                yard.seen.append(("t", event.payload))
+
+            yard.life.registry.add(Candidate("event", "u", "one", lambda: handle))
+            yard.events.configure(options_of({"handlers": {"u": {"max_concurrency": 2}}}))
+            for n in (0, 1):
+                await yard.events.emit("u", n)
+            assert await yard.events.drain(5)
+            yard.events.configure(options_of({"handlers": {"u": {"max_concurrency": 1}}}))
+            async with asyncio.timeout(5):
+                await yard.events.dispatch("u", 2)
+
+        assert sorted(n for _, n in play(story).seen) == [0, 1, 2]
+
     def test_a_new_generation_changes_who_listens(self) -> None:
         """Topics and wishes follow the registry; what waits for one that left is handled."""
 
@@ -582,18 +604,59 @@ class TestRetries:
         """A handler that swallows its cancellation is cancelled at each limit."""
 
         async def story(yard: Yard) -> None:
+            loop = asyncio.get_running_loop()
+
             async def deaf(event: Event) -> None:
                 for _ in range(3):
+                    began = loop.time()
                     try:
                         await asyncio.sleep(60)
                     except asyncio.CancelledError:
-                        yard.seen.append(("deaf", event.payload))
+                        yard.seen.append(("deaf", loop.time() - began))
 
-            yard.events.on("t", deaf, timeout=0.01)
+            yard.events.on("t", deaf, timeout=0.02)
             _, (told,) = await yard.events.dispatch("t", 1)
             assert told.outcome == "dead"
 
-        assert play(story).seen == [("deaf", 1)] * 3
+        heard = play(story).seen
+        assert len(heard) == 3
+        # A clock's tick less than the limit, never at once.
+        assert min(seconds for _, seconds in heard) > 0.015
+
+    def test_the_end_comes_to_who_did_not_listen_to_its_limit(self) -> None:
+        """Cut short and cancelled, it is cancelled: the block ends, and a letter is kept."""
+        heard: list[int] = []
+
+        async def deaf(event: Event) -> None:
+            for _ in range(2):
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    heard.append(1)
+
+        async def story(yard: Yard) -> None:
+            yard.events.on("t", deaf, timeout=0.05)
+            await yard.events.emit("t", 1)
+            while not heard:  # noqa: ASYNC110 - the handler tells nobody else
+                await asyncio.sleep(0.001)
+
+        (letter,) = play(story, drain_timeout=0).dead
+        assert (letter.reason, letter.attempts) == ("closed", 1)
+
+    def test_the_deadline_is_one_for_all_attempts(self) -> None:
+        """It began with the first."""
+
+        def bad(event: Event) -> None:
+            raise ValueError
+
+        async def story(yard: Yard) -> None:
+            often = {"attempts": 500, "base_delay": 0.01, "max_delay": 0.01, "jitter": 0}
+            yard.events.on("t", bad, retry=often, deadline=0.2)
+            _, (told,) = await yard.events.dispatch("t")
+            assert 1 < told.attempts < 25
+
+        (letter,) = play(story).dead
+        assert letter.reason == "deadline"
 
     def test_an_error_that_cannot_be_said_is_told_as_such(self) -> None:
         """A handler's own class may fail at that, too; a long one is cut."""
@@ -631,7 +694,7 @@ class TestRetries:
 
         yard = play(story)
         assert yard.seen == [("good", 1), ("good", 2)]
-        assert [one.handler for one in yard.dead] == ["bad", "bad"]
+        assert [(one.handler, one.reason) for one in yard.dead] == [("bad", "failed")] * 2
 
 
 class TestEnd:
@@ -664,6 +727,22 @@ class TestEnd:
         dead = play(story, drain_timeout=0.02).dead
         assert sorted(one.event["payload"] for one in dead) == [0, 1, 2]
         assert {one.reason for one in dead} == {"closed"}
+
+    def test_who_waits_for_room_then_is_told(self) -> None:
+        """Its event is a dead letter, and the one who emits goes on."""
+
+        async def story(yard: Yard) -> None:
+            yard.events.on("t", lambda event: asyncio.sleep(60), name="slow", queue_size=1)
+            emits = [asyncio.create_task(yard.events.emit("t", n)) for n in range(4)]
+            await asyncio.sleep(0.01)
+            assert [task.done() for task in emits] == [True, True, False, False]
+            waiting.extend(emits)
+
+        waiting: list[asyncio.Task[Event]] = []
+        yard = play(story, drain_timeout=0.02)
+        assert all(task.done() for task in waiting)
+        assert sorted(one.event["payload"] for one in yard.dead) == [0, 1, 2, 3]
+        assert {one.reason for one in yard.dead} == {"closed"}
 
     def test_several_may_wait_for_it(self) -> None:
         """A host drains before it ends the block: each wait ends by itself."""
