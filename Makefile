@@ -109,7 +109,7 @@ pictures: $(DEV)/.stamp  ## take the pictures of the pages, and of each widget t
 matrix: | python  ## the extension in the oldest and newest JupyterLab and Notebook (minutes; not in CI)
 	PYTHON=$(PYTHON) bash scripts/matrix.sh
 
-types-js:  ## check the types of the extension's modules (needs Node; not in CI)
+types-js:  ## check the types of the modules of widgets and extension (needs Node; not in CI)
 	npx --yes -p typescript@5.9 tsc -p extensions/jupyterlab-oneiric
 
 lock:  ## write the locks anew (needs uv)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import oneiric_lab
+from oneiric_lab.notebook.widgets._esm import SHARED, STATIC
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "extensions" / "jupyterlab-oneiric"
@@ -56,6 +57,18 @@ class TestExtension:
             assert (path.parent / name).is_file()
         assert not re.search(r"//cdn|\bfetch\(|innerHTML|outerHTML|insertAdjacent|eval\(", text)
         assert not re.search(r"https?://(?!in-toto\.io/)[a-z]", text)
+
+    def test_the_types_of_all_modules_are_checked(self) -> None:
+        """
+        `make types-js` reads the modules of extension and widgets, which import each other.
+        """
+        config = json.loads((FOLDER / "tsconfig.json").read_text())
+        seen = [(FOLDER / one).resolve() for one in config["include"]]
+        joined = {(FOLDER / one).resolve() for one in config["compilerOptions"]["rootDirs"]}
+
+        assert joined == {SHARED.resolve(), STATIC.resolve()}
+        assert all(any(one.is_relative_to(part) for part in seen) for one in MODULES)
+        assert STATIC.resolve() in seen
 
     def test_is_small(self) -> None:
         """

@@ -123,7 +123,7 @@ export class PanelView {
     const options = [...this.box.querySelectorAll('[role="option"]')];
     const focused = document.activeElement === this.box;
     options.forEach((option, at) => {
-      option.setAttribute("aria-selected", at === this.at);
+      option.setAttribute("aria-selected", String(at === this.at));
       option.toggleAttribute("data-ol", focused && at === this.at);
     });
     if (options.length) this.box.setAttribute("aria-activedescendant", options[this.at].id);

@@ -93,6 +93,7 @@ export class ReleaseView {
     const limits = el("p", { class: "ol-quiet" }, found.checked
       ? `Found by this browser alone, as of ${at}Z. To verify, look at ${NOT_HERE} as well:`
       : "To verify:");
+    /** @type {HTMLElement[]} */
     const parts = [limits, command.node];
     if (found.anchor && !found.trusted) {
       parts.push(el("p", {}, "The root in this file is ", el("code", {}, `sha256:${found.anchor}`),

@@ -1,6 +1,14 @@
 /* What the modules of all widgets share. */
 
-/** A node with attributes (`on…` are listeners, `aria-…` say "true" or "false") and children; texts are texts, never HTML. */
+/**
+ * A node with attributes (`on…` are listeners, `aria-…` say "true" or "false") and children; texts are texts, never HTML.
+ *
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, any>} attributes
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
 export const el = (tag, attributes = {}, ...children) => {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,7 +23,15 @@ export const el = (tag, attributes = {}, ...children) => {
 /** The sign of a tone, since colour alone says nothing to many. */
 export const GLYPHS = { ok: "✓ ", warn: "⚠ ", bad: "✗ ", info: "ℹ " };
 
-/** A text with its tone, or one that is said quietly. */
+/**
+ * A text with its tone, or one that is said quietly.
+ *
+ * @param {string} tone
+ * @param {any} text
+ * @param {any} [tag]
+ * @param {Record<string, any>} [more]
+ * @returns {HTMLElement}
+ */
 export const toned = (tone, text, tag = "span", more) => el(tag, { class: `ol-${tone}`, ...more }, (GLYPHS[tone] ?? "") + text);
 
 /** What is said while the kernel does not answer. */

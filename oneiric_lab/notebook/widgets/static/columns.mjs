@@ -67,7 +67,7 @@ export const counts = (column, fails, own, rows) => {
 /** The rows that pass, in the order of a column or in their own; equal ones keep their own. */
 export const order = (fails, column, down) => {
   let many = 0;
-  for (let row = 0; row < fails.length; row++) many += fails[row] === 0;
+  for (let row = 0; row < fails.length; row++) many += +(fails[row] === 0);
   const out = new Uint32Array(many);
   if (!column) {
     for (let row = 0, at = 0; row < fails.length; row++) if (!fails[row]) out[at++] = row;
@@ -91,7 +91,7 @@ export const merge = (columns, count, fresh, more, gone) => {
   const text = (list, row, names) => JSON.stringify(names.map((name) => by(list, name).values[by(list, name).codes[row]]));
   const names = columns.map((column) => column.name).filter((name) => !["leases", "health"].includes(name));
   const drop = new Set(gone);
-  const out = Uint8Array.from(by(columns, "component").values, (value) => drop.has(value));
+  const out = Uint8Array.from(by(columns, "component").values, (value) => +drop.has(value));
   const kept = [];
   const was = new Map();
   const component = by(columns, "component").codes;

@@ -42,6 +42,7 @@ class Configuration extends View {
       if (value) this.ask({ do: "compare", left: this.profiles.value ? `profile:${this.profiles.value}` : "now", right: value });
     });
     this.faults = el("ul", { class: "ol-faults", "aria-label": "faults" });
+    /** @type {Rows} */
     this.rows = new Rows({
       role: "treegrid", label: "effective values", heads: ["value", "is", "layer", "said at"],
       cells: (item) => this.cells(item), kind: (item) => this.kind(item),
@@ -232,7 +233,7 @@ class Configuration extends View {
   key(key, item) {
     if (key === "/") this.filter.focus();
     else if (key === "e" && item?.at !== undefined) this.edit(item.at, true);
-    else if (key === "o") this.rows.body.querySelector("[aria-selected=true] a")?.click();
+    else if (key === "o") this.rows.body.querySelector("[aria-selected=true]")?.querySelector("a")?.click();
     else if (key === "Escape" && !this.form.hidden) this.form.hidden = true;
     else return false;
     return true;
@@ -261,7 +262,9 @@ class Configuration extends View {
   }
 
   free(is) {
-    for (const node of this.form.querySelectorAll("input, button")) node.disabled = !is;
+    /** @type {NodeListOf<HTMLInputElement>} */
+    const nodes = this.form.querySelectorAll("input, button");
+    for (const node of nodes) node.disabled = !is;
   }
 
   /** What the kernel explains of the value in the form. */

@@ -32,6 +32,7 @@ class Diff extends View {
     this.risks = pick("risk", settling("risk"));
     this.style = pick("style", (value) => settling("unified")(value === "unified"), ["side", "side by side"], "unified");
     this.style.value = this.unified ? "unified" : "side";
+    /** @type {Rows} */
     this.rows = new Rows({
       role: "treegrid", label: "what differs", heads: ["what", "before", "after"],
       cells: (item) => this.cells(item), kind: ({ kind = "section", side = "plain", told }) => `ol-${kind} ol-${side}${WIDE.has(kind) ? " ol-wide" : told ? " ol-told" : ""}`, moved: (item) => this.detail(item),

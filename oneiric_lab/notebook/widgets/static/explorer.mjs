@@ -82,6 +82,7 @@ class Explorer extends View {
   }
 
   build() {
+    /** @type {Rows} */
     this.rows = new Rows({
       role: "grid", label: "candidates", heads: [],
       cells: (row) => this.cells(row), kind: (row) => (this.sheet.marks[row] ? "ol-new" : ""), open: (row) => this.explain(row),
@@ -215,7 +216,7 @@ class Explorer extends View {
       }, { class: "ol-sort", "data-ol": name });
       const bars = el("div", {
         class: "ol-bars", role: "group", "aria-label": `${label(name)}: filter`, onkeydown: (event) => this.barKey(event),
-        onfocusin: ({ target }) => { for (const bar of bars.children) bar.tabIndex = bar === target ? 0 : -1; },
+        onfocusin: ({ target }) => { for (const bar of bars.querySelectorAll("button")) bar.tabIndex = bar === target ? 0 : -1; },
       });
       head = { sort, bars, node: el("div", { role: "columnheader", class: `ol-c-${name}` }, sort, bars) };
       this.heads.set(name, head);

@@ -69,7 +69,9 @@ class Course extends Held {
 class Chart extends View {
   constructor(model, root, course) {
     super(model, root, "load", model.get("plan").name);
-    Object.assign(this, { course, cursor: null, plan: model.get("plan") });
+    this.course = course;
+    this.cursor = null;
+    this.plan = model.get("plan");
     this.operations = this.plan.operations ?? [];
     this.build();
     const later = () => {
@@ -217,8 +219,8 @@ class Chart extends View {
       });
       for (const [name, value] of Object.entries(text)) this.now[name].textContent = value;
       this.now.bad.className = bad ? "ol-bad" : "";
-      this.canvas.setAttribute("aria-valuemax", last);
-      this.canvas.setAttribute("aria-valuenow", at);
+      this.canvas.setAttribute("aria-valuemax", `${last}`);
+      this.canvas.setAttribute("aria-valuenow", `${at}`);
       this.canvas.setAttribute("aria-valuetext",
         `at ${text.at}: rate ${text.rate}, p50 ${text.p50}, p99 ${text.p99}, bad ${text.bad}, in flight ${text.flight}`);
     }
@@ -259,6 +261,7 @@ class Chart extends View {
       Object.assign(pen, { fillStyle: ink, textAlign: align });
       pen.fillText(text, at, y);
     };
+    /** @type {(ink: string, alpha: number, ...box: [number, number, number, number]) => void} */
     const fill = (ink, alpha, ...box) => {
       Object.assign(pen, { fillStyle: ink, globalAlpha: alpha });
       pen.fillRect(...box);

@@ -21,7 +21,9 @@ class Release extends View {
     this.on("change:steps", () => this.take());
     this.on("msg:custom", ({ failed, did }) => {
       this.answered();
-      for (const box of this.list.querySelectorAll('[type="checkbox"]')) box.checked = box.defaultChecked; // as the file says
+      /** @type {NodeListOf<HTMLInputElement>} */
+      const boxes = this.list.querySelectorAll('[type="checkbox"]');
+      for (const box of boxes) box.checked = box.defaultChecked; // as the file says
       this.status.textContent = did ?? "";
       this.root.removeAttribute("aria-busy");
       this.out.replaceChildren(...(failed ? [viewNode(failed)] : []));

@@ -14,12 +14,25 @@ const attribute = (node, name, value) => {
 };
 
 export class Rows {
+  cells;
+  kind;
+  open;
+  toggle;
+  key;
+  moved;
+  names;
+
   /** `cells(item)` gives what stands in a row, `kind(item)` its class; `open(item)` answers Enter
       and a click, `toggle(item)` opens and closes one that has an `open` of its own, and
       `key(key, item)` any other key: it returns whether there is a use for it. Of a `grid` arrows
       go from cell to cell, and `names` tell its columns apart. */
   constructor({ role, label, heads, ...calls }) {
-    Object.assign(this, calls, { list: [], at: 0, field: 0, pool: [], id: `ol-rows-${++made}`, isGrid: role === "grid" });
+    Object.assign(this, calls);
+    this.list = [];
+    this.pool = [];
+    this.at = this.field = 0;
+    this.id = `ol-rows-${++made}`;
+    this.isGrid = role === "grid";
     this.head = el("div", { role: "row", "aria-rowindex": 1 }, ...heads.map((text) => el("div", { role: "columnheader" }, text)));
     this.body = el("div", {
       role: "rowgroup", class: "ol-body",
@@ -99,7 +112,9 @@ export class Rows {
       }
       attribute(line, "aria-selected", at === this.at);
     }
-    this.mark(this.at >= from && this.at < upto ? pool[this.at % pool.length] : undefined, node.getRootNode().activeElement === node);
+    /** @type {any} */
+    const root = node.getRootNode();
+    this.mark(this.at >= from && this.at < upto ? pool[this.at % pool.length] : undefined, root.activeElement === node);
   }
 
   /** Who reads the page reads the rows in their order: put right when the scrolling has ended. */

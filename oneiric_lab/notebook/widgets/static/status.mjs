@@ -82,13 +82,20 @@ class Status extends View {
   begin(target, word) {
     this.open = { target, word, key: `${word} ${target}` };
     this.draw();
-    this.parts.querySelector('[data-ol="note"]')?.focus();
+    this.go("note");
   }
 
   shut(key) {
     this.open = null;
     this.draw();
-    this.parts.querySelector(`[data-ol="${CSS.escape(key)}"]`)?.focus();
+    this.go(key);
+  }
+
+  /** To what has this name, where it is there. */
+  go(name) {
+    /** @type {HTMLElement | null} */
+    const node = this.parts.querySelector(`[data-ol="${CSS.escape(name)}"]`);
+    node?.focus();
   }
 
   want(target, word, why) {
