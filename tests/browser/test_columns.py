@@ -103,7 +103,7 @@ def text(cells: bytes) -> str:
 
 
 class TestColumns:
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(members=several, asked=words, where=filters, sort=sorts)
     def test_a_filter_leaves_the_same_rows(
         self, page: Any, members: list[Candidate], asked: str, where: dict[str, Any], sort: str
@@ -122,7 +122,7 @@ class TestColumns:
 
         assert found == rows(whole.where(asked, sort=sort, **where))
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(before=several, after=several)
     def test_a_change_leads_to_what_is_there_then(
         self, page: Any, before: list[Candidate], after: list[Candidate]

@@ -125,7 +125,7 @@ class TestRanking:
 
         assert winners == [found["winner"] for found in rank(asked)]
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(
         members=st.lists(candidates, min_size=1, max_size=5, unique_by=lambda c: c.identity),
         rules=rules,

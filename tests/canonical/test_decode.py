@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.canonical import MAX_DEPTH, _decode, _encode, decode, encode
@@ -35,7 +35,6 @@ class TestDecode:
     """What passes and what does not."""
 
     @given(DOCUMENTS)
-    @settings(deadline=None)
     def test_the_canonical_form_passes(self, value: object) -> None:
         """
         What `encode` writes is read as what it was; a number that looks like an integer
@@ -144,7 +143,6 @@ class TestDecode:
         assert refused(b'["]",["["]]', max_depth=1).code == "too-deep"
 
     @given(DOCUMENTS, st.integers(1, 6))
-    @settings(deadline=None)
     def test_depth_is_that_of_the_value(self, value: object, limit: int) -> None:
         """
         Whatever quotes, escapes and brackets stand in its texts, the depth is the value's.
@@ -165,7 +163,6 @@ class TestDecode:
             assert decode(data, max_depth=limit) == value
 
     @given(DOCUMENTS, st.integers(1, 6), st.data())
-    @settings(deadline=None)
     def test_the_short_way_takes_nothing_that_the_long_one_refuses(
         self, value: object, limit: int, data: st.DataObject
     ) -> None:
@@ -231,7 +228,6 @@ class TestDecode:
         assert "\u202e" not in text
 
     @given(st.binary(max_size=40))
-    @settings(deadline=None)
     def test_any_bytes_end_in_a_value_or_a_fault(self, data: bytes) -> None:
         """
         Nothing else is ever raised, and what passes is its own canonical form.
@@ -240,7 +236,6 @@ class TestDecode:
             assert encode(decode(data)) == data
 
     @given(DOCUMENTS, st.data())
-    @settings(deadline=None)
     def test_no_changed_byte_passes_as_the_same(self, value: object, data: st.DataObject) -> None:
         """
         A document with one byte changed, left out or put in is refused, or is another value.

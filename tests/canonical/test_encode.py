@@ -91,7 +91,7 @@ class TestEncode:
     """The fast way beside the oracle."""
 
     @given(DOCUMENTS)
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     def test_both_ways_say_the_same(self, value: object) -> None:
         """
         Whatever JSON can hold is written alike.
@@ -99,7 +99,6 @@ class TestEncode:
         assert encode(value) == rfc8785.dumps(value) == encode(value, reference=True)  # type: ignore[arg-type]
 
     @given(DOCUMENTS)
-    @settings(deadline=None)
     def test_what_is_written_reads_as_the_same(self, value: object) -> None:
         """
         The form loses nothing, and its own form is itself.
@@ -111,7 +110,6 @@ class TestEncode:
         assert encode(again) == out
 
     @given(st.integers(0, 2**64 - 1))
-    @settings(deadline=None)
     def test_every_number_by_its_bits(self, bits: int) -> None:
         """
         Numbers that come from their bits are written alike, in a list and alone.

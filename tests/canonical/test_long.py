@@ -70,7 +70,6 @@ class TestDecodeLong:
     """One verdict with `decode`."""
 
     @given(OBJECTS | DOCUMENTS)
-    @settings(deadline=None)
     def test_the_canonical_form_says_the_same(self, value: object) -> None:
         """
         Whatever the items are, and whatever stands around them.
@@ -80,7 +79,7 @@ class TestDecodeLong:
         assert verdict(by_parts, data) == verdict(kept, data) == verdict(whole, data)
 
     @given(OBJECTS, st.data())
-    @settings(deadline=None, max_examples=100)
+    @settings(max_examples=100)
     def test_a_change_is_judged_the_same(self, value: object, data: st.DataObject) -> None:
         """
         A part that is put in, or left out, is refused with the place in the whole, or taken.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.canonical import base64_bytes, base64_text, sha256_hex, utc_text, utc_time
@@ -52,7 +52,6 @@ class TestBase64:
     """Sequences of bytes."""
 
     @given(st.binary(max_size=60))
-    @settings(deadline=None)
     def test_one_spelling_comes_and_goes(self, data: bytes) -> None:
         """
         What is written is read, as the library of the language writes it.
@@ -61,7 +60,6 @@ class TestBase64:
         assert base64_text(data) == base64.b64encode(data).decode()
 
     @given(st.binary(min_size=1, max_size=8), st.data())
-    @settings(deadline=None)
     def test_no_second_spelling_is_taken(self, data: bytes, drawn: st.DataObject) -> None:
         """
         Any other text of the same letters says other bytes, or nothing.
@@ -76,7 +74,6 @@ class TestBase64:
                 assert base64_bytes(other) != data
 
     @given(st.text("AQgw+/=- \n", max_size=12))
-    @settings(deadline=None)
     def test_what_is_taken_is_the_one_spelling(self, text: str) -> None:
         """
         Only the last four letters are written again, and that is as good as writing all.
@@ -118,7 +115,6 @@ class TestTime:
     """Times."""
 
     @given(st.datetimes(timezones=st.just(UTC)))
-    @settings(deadline=None)
     def test_one_spelling_comes_and_goes(self, time: datetime) -> None:
         """
         Written and read again it is the same second.

@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -131,7 +131,6 @@ class TestDescriptor:
     @pytest.mark.parametrize(
         "action", [Compression, Hash, Serialization, Schema, Transform, Sanitize]
     )
-    @settings(deadline=None)
     @given(payload=JSON)
     def test_whatever_is_given_is_answered_or_refused(self, action: Any, payload: Any) -> None:
         """A payload of any shape is an answer or an error of ours."""
@@ -177,7 +176,6 @@ class TestCompression:
     """Packs, and unpacks within a bound."""
 
     @pytest.mark.parametrize("algorithm", ["gzip", "zlib", "bz2", "xz"])
-    @settings(deadline=None)
     @given(data=st.binary(max_size=500))
     def test_unpacked_is_what_was_packed(self, algorithm: str, data: bytes) -> None:
         """And packing twice is the same."""
@@ -257,7 +255,6 @@ class TestHash:
             assert said["hex"] == hashlib.new(name, b"boat").hexdigest()
         assert Hash()({"base64": b64(b"boat")}) == Hash()({"text": "boat"})
 
-    @settings(deadline=None)
     @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
     def test_the_order_of_names_does_not_count(self, data: dict[str, Any]) -> None:
         """JSON is hashed by its canonical form; null is JSON too."""
@@ -279,7 +276,6 @@ class TestSerialization:
     """JSON, TOML and YAML; never pickle."""
 
     @pytest.mark.parametrize("format", ["json", "yaml"])
-    @settings(deadline=None)
     @given(value=JSON)
     def test_a_value_survives_its_text(self, format: str, value: Any) -> None:
         """What is read is what was written."""
@@ -524,7 +520,6 @@ class TestSanitize:
         assert said["data"] == {"a": "[31mred", "b": "x" * 8, "c": [None]}
         assert said["cut"] == 3
 
-    @settings(deadline=None)
     @given(JSON, st.text(st.characters(codec="ascii"), min_size=12, max_size=20))
     def test_a_secret_never_comes_through(self, data: Any, secret: str) -> None:
         """Wherever a value stands below a name that is masked."""

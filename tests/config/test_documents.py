@@ -141,13 +141,13 @@ class TestToml:
 
         assert total > 700
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(trees)
     def test_every_leaf_of_any_document_is_found(self, tree: dict[str, Any]) -> None:
         """Whatever the layout of tables, a leaf's span reads as its value."""
         _check_leaves(_document(tree))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(trees)
     def test_the_readers_agree(self, tree: dict[str, Any]) -> None:
         """A file cannot load on one machine and differ on another."""
@@ -200,7 +200,7 @@ class TestToml:
         wide = f"a = [{'[],' * 99}] {note}\n".encode()
         assert parse(wide, format="toml", name="x", layer="x").tree == {"a": [[]] * 99}
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(trees)
     def test_the_brackets_that_are_left_are_those_of_tables(self, tree: dict[str, Any]) -> None:
         """Texts, keys and comments of a document leave none behind."""
@@ -213,7 +213,7 @@ class TestToml:
         assert bare.count(b"{") == bare.count(b"}")
         assert not bare.strip(b"[]{}")
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(trees)
     def test_json_keeps_the_brackets_of_tables_only(self, tree: dict[str, Any]) -> None:
         """Escaped quotes and backslashes of a JSON document end no text."""

@@ -130,7 +130,6 @@ STEP = st.tuples(
 # The fixture only runs a function on a loop of its own.
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_histories_of_one_loop(run: Any, steps: list[tuple[str, int]]) -> None:

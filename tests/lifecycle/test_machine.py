@@ -200,7 +200,6 @@ def histories(made: Any, examples: int) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=50,
-            deadline=None,
             database=None,
             derandomize=True,
             print_blob=False,

@@ -32,7 +32,7 @@ def farthest(a: list[list[int]], b: list[list[int]]) -> float:
 
 class TestDistance:
     @given(SIDE, SIDE)
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_is_the_textbooks_on_the_pooled_values(
         self, a: list[list[int]], b: list[list[int]]
     ) -> None:

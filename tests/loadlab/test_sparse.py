@@ -133,7 +133,7 @@ ends = st.lists(
 
 
 class TestAge:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(ends)
     def test_totals_are_exact(self, ends: list[tuple[int, int]]) -> None:
         """
@@ -155,7 +155,7 @@ class TestAge:
         assert len(op.seconds) <= KEPT + 1
         assert found == played(ends[::-1])
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(ends, st.lists(st.integers(0, 2), min_size=20, max_size=20))
     def test_parts_add_up(self, ends: list[tuple[int, int]], shares: list[int]) -> None:
         """
@@ -168,7 +168,7 @@ class TestAge:
         held = [part for part in parts if part.ops]
         assert merge(held) == played(ends)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(ends, st.integers(0, 200))
     def test_windows_are_answered(self, ends: list[tuple[int, int]], number: int) -> None:
         """

@@ -499,7 +499,7 @@ def judged(a: Sequence[float], b: Sequence[float]) -> Comparison:
 
 class TestWhatMustNotCount:
     @given(RUN_VALUES, RUN_VALUES)
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_the_sides_may_be_exchanged(self, a: list[int], b: list[int]) -> None:
         """
         What is faster one way is slower the other way; same and inconclusive stay so.
@@ -516,7 +516,7 @@ class TestWhatMustNotCount:
         assert two.interval == pytest.approx(one.interval if equal else reciprocal)
 
     @given(RUN_VALUES, RUN_VALUES, st.integers(-40, 40))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_the_unit_does_not_count(self, a: list[int], b: list[int], power: int) -> None:
         """
         Nanoseconds or hours: ratio, interval, p and verdict are the same.
@@ -535,7 +535,7 @@ class TestWhatMustNotCount:
         )
 
     @given(RUN_VALUES, RUN_VALUES, st.randoms(use_true_random=False))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_the_order_of_runs_does_not_count(
         self, a: list[int], b: list[int], random: Random
     ) -> None:
@@ -547,7 +547,7 @@ class TestWhatMustNotCount:
         assert judged(a, b) == judged(*mixed)
 
     @given(RUN_VALUES, RUN_VALUES)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_a_metric_that_is_always_equal_does_not_count(self, a: list[int], b: list[int]) -> None:
         """
         An error rate of 0 in all runs is the same, and no test that others must pay for.

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import MissingExtraError
@@ -224,7 +224,6 @@ class TestPool:
 
 
 class TestConnection:
-    @settings(deadline=None)
     @given(
         bodies=st.lists(
             st.tuples(st.binary(max_size=50), st.integers(0, 9)), min_size=1, max_size=5

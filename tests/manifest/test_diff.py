@@ -137,7 +137,7 @@ def paths(tree: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 class TestPatch:
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(MANIFESTS, MANIFESTS)
     def test_diff_applied_to_the_old_gives_the_new(self, old: Manifest, new: Manifest) -> None:
         """
@@ -151,7 +151,6 @@ class TestPatch:
         assert str(found)
         assert str(found.styled("unified"))
 
-    @settings(deadline=None)
     @given(MANIFESTS, st.data())
     def test_few_changes_of_one_manifest(self, old: Manifest, data: st.DataObject) -> None:
         """

@@ -332,7 +332,7 @@ class TestMigrate:
         ),
         st.dictionaries(st.sampled_from(["q", "w", "topic", "x_y"]), st.integers(), max_size=4),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_nothing_is_lost_in_silence(self, nulls: Any, unknown: dict[str, int]) -> None:
         """
         Every name that is not carried over is told; null is what nobody said.

@@ -102,7 +102,7 @@ class TestRoundTrip:
 
     @pytest.mark.parametrize("format", ["toml", "yaml"])
     @given(tree=MANIFESTS)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_it_is_the_same_manifest(self, format: str, tree: dict[str, Any]) -> None:
         """
         The canonical form of what was written is that of what was meant.
@@ -114,7 +114,7 @@ class TestRoundTrip:
             assert build(file).to_bytes() == encode(tree)
 
     @given(tree=MANIFESTS)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_a_packed_one_is_itself(self, tree: dict[str, Any]) -> None:
         """
         Read, shown and written again, byte for byte; and any changed byte is told.

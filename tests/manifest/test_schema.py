@@ -229,7 +229,6 @@ class TestChecks:
         assert {name for name, _, _ in cases} == set(CHECKS)
 
     @given(st.text(max_size=30))
-    @settings(deadline=None)
     def test_any_text_ends_in_itself_or_a_refusal(self, text: str) -> None:
         """
         No check raises anything else.
@@ -311,7 +310,7 @@ class TestJsonSchema:
             ),
         )
     )
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     def test_both_judge_alike_but_for_the_checks(self, more: dict[str, Any]) -> None:
         """
         What the JSON Schema refuses is refused; what only we refuse has a check of its own.
@@ -402,7 +401,7 @@ class TestAnyDocument:
     """Whatever JSON can hold."""
 
     @given(st.dictionaries(st.sampled_from([*ManifestDocument.__annotations__, "x-a"]), JSON))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_it_ends_in_faults_with_a_message_each(self, tree: dict[str, Any]) -> None:
         """
         Nothing is raised, and every fault has words and a path.
@@ -413,7 +412,7 @@ class TestAnyDocument:
             assert fault.path
 
     @given(st.data())
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_a_whole_one_with_one_part_replaced(self, data: st.DataObject) -> None:
         """
         It is a manifest still, or its report is drawn with places; nothing else is raised.

@@ -79,7 +79,7 @@ class TestListing:
         assert (len(table.rows), table.more) == (1, 3)
         assert providers(listing().first(2)) == ["redis", "memory"]
 
-    @settings(deadline=None, max_examples=50)
+    @settings(max_examples=50)
     @given(most=st.integers(0, 30), domain=st.sampled_from([None, "adapter", "task", "event"]))
     def test_a_beginning(self, most: int, domain: str | None) -> None:
         """

@@ -689,7 +689,7 @@ class TestDisk:
 
 class TestModel:
     @given(data=st.data())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_random_dags_with_random_faults_in_memory(self, data: st.DataObject) -> None:
         """
         Each node is recorded once, in order; what fails takes with it what depends on it, and
@@ -698,9 +698,7 @@ class TestModel:
         self.check(data, None)
 
     @given(data=st.data())
-    @settings(
-        max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_random_dags_with_random_faults_and_interruptions(
         self, tmp_path: Path, empty: bytes, data: st.DataObject
     ) -> None:

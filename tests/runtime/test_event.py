@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
@@ -36,7 +36,6 @@ class TestEvent:
             },
         }
 
-    @settings(deadline=None)
     @given(TEXT, PAYLOADS, TEXT, st.floats(1, 4e9), st.dictionaries(st.just("x"), PAYLOADS))
     def test_what_json_says_comes_back(
         self, topic: str, payload: Any, name: str, at: float, headers: dict[str, Any]

@@ -138,7 +138,7 @@ class TestEachEventEndsOnce:
     """The rule."""
 
     @given(HANDLERS, STEPS)
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
     def test_whatever_happens(self, handlers: list[dict[str, Any]], steps: list[str]) -> None:
         """What was emitted is what was handled, what is dead and what was dropped."""
         world = World(handlers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
@@ -84,7 +84,6 @@ class TestTests:
         assert both(ORDER._replace(topic="boat"))
         assert accepts([]) is None
 
-    @settings(deadline=None)
     @given(
         st.recursive(
             st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),

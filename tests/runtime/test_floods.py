@@ -63,7 +63,7 @@ class TestConcurrency:
         assert peak == most
 
     @given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 40))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_nothing_is_lost_whatever_the_size(self, most: int, size: int, count: int) -> None:
         """With a queue that blocks, each event is handled exactly once."""
         seen: list[int] = []

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
@@ -141,7 +141,6 @@ class TestFacts:
 
         assert caught.value.code == "event-options"
 
-    @settings(deadline=None)
     @given(
         st.dictionaries(
             st.sampled_from(

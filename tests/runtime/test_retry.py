@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
@@ -21,7 +21,6 @@ class TestRetryPolicy:
 
         assert [policy.delay(n, 0) for n in (1, 2, 3, 4, 400)] == [1, 2, 4, 5, 5]
 
-    @settings(deadline=None)
     @given(
         st.integers(1, 1000),
         st.floats(0, 1e6),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab import canonical
@@ -672,7 +672,6 @@ class TestThreshold:
     """What holds for whatever lies in the folder of the one who assembles."""
 
     @given(st.data())
-    @settings(deadline=None)
     def test_never_complete_with_fewer_distinct_signers(self, data: st.DataObject) -> None:
         """
         However responses are repeated, forged and mixed over days, k signers are k people.

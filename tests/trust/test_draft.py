@@ -344,7 +344,7 @@ class TestToml:
     """What is written, and read back."""
 
     @given(drafts())
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     def test_it_says_the_same(self, draft: RootDraft) -> None:
         """
         No file of a key is asked for, and nothing is lost on the way.

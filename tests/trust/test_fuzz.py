@@ -77,7 +77,7 @@ def encoded(tree: Any) -> bytes:
         return b""
 
 
-FAST = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FAST = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 PAYLOADS = {
     ROOT_TYPE: (HOUSE.root.envelope.payload, Root.parse),
     REVOCATIONS_TYPE: (HOUSE.revocations.envelope.payload, Revocations.parse),
