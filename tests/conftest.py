@@ -6,6 +6,7 @@ import datetime as dt
 import ipaddress
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import pytest
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Generator, Iterator
+    from contextlib import AbstractContextManager
 
 pytest_plugins = ["pytester"]
 
@@ -73,6 +75,25 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("ONEIRIC_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@contextmanager
+def _as_nobody() -> Iterator[None]:
+    """Be nobody for the time of the block, where this is root."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """A block in which permissions count: root becomes nobody for its time."""
+    return _as_nobody
 
 
 def among(nodeid: str, parts: tuple[str, ...]) -> int:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Provider = "Callable[[str], str | None]"
-
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:

@@ -179,22 +179,6 @@ class Histogram:
         self._counts[indices] += counts
         self.clamped += clamped
 
-    def subtract(self, earlier: Histogram) -> Histogram:
-        """Return what was counted since *earlier*, a copy of this one as it was.
-
-        Raises:
-            UsageError: *earlier* counted what this one did not.
-        """
-        since = Histogram()
-        np.subtract(self._counts, earlier._counts, out=since._counts)
-        since.clamped = self.clamped - earlier.clamped
-        if since.clamped < 0 or int(since._counts.min()) < 0:
-            raise UsageError(
-                "the histogram to subtract counts values that this one does not",
-                fix="subtract an earlier copy() of the same histogram",
-            )
-        return since
-
     def copy(self) -> Histogram:
         """Return one with the same counts that goes its own way; about 10 µs."""
         made = Histogram()
@@ -265,16 +249,6 @@ class Histogram:
         """
         total = self.count
         return total - rank_of(q, total) >= ENOUGH
-
-    def count_above(self, value: int) -> int:
-        """Return how many stand in slots above that of *value*, in nanoseconds.
-
-        Values above *value* by less than 0.1 % may share its slot and are not counted.
-        """
-        if value < 0:
-            return self.count
-        slots, _ = slots_of(np.array([value], np.int64))
-        return int(self._counts[int(slots[0]) + 1 :].sum())
 
     def nonzero(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return the slots in use in rising order, and the count of each."""

@@ -17,7 +17,8 @@ from oneiric_lab.lab import Lab
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 PROJECT = Path(__file__).parents[2]
 TEXT = '[plugins]\nauto_load = false\n[adapters.settings.db]\npassword = "${secret:db}"\n'
@@ -124,19 +125,17 @@ class TestProcesses:
         data = b"".join(p.read_bytes() for p in (workspace.path / ".oneiric").rglob("*.db*"))
         assert b"value-" not in data
 
-    @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-    def test_where_nothing_can_be_written(self, workspace: Workspace) -> None:
+    def test_where_nothing_can_be_written(
+        self, workspace: Workspace, unprivileged: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         """
         Versions are of this process then; all questions are answered.
         """
         workspace.path.chmod(0o555)
-        os.setresuid(65534, 65534, 0)
-        try:
+        with unprivileged():
             lab = workspace.open(environ={"ONEIRIC_STATE_DIR": "/nowhere"})
             (row,) = lab.secrets.list().rows
             assert row.version is not None
             assert lab.secrets.rotate().ok
             assert any("store" in fault.code for fault in lab.problems)
-        finally:
-            os.setresuid(0, 0, 0)
-            workspace.path.chmod(0o755)
+        workspace.path.chmod(0o755)

@@ -24,6 +24,7 @@ from oneiric_lab.loadlab import (
     think,
 )
 from oneiric_lab.loadlab._drive import Driven, total
+from oneiric_lab.loadlab._histogram import lowest_in
 from oneiric_lab.loadlab._merge import merge
 from oneiric_lab.loadlab._recorder import Recorder
 from oneiric_lab.loadlab._verdict import limit_of, limit_of_all
@@ -32,6 +33,14 @@ from oneiric_lab.testing import LoopbackServer
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
+
+    from oneiric_lab.loadlab._histogram import Histogram
+
+
+def over(held: Histogram, ns: int) -> int:
+    """Return how many values are longer."""
+    slots, counts = (column.tolist() for column in held.nonzero())
+    return sum(count for slot, count in zip(slots, counts, strict=True) if lowest_in(slot) > ns)
 
 
 def drive(plan: Plan, **options: Any) -> Run:
@@ -205,9 +214,11 @@ class TestOpen:
         assert part.response.max is not None
         assert part.response.max > 0.24e9
         # Two wait inside; the others, a quarter of a second's worth, in the queue.
-        assert part.lag.count_above(20_000_000) > 30
-        assert part.service.count_above(20_000_000) <= 3
-        assert found.limited_by == "in_flight_cap"
+        assert over(part.lag, 20_000_000) > 30
+        assert over(part.service, 20_000_000) <= 3
+        # A machine that kept the generator waiting as well is told instead.
+        if found.driven.late <= found.driven.offered / 100:
+            assert found.limited_by == "in_flight_cap"
 
     def test_what_does_not_end_is_given_up(self) -> None:
         """

@@ -1,38 +1,16 @@
-"""A workspace's folder, and rights that count also where tests run as root."""
+"""A folder for tests of the store."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
-
-@contextmanager
-def _as_nobody() -> Iterator[None]:
-    """Be nobody for the time of the block, where this is root."""
-    if os.getuid() != 0:
-        yield
-        return
-    os.setresuid(65534, 65534, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-
-
-@pytest.fixture
-def unprivileged() -> Callable[[], AbstractContextManager[None]]:
-    """A block in which permissions count: root becomes nobody for its time."""
-    return _as_nobody
+    from collections.abc import Iterator
 
 
 @pytest.fixture
