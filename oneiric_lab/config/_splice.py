@@ -203,7 +203,7 @@ def inserted(text: str, change: Set) -> str | None:
     begin = min((start for last, start in pairs if last == end), default=body.start)
     at = _next_line(text, end)
     newline = _newline(text, at)
-    gap = "" if text[:at].endswith("\n") else newline
+    gap = newline if text[:at].strip() and not text[:at].endswith("\n") else ""
     return f"{text[:at]}{gap}{_indent(text, begin)}{pair}{newline}{text[at:]}"
 
 

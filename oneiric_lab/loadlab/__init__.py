@@ -14,7 +14,9 @@ from ._crew import check_workers
 from ._export import FORMATS, SUFFIXES, export, format_of
 from ._floor import Floor, aa, floor_of
 from ._listing import Scenarios, scenarios, shown_default
-from ._objectives import Judged, Objective, parse_objective
+from ._noise import Noise, noise
+from ._objective_text import parse_objective
+from ._objectives import Judged, Objective
 from ._plan import Plan
 from ._repeat import Repeated, Turn, repeat
 from ._run import Run, run
@@ -24,7 +26,7 @@ from ._scenario import Described, Scenario, invariant, op
 from ._scenarios import BUILT_IN, scenario_named
 from ._sets import check_new, labelled, labels, set_named
 from ._shapes import closed, constant, poisson, ramp, stages, think
-from ._statistics import Comparison, Noise, compare, noise
+from ._statistics import Comparison, compare
 from ._tables import TABLES
 from ._worker import run_apart
 

@@ -16,7 +16,7 @@ from oneiric_lab.views import Cell, Column, Note, Result, Table, View
 from ._comparable import changed, check_runs, doubts, kept
 from ._distance import Distance, distance
 from ._metrics import better, columns, metric_named, usual_metrics
-from ._objectives import rounded
+from ._spelling import rounded
 from ._statistics import ALPHA, FEWEST_RUNS, TONES, compare, percent
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from oneiric_lab.views import Block, Tone
 
     from ._comparable import LeftOut
-    from ._objectives import Kind, Objective
+    from ._objectives import Objective
     from ._run import Run
+    from ._spelling import Kind
     from ._statistics import Comparison, Row, Verdict
 
 BAND = 0.03

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._shapes import need_numpy
+from ._extra import need_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ._machine import Used
-from ._shapes import Closed, constant, schedule, share
+from ._schedule import schedule
+from ._shapes import Closed, constant, share
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence

@@ -19,8 +19,9 @@ from oneiric_lab.views import Note, Result, View
 from ._comparable import place_of, plain, setting_of, unfit
 from ._compare import BAND
 from ._metrics import columns, usual_metrics
+from ._noise import Noise, NoiseRow, noise
 from ._repeat import RUNS, Repeated, repeat
-from ._statistics import FEWEST_RUNS, Noise, NoiseRow, noise
+from ._statistics import FEWEST_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

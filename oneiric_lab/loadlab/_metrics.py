@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from oneiric_lab.errors import Fault, UsageError
 
-from ._objectives import Objective, parse_objective
+from ._objective_text import parse_objective
+from ._objectives import Objective
 from ._verdict import Figures
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from oneiric_lab.errors import Fault, UsageError
 
-from ._objectives import Objective, parse_objective
+from ._objective_text import parse_objective
+from ._objectives import Objective
 from ._scenario import Described, Operation, Scenario
+from ._schedule import expected
 from ._shapes import (
     Closed,
     Constant,
@@ -16,10 +18,9 @@ from ._shapes import (
     Ramp,
     Stages,
     closed,
-    expected,
-    seconds,
     shape_of,
 )
+from ._units import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from oneiric_lab.views import Cell, Column, Note, Result, Table, View
 from ._comparable import check_plans, unfit
 from ._compare import BAND, compare_runs
 from ._metrics import columns, usual_metrics
-from ._objectives import rounded
+from ._spelling import rounded
 from ._statistics import percent
 from ._worker import run_apart
 

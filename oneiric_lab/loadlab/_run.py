@@ -13,8 +13,8 @@ from oneiric_lab.views import Cell, Note, Result, Table, View, frame_of
 from ._about import About
 from ._drive import total
 from ._export import export, format_of
+from ._extra import need_numpy
 from ._part import part_of
-from ._shapes import need_numpy
 from ._tables import table as table_of
 from ._verdict import Figures, limit_of_all
 from ._warmup import SHORTEST, warmup_of

@@ -22,9 +22,10 @@ from oneiric_lab.files import digest, is_sealed, read, seal, write_atomic
 
 from ._about import ID, LABEL, About
 from ._drive import Driven  # noqa: TC001 - a field of what is validated
-from ._objectives import Judged, Window, parse_objective
+from ._extra import need_numpy
+from ._objective_text import parse_objective
+from ._objectives import Judged, Window
 from ._plan import Plan, plan_of
-from ._shapes import need_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

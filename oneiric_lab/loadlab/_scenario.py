@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
 
-from ._shapes import per_second
+from ._units import per_second
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

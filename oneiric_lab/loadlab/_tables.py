@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
 
-from ._shapes import need_numpy
+from ._extra import need_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ._drive import LATE_NS
-from ._objectives import Window, share_of
+from ._objectives import Window
+from ._spelling import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

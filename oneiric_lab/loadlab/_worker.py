@@ -30,9 +30,9 @@ from oneiric_lab.errors import Fault, LoadError, MissingExtraError
 
 from ._about import About
 from ._crew import Ear, Foreman, Hand, check_workers, cluster_of, interrupts_to
+from ._extra import need_numpy
 from ._part import Part, part_of
 from ._run import Run, judged
-from ._shapes import need_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

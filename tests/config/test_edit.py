@@ -133,6 +133,7 @@ class TestStructure:
             ("# file\n\n# t\n[t]\n", "b", "# file\n\nb = 7\n\n# t\n[t]\n"),
             ("# t\n[t]", "b", "b = 7\n\n# t\n[t]"),
             ("# file", "b", "# file\nb = 7\n"),
+            ("", "b", "b = 7\n"),
             ("[[t.u]]\n[v]\n", "t.b", "[[t.u]]\n\n[t]\nb = 7\n[v]\n"),
             ("[t]\na = 1", "t.b", "[t]\na = 1\nb = 7\n"),
             ("t.a = 1\nx = 2\n", "t.b", "t.a = 1\nx = 2\nt.b = 7\n"),

@@ -13,7 +13,7 @@ import pytest
 from oneiric_lab.errors import UsageError
 from oneiric_lab.loadlab import Plan, closed, compare_runs, constant
 from oneiric_lab.loadlab._metrics import metric_named, usual_metrics, values_of
-from oneiric_lab.loadlab._statistics import mann_whitney
+from oneiric_lab.loadlab._significance import mann_whitney
 
 from .conftest import MACHINE, Shop
 

@@ -24,7 +24,7 @@ from oneiric_lab.loadlab import (
     run,
 )
 from oneiric_lab.loadlab._floor import noise_in
-from oneiric_lab.loadlab._statistics import Noise, NoiseRow
+from oneiric_lab.loadlab._noise import Noise, NoiseRow
 
 if TYPE_CHECKING:
     from pathlib import Path

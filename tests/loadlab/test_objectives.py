@@ -11,15 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import UsageError
-from oneiric_lab.loadlab._objectives import (
-    EXAMPLES,
-    HISTOGRAMS,
-    SCALARS,
-    Compared,
-    Objective,
-    Window,
-    parse_objective,
-)
+from oneiric_lab.loadlab._objective_text import EXAMPLES, parse_objective
+from oneiric_lab.loadlab._objectives import Compared, Objective, Window
+from oneiric_lab.loadlab._spelling import HISTOGRAMS, SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

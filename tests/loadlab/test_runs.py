@@ -14,7 +14,8 @@ import pytest
 from oneiric_lab.errors import OneiricError, ParseError, UsageError
 from oneiric_lab.loadlab import About, Plan, Run, Runs, Scenario, op
 from oneiric_lab.loadlab._drive import Driven
-from oneiric_lab.loadlab._objectives import Judged, parse_objective
+from oneiric_lab.loadlab._objective_text import parse_objective
+from oneiric_lab.loadlab._objectives import Judged
 from oneiric_lab.loadlab._recorder import Recorder
 
 if TYPE_CHECKING:

@@ -40,7 +40,8 @@ from oneiric_lab.loadlab import _arrays as arrays
 from oneiric_lab.loadlab._about import ID, revision_of
 from oneiric_lab.loadlab._drive import Driven
 from oneiric_lab.loadlab._machine import Used
-from oneiric_lab.loadlab._objectives import Judged, Window, parse_objective
+from oneiric_lab.loadlab._objective_text import parse_objective
+from oneiric_lab.loadlab._objectives import Judged, Window
 from oneiric_lab.loadlab._parts import SECOND, STATUSES
 from oneiric_lab.loadlab._recorder import Recorder
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import MissingExtraError, UsageError
+from oneiric_lab.loadlab._schedule import CHUNK, expected, schedule
 from oneiric_lab.loadlab._shapes import (
-    CHUNK,
     Closed,
     Constant,
     Poisson,
@@ -26,17 +26,14 @@ from oneiric_lab.loadlab._shapes import (
     Think,
     closed,
     constant,
-    expected,
-    per_second,
     poisson,
     ramp,
-    schedule,
-    seconds,
     shape_of,
     share,
     stages,
     think,
 )
+from oneiric_lab.loadlab._units import per_second, seconds
 
 if TYPE_CHECKING:
     import numpy.typing as npt

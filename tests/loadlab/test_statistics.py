@@ -16,16 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric_lab.errors import MissingExtraError, UsageError
-from oneiric_lab.loadlab._statistics import (
-    Comparison,
-    cliffs_delta,
-    compare,
-    holm,
-    mann_whitney,
-    noise,
-    ratio_interval,
-    verdict,
-)
+from oneiric_lab.loadlab._noise import noise
+from oneiric_lab.loadlab._significance import cliffs_delta, holm, mann_whitney, ratio_interval
+from oneiric_lab.loadlab._statistics import Comparison, compare, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +93,7 @@ class TestMannWhitney:
             b = (random.integers(0, 40, 30) + float(shift)).tolist()
             exact = mann_whitney(a, b)
             with monkeypatch.context() as patch:
-                patch.setattr("oneiric_lab.loadlab._statistics._EXACT_RUNS", 59)
+                patch.setattr("oneiric_lab.loadlab._significance._EXACT_RUNS", 59)
                 assert mann_whitney(a, b) == pytest.approx(exact, abs=0.001)
 
         assert mann_whitney(list(range(40)), list(range(100, 140))) < 1e-12

@@ -29,7 +29,7 @@ from oneiric_lab.loadlab import (
 )
 from oneiric_lab.loadlab._parts import STATUSES
 from oneiric_lab.loadlab._recorder import Recorder
-from oneiric_lab.loadlab._shapes import schedule
+from oneiric_lab.loadlab._schedule import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
