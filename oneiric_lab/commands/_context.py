@@ -165,6 +165,15 @@ class Context:
             found.plan({value.path: value.value for value in session}).apply()
         return found
 
+    def inside(self, path: str) -> str:
+        """Return a path that is seen from here as it is seen from the workspace's folder.
+
+        A shell's user means files as seen from where the shell stands, and so does a cell's.
+        What lies elsewhere is named as a whole.
+        """
+        file, folder = Path(os.path.abspath(Path(path).expanduser())), self.folder()  # noqa: PTH100 - `..` goes, links stay
+        return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
+
     def folder(self) -> Path:
         """Return the folder of the workspace, where there is one or not."""
         current = self.interaction.current() if self.workspace == "." else None

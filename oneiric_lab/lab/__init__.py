@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from ._secret_results import SecretStanding as SecretStanding
     from ._secret_results import SecretUse as SecretUse
     from ._secrets import Secrets as Secrets
+    from ._sides import is_manifest as is_manifest
     from ._signed import Bundled as Bundled
     from ._signed import Proposed as Proposed
     from ._signed import Signed as Signed
@@ -186,6 +187,7 @@ else:
             "forget_trusted": "._trusted",
             "found_host": "._host",
             "is_allowed": "._allow",
+            "is_manifest": "._sides",
             "kept_logs": "._logging",
             "offer_widgets": "._ui",
             "policy_in": "._documents",
@@ -286,6 +288,7 @@ __all__ = [
     "forget_trusted",
     "found_host",
     "is_allowed",
+    "is_manifest",
     "kept_logs",
     "offer_widgets",
     "policy_in",

@@ -137,7 +137,8 @@ class Asking(Workspace[T]):
             left: A configuration: `now`, `profile:prod`, profiles together (`profile:prod+eu`),
                 the workspace at another revision (`git:HEAD~3`) or a lock file
                 (`file:oneiric.lock.json`). Or a manifest: a path that ends in `.oneiric.json`,
-                `.toml`, `.yaml` or `.json`, one that was read, or the bundle beside it.
+                `.toml`, `.yaml` or `.json`, one that was read, or the bundle beside it. Paths
+                are those of the workspace's folder, wherever the program stands.
             right: The other one. Beside a manifest, `now` is what the workspace has of it.
 
         Raises:
@@ -147,7 +148,7 @@ class Asking(Workspace[T]):
         """
         if is_manifest(left) or is_manifest(right):
             allowed = self.settings.plugins.allow_factories
-            return manifest_diff(left, right, self.registry, allowed)
+            return manifest_diff(left, right, self.root, self.registry, allowed)
         with ExitStack() as held:
             a, b = (side(self.snapshot, str(name), held) for name in (left, right))
             return ValueDiff(str(left), str(right), changed_values(a, b))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from oneiric_lab.config import load
 from oneiric_lab.errors import Fault, UsageError
+from oneiric_lab.files import near
 
 from ._locking import read_lock
 
@@ -71,10 +72,18 @@ def is_manifest(name: object) -> bool:
 def manifest_diff(
     left: str | os.PathLike[str] | Manifest,
     right: str | os.PathLike[str] | Manifest,
+    root: Path,
     registry: Registry,
     allowed: Sequence[str],
 ) -> ManifestDiff:
     """Return what differs between two manifests, and what that comes to in a workspace.
+
+    Args:
+        left: A path as seen from *root*, one that was read, or `now`.
+        right: Such another.
+        root: Folder of the workspace.
+        registry: What it has.
+        allowed: See `manifest.candidates_of`.
 
     Raises:
         UsageError: One of them is a configuration, and not `now`.
@@ -101,7 +110,7 @@ def manifest_diff(
         if isinstance(side, Manifest)
         else None
         if side == "now"
-        else open_side(_manifest_of(side))
+        else open_side(near(_manifest_of(root / Path(side).expanduser())))
         for side in sides
     ]
     known = next(manifest for manifest in read if manifest is not None)
@@ -109,11 +118,10 @@ def manifest_diff(
     return diff(a, b, registry=registry, allowed=allowed)
 
 
-def _manifest_of(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
+def _manifest_of(path: Path) -> Path:
     """Return the manifest of a release that is named by its bundle; nothing is verified."""
-    path = Path(name)
     stem = path.name.removesuffix(_BUNDLE)
-    return name if stem == path.name else path.with_name(stem + ".oneiric.json")
+    return path if stem == path.name else path.with_name(stem + ".oneiric.json")
 
 
 def _check_out(root: Path, revision: str, target: Path) -> None:

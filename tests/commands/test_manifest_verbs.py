@@ -10,7 +10,8 @@ from click.shell_completion import ShellComplete
 
 from oneiric_lab.cli import main
 from oneiric_lab.commands import Interaction, root, run
-from oneiric_lab.errors import ManifestError, UsageError
+from oneiric_lab.errors import FileAccessError, ManifestError, UsageError
+from oneiric_lab.manifest import ManifestDiff
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
@@ -167,6 +168,31 @@ class TestManifest:
         assert ask("diff", "shop.toml", "next.toml", "--alone").impact is None
         alone = run(["manifest", "diff", "shop.toml", "next.toml"], Interaction())
         assert alone.as_dict()["impact"] is None  # type: ignore[union-attr]  # a result
+
+    def test_files_are_seen_from_where_the_shell_stands(
+        self, ask: Ask, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Whichever workspace is asked, and whether a file lies in it, beside it or elsewhere.
+        """
+        (place / "w" / "mine.toml").write_text(
+            TEXT.replace('artifact = { path = "dist/a.whl" }', "")
+        )
+
+        def differs(*sides: str, folder: str = "w") -> bool:
+            found = run(["-C", folder, "diff", *sides], Interaction())
+            assert isinstance(found, ManifestDiff)
+            return found.exit_code == 1
+
+        assert ask("diff", "shop.toml", "next.toml").exit_code == 1
+        assert differs("shop.toml", "next.toml")
+        assert differs("w/mine.toml", str(place / "next.toml"))
+        assert not differs("./w/../shop.toml", "shop.toml")
+        assert differs("now", "shop.toml")
+        monkeypatch.chdir(place / "w")
+        assert differs("mine.toml", "../shop.toml", folder=".")
+        with pytest.raises(FileAccessError, match=r"no such file: shop\.toml"):
+            differs("mine.toml", "shop.toml", folder=".")
 
     def test_diff_tells_progress(self, place: Path) -> None:
         """

@@ -39,12 +39,13 @@ allow_factories = ["shop_redis"]
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab[Any]:
-    """Return a workspace with two caches, beside two authoring files."""
+    """Return a workspace with two caches and two authoring files; who asks stands elsewhere."""
     monkeypatch.chdir(tmp_path)
+    place = Workspace(tmp_path / "w").project(PROJECT)
     for version, priority in ((1, -5), (2, 50)):
         text = TEXT.format(version=version, priority=priority)
-        (tmp_path / f"v{version}.toml").write_text(text)
-    return Workspace(tmp_path / "w").project(PROJECT).open()
+        (tmp_path / "w" / f"v{version}.toml").write_text(text)
+    return place.open()
 
 
 class TestDiff:
@@ -64,9 +65,9 @@ class TestDiff:
         """
         Paths of packed manifests are taken, and manifests that were read.
         """
-        pack("v1.toml")
+        pack("w/v1.toml")
 
-        found = lab.diff(Path("v1.oneiric.json"), open_manifest("v2.toml"))
+        found = lab.diff(Path("v1.oneiric.json"), open_manifest("w/v2.toml"))
 
         assert found.old.version == 1
         assert found.new.version == 2
@@ -78,7 +79,7 @@ class TestDiff:
         first = lab.diff("now", Path("v1.toml"))
         assert [change.kind for change in first.entries] == ["added"]
 
-        enter(lab.registry, open_manifest("v1.toml"), allowed=["shop_redis"])
+        enter(lab.registry, open_manifest("w/v1.toml"), allowed=["shop_redis"])
 
         then = lab.diff("now", Path("v2.toml"))
         assert [(change.kind, change.step) for change in then.entries] == [("changed", "minor")]
@@ -104,10 +105,22 @@ class TestDiff:
 
     def test_file_that_is_not_there(self, lab: Lab[Any]) -> None:
         """
-        It is named.
+        It is named as it is seen from here; one beside the workspace is none of its own.
         """
-        with pytest.raises(FileAccessError, match=r"v3\.toml"):
+        Path("v3.toml").write_text(TEXT.format(version=3, priority=3))
+
+        with pytest.raises(FileAccessError, match=r"no such file: w.v3\.toml"):
             lab.diff("v1.toml", "v3.toml")
+
+    def test_paths_are_those_of_a_release_on_its_way(self, lab: Lab[Any]) -> None:
+        """
+        Whole ones are taken too, and bundles beside them.
+        """
+        pack("w/v2.toml")
+
+        found = lab.diff(Path("v1.toml"), Path("v2.oneiric.json"))
+        assert lab.diff(lab.root / "v1.toml", "v2.oneiric-bundle.json").risks == found.risks
+        assert lab.release("v2.oneiric.json", previous="v1.toml").changes().risks == found.risks
 
     def test_configurations_as_before(self, lab: Lab[Any]) -> None:
         """

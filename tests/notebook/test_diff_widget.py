@@ -213,6 +213,26 @@ class TestTravels:
         assert found.diff.old.digest == OLD.digest
         assert found.code.endswith("a.oneiric-bundle.json', …)")
 
+    def test_the_verb_sees_files_from_the_notebook(
+        self, wire: type[Wire], lab: Lab[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        What is copied as code names them from the workspace, as `lab` takes them.
+        """
+        from oneiric_lab.commands import Interaction, run
+
+        (tmp_path / "books").mkdir()
+        monkeypatch.chdir(tmp_path / "books")
+        for name, found in (("a", OLD), ("b", NEW)):
+            made = document(found.version, *found.entries)
+            (tmp_path / "books" / f"{name}.oneiric.json").write_bytes(made)
+
+        shown = run(["-C", "..", "ui", "diff", "a.oneiric.json", "b.oneiric.json"], Interaction())
+
+        assert shown.code == "lab.diff('books/a.oneiric.json', 'books/b.oneiric.json')"  # type: ignore[union-attr]  # a widget
+        assert lab.diff("books/a.oneiric.json", "books/b.oneiric.json").exit_code == 1
+        assert run(["-C", "..", "ui", "diff", "now", "b.oneiric.json"], Interaction()) is not None
+
     def test_configurations_are_compared_elsewhere(self, wire: type[Wire], lab: Lab[Any]) -> None:
         """
         It says where, and what is missing.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
@@ -42,14 +41,12 @@ def command(
     """
     from oneiric_lab.lab import widget  # noqa: PLC0415 - `--help` needs none
 
-    make = widget("release").make
-    lab = parts(ctx).lab()
+    make, context = widget("release").make, parts(ctx)
 
     def inside(path: str | None) -> str | None:
-        """Return a path as it is seen from the workspace's folder, and not from this one."""
-        return None if path is None else os.path.relpath(path, lab.root)
+        return None if path is None else context.inside(path)
 
     files = {"previous": inside(previous), "revocations": inside(revocations)}
     more = {"roots": [inside(one) for one in roots], **files} if manifest else {}
-    found: Result = make(lab, inside(manifest), **more)
+    found: Result = make(context.lab(), inside(manifest), **more)
     return found
