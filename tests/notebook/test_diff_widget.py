@@ -220,7 +220,10 @@ class TestTravels:
         What is copied as code names them from the workspace, as `lab` takes them.
         """
         from oneiric_lab.commands import Interaction, run
+        from oneiric_lab.lab import Offer, _ui
+        from oneiric_lab.notebook.widgets._diff import diff
 
+        monkeypatch.setitem(_ui._offers, "diff", Offer("", diff))
         (tmp_path / "books").mkdir()
         monkeypatch.chdir(tmp_path / "books")
         for name, found in (("a", OLD), ("b", NEW)):
