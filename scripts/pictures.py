@@ -59,6 +59,7 @@ WIDGETS: Final = {
         "lab.ui.load(lab.load.run('swap-under-readers', users=50, duration='12s', warmup='1s'))",
         ".ol-load",
     ),
+    "drive": ("lab.ui.load('swap-under-readers')", ".ol-drive"),
     "status": (
         "lab.desire('adapter:cache', 'paused', why='backup'); lab.ui.status()",
         ".ol-board",
@@ -75,7 +76,7 @@ KEYS: Final = {
     "diff": ("n", "n"),
 }
 """What is pressed before a picture, in the rows of a widget."""
-PAGES: Final = ("explorer", "load", "status", "configuration", "diff", "steps")
+PAGES: Final = ("explorer", "load", "drive", "status", "configuration", "diff", "steps")
 """Those that the documentation shows, beside the workbench as a whole."""
 
 

@@ -6,37 +6,43 @@ from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from os import fspath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from oneiric_lab.errors import MissingExtraError, OneiricError
 from oneiric_lab.jobs import Job, in_thread
 from oneiric_lab.loadlab import (
     Course,
+    Floor,
     Run,
     Runs,
     check_workers,
+    compare_runs,
+    load_in_words,
     plan_for,
     rates_of,
     run_apart,
     scenarios,
+    set_named,
 )
 from oneiric_lab.views import Cell, CellLike, Fields, Note, View
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from os import PathLike
     from pathlib import Path
 
     from oneiric_lab.errors import Fault
     from oneiric_lab.jobs import Context, Owner
-    from oneiric_lab.loadlab import Plan, Scenario, Scenarios
+    from oneiric_lab.loadlab import Compared, Plan, Scenario, Scenarios
     from oneiric_lab.loadlab._figures import Snapshot
     from oneiric_lab.views import Block
 
 KEPT: Final = 8
 """Jobs that a lab remembers: each holds its whole run."""
+_LOOKED_AT: Final = 100
 
 
 @dataclass(slots=True)
@@ -54,6 +60,7 @@ class LoadJob(Job[Run]):
     says it is partial, where it had begun.
 
     Attributes:
+        loads: Where it was started.
         plan: What was asked.
         course: What was seen of it so far.
     """
@@ -64,11 +71,13 @@ class LoadJob(Job[Run]):
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float],
         *,
+        loads: Loads,
         course: Course,
         orders: _Orders,
     ) -> None:
         super().__init__(name, loop, clock)
         self._orders = orders
+        self.loads = loads
         self.plan: Plan = course.plan
         self.course = course
 
@@ -132,6 +141,25 @@ class LoadJob(Job[Run]):
             items.append(("progress", f"{length - left:.1f} of {length:g} s, {left:.0f} s left"))
             blocks.append(self.course.latest())
         return View("load-job", title, (Fields(tuple(items)), *blocks), summary=title, tone="info")
+
+
+Side: TypeAlias = "LoadJob | Run | str | Sequence[LoadJob | Run | str]"
+"""Runs that are compared, as people name them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a run can be compared with.
+
+    Attributes:
+        side: As `Loads.compare` takes it.
+        code: How a cell says it.
+        words: What a person reads.
+    """
+
+    side: LoadJob | str
+    code: str
+    words: str
 
 
 class Loads:
@@ -233,10 +261,62 @@ class Loads:
 
         name = f"load {plan.name}"
         job = self._owner().submit(
-            work, name=name, make=partial(LoadJob, course=course, orders=orders)
+            work, name=name, make=partial(LoadJob, loads=self, course=course, orders=orders)
         )
         self._jobs.append(job)
         return job
+
+    def compare(self, base: Side, other: Side, **options: Any) -> Compared:
+        """Return whether *other* is faster or slower than *base*, or the same.
+
+        Args:
+            base: A job, which is waited for, or its run; the name of a kept run or of a set of
+                them, as `load compare` takes it; or several of these.
+            other: The same, of one plan with *base* but for its parameters.
+            options: As `compare_runs` takes them. Where no `floor` is given, what `load aa`
+                found of this plan is taken.
+
+        Raises:
+            UsageError: There is no such run, or these cannot be compared.
+            ParseError: A kept run is damaged.
+        """
+        a, b = self._runs_of(base), self._runs_of(other)
+        names = tuple(
+            side if isinstance(side, str) else name
+            for name, side in (("base", base), ("other", other))
+        )
+        floor = Floor.find(self.runs.folder, a[0]) if a else None
+        return compare_runs(a, b, **{"names": names, "floor": floor, **options})
+
+    def _runs_of(self, side: Side) -> list[Run]:
+        if isinstance(side, str):
+            return set_named(self.runs, side)
+        if isinstance(side, LoadJob):
+            return [side.result()]
+        return [side] if isinstance(side, Run) else [r for one in side for r in self._runs_of(one)]
+
+    def former(self, job: LoadJob) -> tuple[Former, ...]:
+        """Return what *job* can be compared with: former jobs, and runs that were kept.
+
+        They are of the same scenario and load, jobs first, each the newest first; a set of
+        runs with a label is one. What is kept is looked through as far as its newest 100 runs.
+        """
+        plan, words = job.plan, load_in_words(job.plan)
+        found = []
+        for at, one in reversed(list(enumerate(self.jobs))):
+            alike = one.plan.reference == plan.reference and load_in_words(one.plan) == words
+            if one is not job and alike and one.state == "done" and one.result().path is None:
+                found.append(Former(one, f"lab.load.jobs[{at}]", f"job {at + 1} of this kernel"))
+        own = job.result().id if job.state == "done" else ""
+        sets: dict[str, int] = {}
+        for kept in islice(self.runs, _LOOKED_AT):
+            if (kept.scenario, kept.load) == (plan.name, words) and kept.id != own:
+                name = kept.label or kept.id
+                sets[name] = sets.get(name, 0) + 1
+        for name, count in sets.items():
+            said = f"{name} ({count} run{'s' * (count > 1)})"
+            found.append(Former(name, repr(name), said))
+        return tuple(found)
 
     def _kept_in(self, save: Runs | str | PathLike[str] | bool | None) -> Runs | None:
         if save is None or save is False:

@@ -13,11 +13,11 @@ from ._course import Course, rates_of
 from ._crew import check_workers
 from ._export import FORMATS, SUFFIXES, export, format_of
 from ._floor import Floor, aa, floor_of
-from ._listing import Scenarios, scenarios, shown_default
+from ._listing import Scenarios, read_typed, scenarios, shown_default
 from ._noise import Noise, noise
 from ._objective_text import parse_objective
 from ._objectives import Judged, Objective
-from ._plan import Plan
+from ._plan import Plan, load_in_words
 from ._repeat import Repeated, Turn, repeat
 from ._run import Run, run
 from ._runs import Kept, Runs
@@ -65,6 +65,7 @@ __all__ = [
     "invariant",
     "labelled",
     "labels",
+    "load_in_words",
     "load_said",
     "noise",
     "op",
@@ -73,6 +74,7 @@ __all__ = [
     "poisson",
     "ramp",
     "rates_of",
+    "read_typed",
     "repeat",
     "run",
     "run_apart",

@@ -91,3 +91,27 @@ def shown_default(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, default=str)
+
+
+def read_typed(text: str, default: Any) -> Any:
+    """Return a parameter as the type of its default, from what was typed for it.
+
+    Raises:
+        ValueError: It is of another type.
+
+    Example:
+        >>> read_typed("3", 1), read_typed("true", False), read_typed("3", None)
+        (3, True, '3')
+    """
+    if default is None or isinstance(default, str):
+        return text
+    if isinstance(default, bool):
+        if text.lower() not in {"true", "false"}:
+            raise ValueError(text)
+        return text.lower() == "true"
+    if isinstance(default, int | float):
+        return type(default)(text)
+    found = json.loads(text)
+    if not isinstance(found, list if isinstance(default, tuple) else type(default)):
+        raise ValueError(text)  # noqa: TRY004 - told as any other wrong value
+    return found

@@ -57,9 +57,9 @@ def show(job: LoadJob) -> None:
         return
     shown: Any = job
     if find_spec("anywidget") is not None:
-        from .widgets._load import chart  # noqa: PLC0415 - brings anywidget
+        from .widgets._load import chart_of  # noqa: PLC0415 - brings anywidget
 
-        shown = chart(None, job)
+        shown = chart_of(job)
     handle = _send(display, shown, display_id=True)
     due = monotonic() + _EVERY
 

@@ -15,7 +15,7 @@ import pytest
 
 from oneiric_lab.jobs import Owner
 from oneiric_lab.lab import Loads
-from oneiric_lab.notebook.widgets._load import chart
+from oneiric_lab.notebook.widgets._load import chart_of
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -42,7 +42,7 @@ async def measured() -> tuple[list[float], list[float]]:
         loads = Loads(lambda: owner)
         for _ in range(TURNS):
             job = loads.run("swap-under-readers", users=1000, duration=60, warmup=0)
-            shown = chart(None, job)
+            shown = chart_of(job)
             while shown.stage != "running":  # noqa: ASYNC110 - another thread says so
                 await asyncio.sleep(STEP)
             busy.append(await lateness())

@@ -10,6 +10,7 @@ import pytest
 from oneiric_lab.testing import ReleaseHouse
 from oneiric_lab.views import mimebundle
 
+from . import test_drive_module as drive
 from . import test_explorer_module as explorer
 from . import test_load_module as load
 from . import test_panel as panel
@@ -53,6 +54,17 @@ class TestAxe:
         page = render("load", load.running(), scheme=scheme)
         assert grave(page) == []
         page.evaluate("(end) => window.change({ end, stage: 'failed' })", ENDED)
+        assert grave(page) == []
+
+    def test_load_form(self, render: Any, scheme: str) -> None:
+        """
+        A form with all its fields, and with a fault.
+        """
+        page = render("drive", drive.state(), scheme=scheme)
+        page.get_by_text("more", exact=True).click()
+        assert grave(page) == []
+        said = {"lines": [["bad", "error: no"]], "code": ""}
+        page.evaluate("(said) => window.change({ said })", said)
         assert grave(page) == []
 
     def test_outputs_and_panel(self, extension: Any, scheme: str) -> None:

@@ -65,3 +65,26 @@ class TestALoadRun:
         text = open_notebook(name="load.ipynb").output(1).inner_text()
         assert "cancelled, partial" in text
         assert "Error displaying widget" not in text
+
+    def test_from_the_form(self, open_notebook: Any) -> None:
+        """
+        A person fills in a form, starts a run, and sees its chart below; when it ended they
+        start it anew and compare the two.
+        """
+        notebook = open_notebook(LAB, "lab.ui.load('resolve-storm')", name="form.ipynb")
+        page = notebook.page
+        notebook.run(0, 1)
+        form = page.get_by_role("form", name="load run")
+        for name, text in (("load", "2"), ("duration", "0.5s"), ("warmup", "0s")):
+            form.get_by_label(name, exact=True).fill(text)
+        form.get_by_text("2 users for 0.5 s").wait_for()
+        form.get_by_role("button", name="Start").click()
+        stage(page, "ended")
+        form.get_by_role("button", name="Start").click()
+        choice = page.get_by_role("combobox", name="compare with a former run")
+        choice.filter(has_text="job 1 of this kernel").wait_for()
+        choice.select_option(label="job 1 of this kernel")
+        page.locator(".ol-load").get_by_text("6 a side can").first.wait_for()
+
+        code = page.locator(".ol-load .ol-code code").inner_text()
+        assert code == "lab.load.compare(lab.load.jobs[0], job)"

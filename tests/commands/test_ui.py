@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def offered() -> Iterator[None]:
-    """Offer a chart that only tells what it was asked for."""
-    offer_widgets({"load": Offer("A chart.", lambda lab, job, **options: (job, options))})
+    """Offer a widget that only tells what it was asked for."""
+    offer_widgets({"load": Offer("Runs.", lambda lab, what, **options: (lab, what, options))})
     yield
     offer_widgets({})
 
@@ -46,25 +46,17 @@ class TestUi:
             ask("load")
 
     @pytest.mark.usefixtures("offered")
-    def test_before_a_run(self) -> None:
+    def test_load_runs(self) -> None:
         """
-        Without a run there is nothing to show; the fix starts one.
-        """
-        with Owner() as owner, pytest.raises(UsageError, match="oneiric load run"):
-            ask("load", loads=lambda: Loads(lambda: owner))
-
-    @pytest.mark.usefixtures("offered")
-    def test_the_newest_run(self) -> None:
-        """
-        What is chosen goes to the widget.
+        What starts runs goes to the widget, with what was chosen.
         """
         with Owner() as owner:
             loads = Loads(lambda: owner)
-            loads.run("resolve-storm", users=1, duration=0.1)
-            job = loads.run("resolve-storm", users=1, duration=0.1)
-            found = ask("load", "--metric", "lag", loads=lambda: loads)
+            alone = ask("load", loads=lambda: loads)
+            found = ask("load", "swap-1k", "--metric", "lag", loads=lambda: loads)
 
-        assert found == (job, {"metric": "lag", "operation": None})
+        assert alone == (loads, None, {"metric": None, "operation": None})
+        assert found == (loads, "swap-1k", {"metric": "lag", "operation": None})
 
     def test_a_workspace(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """

@@ -268,3 +268,47 @@ class TestScenarios:
         assert "swap-under-readers" in names
         row = rows[names.index("swap-under-readers")]
         assert lab.load.plan(row.name).load == closed(row.users, duration="10s")
+
+
+class TestComparing:
+    def test_by_names_jobs_and_runs(self, lab: Lab[Any]) -> None:
+        """
+        Each side is what a person has at hand; what cannot be compared is refused.
+        """
+        plan = lab.load.plan(Readers, users=1, duration="0.2s", warmup="0s")
+        first, second, third = (lab.load.run(plan, save=keep) for keep in (True, True, False))
+        kept = first.result(LIMIT).id
+        second.result(LIMIT)
+
+        found = lab.load.compare(kept, third)
+        assert found.names == (kept, "other")
+        assert found.verdict == "inconclusive"
+        both = lab.load.compare([kept, second], third.result(LIMIT), metrics=["read.rate"])
+        assert both.runs == (2, 1)
+        assert list(both.kinds) == ["read.rate"]
+        with pytest.raises(UsageError, match="share runs"):
+            lab.load.compare(kept, first)
+        with pytest.raises(UsageError, match="expected runs, found none"):
+            lab.load.compare([], third)
+        with pytest.raises(UsageError, match="no-such"):
+            lab.load.compare("no-such", third)
+
+    def test_what_there_is_to_compare_with(self, lab: Lab[Any]) -> None:
+        """
+        Former runs of the same scenario and load: those of this lab, and those that were kept.
+        """
+        plan = lab.load.plan(Readers, users=1, duration="0.2s", warmup="0s")
+        kept = lab.load.run(plan, save=True)
+        lab.load.run(plan.but(duration=0.3, load=closed(1, duration=0.3))).result(LIMIT)
+        lab.load.run("resolve-storm", users=1, duration="0.2s", warmup="0s").result(LIMIT)
+        kept.result(LIMIT)
+        job = lab.load.run(plan)
+        former = lab.load.former(job)
+        name = kept.result().id
+        assert [(one.side, one.code) for one in former] == [(name, repr(name))]
+        job.result(LIMIT)
+        again = lab.load.run(plan)
+        codes = [one.code for one in lab.load.former(again)]
+        again.result(LIMIT)
+
+        assert codes == ["lab.load.jobs[3]", repr(name)]

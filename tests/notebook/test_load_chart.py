@@ -11,7 +11,7 @@ import pytest
 
 from oneiric_lab.errors import UsageError
 from oneiric_lab.jobs import Owner
-from oneiric_lab.lab import Lab, LoadJob, Loads
+from oneiric_lab.lab import LoadJob, Loads
 from oneiric_lab.lab._load import _Orders
 from oneiric_lab.loadlab import Course, Plan, Scenario, closed, op
 from oneiric_lab.loadlab._figures import BANDS, Live, Snapshot
@@ -19,7 +19,6 @@ from oneiric_lab.views import MIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from random import Random
 
     from .conftest import Wire
@@ -79,10 +78,10 @@ class TestLoadChart:
         """
         The stage goes from waiting to ended; every tick travels once; the end is in words.
         """
-        from oneiric_lab.notebook.widgets._load import LoadChart, chart
+        from oneiric_lab.notebook.widgets._load import LoadChart, chart_of
 
         job = runs.run(Shop, users=5, duration="1.2s")
-        shown = chart(None, job)
+        shown = chart_of(job)
         assert isinstance(shown, LoadChart)
         sent = last(wire)
         job.result(LIMIT)
@@ -105,10 +104,10 @@ class TestLoadChart:
         """
         Pause, resume and cancel are what a cell could say; anything else does nothing.
         """
-        from oneiric_lab.notebook.widgets._load import chart
+        from oneiric_lab.notebook.widgets._load import chart_of
 
         job = runs.run(Shop, duration=600)
-        shown = chart(None, job)
+        shown = chart_of(job)
         sent = last(wire)
         for nonsense in NONSENSE:
             sent.click(nonsense)
@@ -129,7 +128,7 @@ class TestLoadChart:
         """
         A run that could not begin says why, in text and not as HTML.
         """
-        from oneiric_lab.notebook.widgets._load import chart
+        from oneiric_lab.notebook.widgets._load import chart_of
 
         class Broken(Shop):
             async def setup(self) -> None:
@@ -137,7 +136,7 @@ class TestLoadChart:
                 raise ValueError("<script>alert(1)</script>\x1b[31m")
 
         job = runs.run(Broken)
-        shown = chart(None, job)
+        shown = chart_of(job)
         wait(lambda: job.is_ended and shown.stage == "failed")
         end = last(wire).state("end")[-1]
 
@@ -150,10 +149,10 @@ class TestLoadChart:
         """
         A page that was loaded anew, and one that missed a tick, get every tick so far.
         """
-        from oneiric_lab.notebook.widgets._load import chart
+        from oneiric_lab.notebook.widgets._load import chart_of
 
         job = runs.run(Shop, duration="0.8s")
-        shown = chart(None, job)
+        shown = chart_of(job)
         job.result(LIMIT)
         wait(lambda: shown.stage == "ended")
         past = shown.get_state("past")["past"]
@@ -166,10 +165,10 @@ class TestLoadChart:
         """
         The four forms of an output, and what becomes of them when the kernel is gone.
         """
-        from oneiric_lab.notebook.widgets._load import chart
+        from oneiric_lab.notebook.widgets._load import chart_of
 
         job = runs.run(Shop, duration=600)
-        shown = chart(None, job)
+        shown = chart_of(job)
         wait(lambda: shown.stage == "running")
         going_on = shown._repr_mimebundle_()
         job.cancel()
@@ -187,11 +186,11 @@ class TestLoadChart:
         """
         To show a job again is another view of the same chart; what is chosen is kept.
         """
-        from oneiric_lab.notebook.widgets._load import chart
+        from oneiric_lab.notebook.widgets._load import chart_of
 
         job = runs.run(Shop, duration="0.1s")
-        first = chart(None, job, metric="lag")
-        again = chart(None, job, operation="swap")
+        first = chart_of(job, metric="lag")
+        again = chart_of(job, operation="swap")
 
         assert again is first
         assert (first.metric, first.operation) == ("lag", "swap")
@@ -209,23 +208,10 @@ class TestLoadChart:
         """
         A metric or an operation that there is not is told with the nearest one.
         """
-        from oneiric_lab.notebook.widgets._load import chart
+        from oneiric_lab.notebook.widgets._load import chart_of
 
         with pytest.raises(UsageError, match=words):
-            chart(None, runs.run(Shop, duration="0.1s"), **options)
-
-    def test_what_is_no_job(self, tmp_path: Path) -> None:
-        """
-        Without a job the newest is shown; where there is none, or something else, that is told.
-        """
-        from oneiric_lab.notebook.widgets._load import chart
-
-        (tmp_path / "oneiric.toml").write_text("")
-        lab = Lab.open(tmp_path, environ={})
-        with pytest.raises(UsageError, match="no load run was started"):
-            chart(lab, None)
-        with pytest.raises(UsageError, match="int is no load run"):
-            chart(lab, 3)
+            chart_of(runs.run(Shop, duration="0.1s"), **options)
 
 
 class TestSize:
@@ -270,10 +256,12 @@ def named(name: str) -> Any:
 
 
 @pytest.fixture
-def idle() -> Iterator[Any]:
+def idle(runs: Loads) -> Iterator[Any]:
     """Return what makes a job that nobody runs."""
     loop = asyncio.new_event_loop()
-    yield lambda course: LoadJob("load", loop, time.monotonic, course=course, orders=_Orders())
+    yield lambda course: LoadJob(
+        "load", loop, time.monotonic, loads=runs, course=course, orders=_Orders()
+    )
     loop.close()
 
 

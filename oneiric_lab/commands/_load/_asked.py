@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,7 +143,7 @@ def values_asked(
     Raises:
         UsageError: One is unknown, or its value is of another type; *option* is named.
     """
-    from oneiric_lab.loadlab import shown_default  # noqa: PLC0415 - see above
+    from oneiric_lab.loadlab import read_typed, shown_default  # noqa: PLC0415 - see above
 
     kind, _ = scenario_asked(scenario)
     out: dict[str, Any] = {}
@@ -155,7 +154,7 @@ def values_asked(
             raise UsageError(Fault("usage", f"{scenario} has no parameter {text!r}", fix=fix))
         default = kind.defaults[name]
         try:
-            out[name] = _read(value, default)
+            out[name] = read_typed(value, default)
         except ValueError:
             raise UsageError(
                 Fault(
@@ -165,22 +164,6 @@ def values_asked(
                 )
             ) from None
     return out
-
-
-def _read(text: str, default: Any) -> Any:
-    """Return *text* as the type of *default*; where that is None or a text, as it is."""
-    if default is None or isinstance(default, str):
-        return text
-    if isinstance(default, bool):
-        if text.lower() not in {"true", "false"}:
-            raise ValueError(text)
-        return text.lower() == "true"
-    if isinstance(default, int | float):
-        return type(default)(text)
-    found = json.loads(text)
-    if not isinstance(found, list if isinstance(default, tuple) else type(default)):
-        raise ValueError(text)  # noqa: TRY004 - told as any other wrong value
-    return found
 
 
 def _example(kind: type[Scenario], option: str) -> str:

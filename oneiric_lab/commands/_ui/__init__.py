@@ -18,7 +18,7 @@ VERBS: dict[str, str] = {
     "explanation": "Why a component is provided by whom, with a what-if.",
     "configuration": "Effective values as a tree: why each is so, and what a change would do.",
     "diff": "What differs between two manifests, the gravest first.",
-    "load": "The live chart of a load run.",
+    "load": "A form that starts a load run, and its live chart.",
     "release": "The steps of a release: risks, policy, signatures, verification, bundle.",
     "status": "What is wanted of components beside what is so, with what happens to them.",
 }

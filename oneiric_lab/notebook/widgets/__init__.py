@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ._configuration import Configuration
     from ._diff import Diff
+    from ._drive import LoadBench
     from ._explanation import Explanation
     from ._explorer import Explorer
     from ._load import LoadChart
@@ -25,23 +26,25 @@ if TYPE_CHECKING:
 
 
 def load(
-    lab: Any, job: Any = None, *, metric: str | None = None, operation: str | None = None
-) -> LoadChart:
-    """Show a load run while it goes on, and what became of it.
+    lab: Any, what: Any = None, *, metric: str | None = None, operation: str | None = None
+) -> LoadBench | LoadChart:
+    """Show a load run while it goes on, and what became of it; or a form that starts one.
 
     Args:
-        lab: Whose newest run is shown where no job is given.
-        job: What `lab.load.run(...)` returned.
+        lab: Whose runs; its newest one stands below the form.
+        what: A job, which `lab.load.run(...)` returned, alone; or what the form drives: a
+            plan, a scenario, or the name of one that comes with us, which can be chosen anew.
         metric: Whose quantiles are drawn: `response`, `service` or `lag`.
         operation: Of which operation; by default the first one that the load drives.
 
     Raises:
-        UsageError: There is no job, or no such metric or operation.
+        UsageError: There is no lab, *what* cannot be driven, or there is no such metric or
+            operation.
         MissingExtraError: Without anywidget.
     """
-    from ._load import chart  # noqa: PLC0415 - brings anywidget
+    from ._drive import bench  # noqa: PLC0415 - brings anywidget
 
-    return chart(lab, job, metric=metric, operation=operation)
+    return bench(lab, what, metric=metric, operation=operation)
 
 
 def explorer(lab: Any, text: str = "", /, *, sort: str | None = None, **columns: Any) -> Explorer:

@@ -21,13 +21,15 @@ from weakref import WeakValueDictionary
 import traitlets
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
-from oneiric_lab.lab import LoadJob
 from oneiric_lab.loadlab._course import bad_rate, joined
-from oneiric_lab.views import Note, View, clean
+from oneiric_lab.views import Note, View, capped, clean, to_json_view
 
 from ._base import Widget
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oneiric_lab.lab import LoadJob
     from oneiric_lab.loadlab import Course, Run
     from oneiric_lab.loadlab._figures import Live, Snapshot
     from oneiric_lab.views import Tone
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 METRICS: Final = ("response", "service", "lag")
 MOST_TICKS: Final = 300
 """Ticks that a view gets which is opened later; there are no more pixels."""
+MOST_ROWS: Final = 50
+"""Rows of a comparison that are shown."""
 MOST_OPERATIONS: Final = 8
 """Operations that a tick tells of: it may take 1 KB."""
 
@@ -44,7 +48,8 @@ _LEVELS = digits + ascii_lowercase
 class LoadChart(Widget):
     """A load run while it goes on: rate, quantiles, where latencies lie, and what happens.
 
-    Its buttons call `job.cancel()`, `job.pause()` and `job.resume()`.
+    Its buttons call `job.cancel()`, `job.pause()` and `job.resume()`; its choice of a former
+    run calls `lab.load.compare(...)`.
 
     Attributes:
         job: The run.
@@ -155,6 +160,19 @@ class LoadChart(Widget):
         """Go on."""
         self.job.resume()
 
+    def do_former(self) -> None:
+        """Tell what the run can be compared with."""
+        rows = [[one.code, clean(one.words)] for one in self.job.loads.former(self.job)]
+        self.send({"former": rows})
+
+    def told_compare(self, said: Mapping[str, Any]) -> None:
+        """Compare a former run with this one, and show what comes of it."""
+        loads = self.job.loads
+        former = [one for one in loads.former(self.job) if one.code == said.get("with")]
+        for one in former:
+            found = capped(loads.compare(one.side, self.job).view(), rows=MOST_ROWS)
+            self.send({"compared": to_json_view(found)})
+
     def do_whole(self) -> None:
         """Send all ticks so far."""
         self.send({"whole": self.whole()})
@@ -174,19 +192,8 @@ class LoadChart(Widget):
         return replace(found, blocks=(*found.blocks, note))
 
 
-def chart(
-    lab: Any, job: Any, *, metric: str | None = None, operation: str | None = None
-) -> LoadChart:
+def chart_of(job: LoadJob, *, metric: str | None = None, operation: str | None = None) -> LoadChart:
     """Return the one chart of *job*: views of it share what they show."""
-    if job is None:
-        jobs = lab.load.jobs if lab is not None else ()
-        if not jobs:
-            fault = Fault("no-job", "no load run was started", fix='lab.load.run("swap-1k")')
-            raise UsageError(fault)
-        job = jobs[-1]
-    if not isinstance(job, LoadJob):
-        fix = "give it what lab.load.run(...) returned"
-        raise UsageError(Fault("no-job", f"{type(job).__name__} is no load run", fix=fix))
     if metric is not None and metric not in METRICS:
         raise UsageError(Fault("usage", f"no metric {metric!r}", fix=did_you_mean(metric, METRICS)))
     names = [o.name for o in job.plan.scenario.operations()]

@@ -1,6 +1,7 @@
 import { GLYPHS, el, onTheme, toned } from "./kit.mjs";
-import { Held, View, button, pick, widget } from "./frame.mjs";
+import { Held, View, button, offer, pick, widget } from "./frame.mjs";
 import { pyArguments } from "./python.mjs";
+import { viewNode } from "./view.mjs";
 
 /* The live chart of a load run; what travels is told in _load.py, beside this folder. */
 
@@ -122,10 +123,27 @@ class Chart extends View {
     });
     this.canvas.style.height = `${HEIGHT}px`;
     this.notes = el("ul", { class: "ol-end", "aria-label": "what came of it" });
+    this.former = pick("compare with a former run", (code) => {
+      this.found.replaceChildren();
+      if (!code) return;
+      this.code.show(`lab.load.compare(${code}, job)`);
+      this.ask({ do: "compare", with: code }, (text) => this.found.replaceChildren(toned("warn", text, "p")));
+    });
+    this.former.hidden = true;
+    this.found = el("div", { "aria-live": "polite" });
     this.root.append(
       el("header", {}, el("strong", { title: plan.name }, plan.name), this.status, this.progress, this.left),
       el("div", { class: "ol-bar" }, this.pause, this.cancel, el("label", {}, "metric ", this.metric), el("label", {}, "operation ", this.operation)),
-      figures, this.canvas, this.notes, this.code.node);
+      figures, this.canvas, this.notes, this.former, this.found, this.code.node);
+    this.on("msg:custom", ({ former, compared, failed }) => {
+      if (former) {
+        offer(this.former, ["", former.length ? "compare with…" : "no former run of this scenario and load"], ...former).disabled = !former.length;
+        this.former.hidden = false;
+      }
+      if (!compared && !failed) return;
+      this.answered();
+      this.found.replaceChildren(viewNode(compared ?? failed));
+    });
   }
 
   asCode() {
@@ -155,6 +173,7 @@ class Chart extends View {
       const lines = [[end.tone, end.title], ...end.notes];
       this.notes.append(...lines.map(([tone, text]) => toned(tone, text, "li")));
       if (end.count > this.course.have) this.course.ask();
+      this.model.send({ do: "former" });
     }
   }
 
