@@ -46,7 +46,7 @@ def runs(tmp_path: Path) -> Iterator[Loads]:
         yield Loads(lambda: owner, tmp_path)
 
 
-def bench_of(runs: Loads, what: Any = None, **options: Any) -> Any:
+def bench_of(runs: Loads | Lab[Any] | None, what: Any = None, **options: Any) -> Any:
     """Return the form, and the chart below it."""
     from oneiric_lab.notebook.widgets._drive import bench
 

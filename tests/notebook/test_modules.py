@@ -26,7 +26,7 @@ MODULES = sorted({*OFFERS, "drive"})
 """Those that are offered, and the form above the chart of a load run."""
 MOST = 80 * 1024
 """Bytes of all modules together, each file once, as they travel: see decision 20."""
-MOST_STYLE = 14 * 1024
+MOST_STYLE = 15 * 1024
 """Bytes of all style sheets together, counted likewise."""
 
 
