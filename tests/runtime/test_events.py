@@ -12,7 +12,7 @@ import pytest
 from oneiric_lab.errors import UsageError
 from oneiric_lab.lifecycle import Lifecycle
 from oneiric_lab.registry import Candidate, Registry
-from oneiric_lab.runtime import Event, EventOptions, Events, emit, emit_sync, options_of
+from oneiric_lab.runtime import Event, EventOptions, Events, _events, emit, emit_sync, options_of
 from oneiric_lab.runtime._delivery import Waiting
 
 if TYPE_CHECKING:
@@ -441,6 +441,53 @@ class TestSwaps:
 
         assert sorted(n for _, n in play(story).seen) == [0, 1, 2]
 
+    def test_more_workers_take_what_waits_already(self) -> None:
+        """They need no event of their own to begin."""
+
+        async def story(yard: Yard) -> None:
+            many = asyncio.Barrier(3)
+
+            async def handle(event: Event) -> None:
+                await many.wait()
+                yard.seen.append(("u", event.payload))
+
+            yard.life.registry.add(Candidate("event", "u", "one", lambda: handle))
+            for n in range(3):
+                await yard.events.emit("u", n)
+            await asyncio.sleep(0)
+            yard.events.configure(options_of({"handlers": {"u": {"max_concurrency": 3}}}))
+            await yard.events.emit("other")
+            assert await yard.events.drain(5)
+
+        assert sorted(n for _, n in play(story).seen) == [0, 1, 2]
+
+    def test_a_pause_waits_for_what_is_in_hand(self) -> None:
+        """What waits behind it is kept, and who drains waits for the one."""
+
+        async def story(yard: Yard) -> None:
+            gate = asyncio.Event()
+
+            async def handle(event: Event) -> None:
+                await gate.wait()
+                yard.seen.append(("u", event.payload))
+
+            yard.life.registry.add(Candidate("event", "u", "one", lambda: handle))
+            yard.events.configure(options_of({"handlers": {"u": {"max_concurrency": 2}}}))
+            await yard.events.emit("u", 0)
+            await asyncio.sleep(0.01)
+            await yard.life.pause("event", "u")
+            await yard.events.emit("u", 1)
+            await asyncio.sleep(0.01)
+            (held,) = yard.events.snapshot()["handlers"]
+            assert (held["paused"], held["in_hand"], held["waiting"]) == (True, 1, 1)
+            assert not await yard.events.drain(0.01)
+            gate.set()
+            assert await yard.events.drain(5)
+            assert yard.seen == [("u", 0)]
+            await yard.life.resume("event", "u")
+
+        play(story)
+
     def test_a_new_generation_changes_who_listens(self) -> None:
         """Topics and wishes follow the registry; what waits for one that left is handled."""
 
@@ -829,6 +876,26 @@ class TestSnapshot:
             gate.set()
 
         assert play(story).events.snapshot()["deliveries"]["u"]["handled"] == 2
+
+    def test_topics_beyond_their_limit_are_counted_together(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """But for those that somebody listens to."""
+        monkeypatch.setattr(_events, "TOPICS_COUNTED", 1)
+
+        async def story(yard: Yard) -> None:
+            yard.events.on("t", yard.handler("t"))
+            for topic in ("a", "b", "c"):
+                await yard.events.emit(topic)
+            await yard.events.dispatch("t")
+
+        found = play(story).events.snapshot()["deliveries"]
+        assert {topic: counts["unhandled"] for topic, counts in found.items()} == {
+            "a": 1,
+            "": 2,
+            "t": 0,
+        }
+        assert found["t"]["handled"] == 1
 
     def test_options_are_what_handlers_get(self) -> None:
         """The table of the configuration fills what a function does not say."""

@@ -229,6 +229,19 @@ class TestFloods:
 
         play(story)
 
+    def test_a_burst_is_no_flood(self) -> None:
+        """Workers that only lacked their turn have it before an event is dropped."""
+        seen: list[int] = []
+
+        async def story(events: Events) -> None:
+            take = {"queue_size": 2, "overflow": "drop-oldest"}
+            events.on("t", lambda event: seen.append(event.payload), name="quick", **take)
+            for n in range(10):
+                await events.emit("t", n)
+
+        play(story)
+        assert seen == list(range(10))
+
     def test_who_waits_no_longer_leaves_a_dead_letter(self) -> None:
         """Cancelled while a queue was full, an event is kept and not half delivered."""
         dead: list[DeadLetter] = []
@@ -390,6 +403,29 @@ class TestGraves:
         assert other == list(range(12_000))
         assert events.snapshot()["dead_letters_lost"] == 12_000
         assert "the disk is full" in caplog.text
+
+    def test_one_batch_is_written_at_a_time(self) -> None:
+        """Who asks for what there is now waits for the batch before, and the order stays."""
+        kept: list[int] = []
+
+        def keep(letters: Sequence[DeadLetter]) -> None:
+            if not kept and letters[0].event["payload"] == 1:
+                time.sleep(0.05)
+            kept.extend(one.event["payload"] for one in letters)
+
+        def raises(event: Event) -> None:
+            raise RuntimeError
+
+        async def story(events: Events) -> None:
+            events.on("t", raises, name="raises")
+            await events.emit("t", 1)
+            await asyncio.sleep(0.01)
+            await events.emit("t", 2)
+            assert await events.drain(5)
+            assert await events.keep_letters()
+            assert kept == [1, 2]
+
+        play(story, keep)
 
     def test_a_store_that_comes_back_gets_what_waited(
         self, monkeypatch: pytest.MonkeyPatch
