@@ -298,15 +298,14 @@ class Door:
         if not reads and not self.answers.takes():
             return _refused(503, "draining", "this host takes no orders now")
         try:
-            with anyio.fail_after(self.answers.seconds):
+            with anyio.move_on_after(self.answers.seconds):
                 return await order()
         except _RefusedError as error:
             return error.answer
-        except TimeoutError:
-            return _refused(504, "too-long", f"not done within {self.answers.seconds:g} s")
         except OneiricError as error:
             status = 404 if error.code.startswith(("unknown", "no-")) else 422
             return _json(status, error.as_dict())
+        return _refused(504, "too-long", f"not done within {self.answers.seconds:g} s")
 
 
 class _RefusedError(Exception):

@@ -236,6 +236,18 @@ class TestOrders:
 
         assert opened(given, lambda d: ask(d, "/sync", "POST", **AUTH))[0] == 504
 
+    def test_a_time_limit_of_somebody_elses_is_no_limit_of_ours(self) -> None:
+        """
+        What an order itself waited for in vain is its failure, whether it has a limit or not.
+        """
+
+        async def fails() -> Any:
+            raise TimeoutError("the server of the order")
+
+        for seconds in (5, None):
+            given = answers(sync=fails, seconds=seconds)
+            assert opened(given, lambda d: ask(d, "/sync", "POST", **AUTH))[0] == 500
+
     def test_what_goes_wrong_is_told_by_kind(self) -> None:
         """
         What the asker did wrong is 4xx with our shape, what we did is 500 without any word.
