@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -160,6 +161,23 @@ class TestOrder:
 
 
 class TestDrain:
+    def test_one_that_still_begins_is_draining_from_the_word_on(self) -> None:
+        """
+        Before the loop turns: a probe must not hear that it starts.
+        """
+        host = Host([World().part("a", begin=hang)])
+
+        async def main() -> None:
+            serving = asyncio.create_task(host.serve())
+            await asyncio.sleep(0.01)
+            assert host.state == "starting"
+            host.stop()
+            assert host.state == "draining"
+            await serving
+
+        asyncio.run(main())
+        assert host.state == "stopped"
+
     def test_it_is_not_ready_from_the_word_on(self) -> None:
         """
         Whoever asks in the same moment sees that it drains.
@@ -329,3 +347,35 @@ class TestLooping:
         assert waits == [1.0, 2.0, 4.0]
         assert states == ["failing"] * 3 + ["up"]
         assert part.error == "OSError: gone"
+
+    def test_one_that_was_well_for_long_waits_as_at_first(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A failure a day is no reason to be away for a minute.
+        """
+        now = 0.0
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            await asyncio.sleep(0)
+
+        async def main() -> None:
+            done = asyncio.Event()
+
+            async def work() -> None:
+                nonlocal now
+                if len(waits) == 4:
+                    done.set()
+                    await hang()
+                now += 61 if len(waits) == 2 else 1
+                raise OSError("gone")
+
+            async with looping(lambda: None, work, sleep=sleep):
+                await done.wait()
+
+        monkeypatch.setattr(_host, "time", SimpleNamespace(monotonic=lambda: now))
+        asyncio.run(main())
+
+        assert waits == [1.0, 2.0, 1.0, 2.0]
