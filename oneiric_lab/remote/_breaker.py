@@ -93,5 +93,5 @@ class Breaker:
         """Count a failure of *host* that no block could tell, such as a deadline that passed."""
         found = self._hosts.setdefault(host, _Host())
         found.failures += 1
-        if found.opened is not None or found.failures >= self._threshold:
+        if found.failures >= self._threshold:
             found.opened = self._clock()

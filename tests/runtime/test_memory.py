@@ -95,6 +95,19 @@ class TestOrder:
 
         assert run(desk, what).ok
 
+    def test_what_waits_for_one_node_runs_together(self) -> None:
+        """
+        All of it begins when that ends, and not one behind the other.
+        """
+        together = asyncio.Barrier(3)
+
+        async def task(payload: Any, context: Any) -> None:
+            if context.node != "a":
+                async with asyncio.timeout(5):
+                    await together.wait()
+
+        assert run(Desk(note=task), dag(a="", b="a", c="a", d="a")).ok
+
     def test_many_at_a_time(self) -> None:
         """
         Nodes that wait for nothing run together.
@@ -516,6 +529,22 @@ class TestHooks:
             "node_skip c b failed",
             "run_error  failed: b",
         ]
+
+    def test_a_node_behind_two_failures_is_skipped_once(self) -> None:
+        """
+        By the first of them.
+        """
+        told: list[str] = []
+        hooks = FlowHooks()
+        hooks.on("node_skip", lambda event: told.append(f"{event.node} {event.why}"))
+
+        def bad(payload: Any, context: Any) -> None:
+            raise ValueError
+
+        found = run(Desk(note=bad), dag(a="", b="", c="a b"), hooks=hooks, nodes=1)
+
+        assert states(found) == {"a": "failed", "b": "failed", "c": "skipped"}
+        assert told == ["c a failed"]
 
     def test_one_that_raises_changes_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
         """
