@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._layers import POLICY
 from ._paths import drop
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def fold(
             if not tree:
                 tree = layer.tree
                 continue
-            tree = _merge(tree, layer.tree, (), (), lists, clash, layer)
+            # What is locked joins nothing: it is in force as it stands.
+            field = () if layer.rank < POLICY else None
+            tree = _merge(tree, layer.tree, (), field, lists, clash, layer)
     return tree
 
 

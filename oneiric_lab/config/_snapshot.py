@@ -11,6 +11,7 @@ from oneiric_lab.errors import Origin, UnknownPathError, did_you_mean
 
 from ._defaults import below, default_of
 from ._explain import Contribution, ValueExplanation
+from ._layers import POLICY
 from ._paths import Path, get, leaves, parse_path, render_path
 from ._schema import describe, is_built_in
 from ._secrets import Secret, SecretRef
@@ -138,7 +139,10 @@ class Snapshot:
         # A table, and a list with a strategy, is made of what several layers say.
         info = self._info(parts)
         merges = isinstance(get(self.tree, parts, None), dict) or (
-            info is not None and info.merge is not None and info.merge.strategy != "replace"
+            info is not None
+            and info.merge is not None
+            and info.merge.strategy != "replace"
+            and not any(one.rank == POLICY and one.holds(parts) for one in self.layers)
         )
         closed = False
         for layer in reversed(self.layers):

@@ -212,6 +212,14 @@ class TestMerge:
         assert {*once} == {*low, *middle, *high}
         assert len(once[len(low) :]) == len({*middle, *high} - {*low})
 
+    def test_what_is_locked_joins_nothing(self, house: House, tmp_path: Path) -> None:
+        """A list of the policy is in force as it stands, also where a layer says the same."""
+        (tmp_path / "p.toml").write_text('more = ["a"]')
+        snapshot = house.load('more = ["a"]', schema=Model, policy=tmp_path / "p.toml")
+
+        assert snapshot.config.more == ["a"]
+        assert [c.state for c in snapshot.contributions("more")] == ["wins", "shadowed", "shadowed"]
+
     def test_tables_of_one_key_merge_key_by_key(self) -> None:
         """A table in them is merged, too; what stands there twice meets the first."""
         low = [{"name": "x", "tls": {"cert": "a", "key": "b"}, "n": 1}, {"name": "x"}, 3]

@@ -379,6 +379,15 @@ class TestRisks:
                 found = passing.passed(rank, (now["priority"], 0), now["provider"])
                 assert found == (passed[0] if passed else None, len(passed))
 
+    def test_a_number_that_is_said_now_is_no_raise(self) -> None:
+        """
+        A priority of 0 is what holds where nobody says one.
+        """
+        said = QUEUE | {"priority": 0, "stack_level": 0}
+
+        assert not codes(diff(release(QUEUE), release(said, version=8)))
+        assert not codes(diff(release(said), release(QUEUE, version=8)))
+
     def test_more_than_one_is_passed(self) -> None:
         """
         All that were passed are counted.
