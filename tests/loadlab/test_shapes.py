@@ -377,6 +377,17 @@ class TestPoisson:
         counts = np.bincount(found // 10**8, minlength=100)
         assert counts.var() / counts.mean() == pytest.approx(1, abs=0.6)
 
+    @pytest.mark.parametrize(("start", "to"), [(0, 10), (5, 10), (10, 5), (10, 0)])
+    def test_a_ramp_begins_at_once(self, start: int, to: int) -> None:
+        """
+        The first token is due when the integral is 0, the second when it is 1.
+        """
+        found = tokens(ramp(start, to, 1)).tolist()
+        slope = to - start
+
+        assert found[0] == 0
+        assert found[1] == int(2e9 / (start + math.sqrt(start * start + 2 * slope)))
+
     def test_comes_from_the_seed(self) -> None:
         """
         The same seed gives the same starts, another one others.

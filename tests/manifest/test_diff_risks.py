@@ -388,6 +388,28 @@ class TestRisks:
         assert not codes(diff(release(QUEUE), release(said, version=8)))
         assert not codes(diff(release(said), release(QUEUE, version=8)))
 
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ({}, {"priority": 5}, "its priority went from 0 to 5"),
+            (
+                {"priority": 5},
+                {"priority": 5, "stack_level": 5},
+                "its stack level went from 0 to 5",
+            ),
+            ({"priority": 5}, {"priority": 6, "stack_level": -1}, "its priority went from 5 to 6"),
+        ],
+    )
+    def test_what_was_raised_is_told(
+        self, old: dict[str, int], new: dict[str, int], said: str
+    ) -> None:
+        """
+        The number that decides, as it was and as it is.
+        """
+        found = diff(release(QUEUE | old), release(QUEUE | new, version=8))
+
+        assert [risk.message for risk in found.risks] == [said]
+
     def test_more_than_one_is_passed(self) -> None:
         """
         All that were passed are counted.
