@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from oneiric_lab.errors import Fault, Origin, did_you_mean
 
-from ._paths import parse_path, put, render_path
+from ._paths import get, parse_path, put, render_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +72,21 @@ def read_variables(
         info = None if path is None else schema.find(path)
         if path is None or info is None:
             faults.append(_unknown(name, prefix, list(known), Origin(layer, file, name=name)))
+            continue
+        whole = next(
+            (p for d in range(1, len(path)) if not isinstance(get(tree, p := path[:d], {}), dict)),
+            None,
+        )
+        if whole is not None:
+            faults.append(
+                Fault(
+                    "whole-and-part",
+                    f"{name} says a part of what {names[whole]} says as a whole",
+                    Origin(layer, file, name=name),
+                    why=f"{render_path(whole)} cannot be a text and a table at once",
+                    fix="set one of the two",
+                )
+            )
             continue
         tree = put(tree, path, from_text(environ[name], info))
         names[path] = name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -219,6 +220,14 @@ class TestMerge:
 
         assert snapshot.config.more == ["a"]
         assert [c.state for c in snapshot.contributions("more")] == ["wins", "shadowed", "shadowed"]
+
+    @pytest.mark.parametrize("low", ['more = ["a"]', 'more = "a"'])
+    def test_only_lists_join(self, house: House, low: str) -> None:
+        """A text over a list, or over another text, is told as what it is."""
+        house.write({"oneiric.local.toml": 'more = "bc"'})
+        (fault,) = house.faults(low, schema=Model)
+
+        assert 'expected a list, got string "bc"' in fault.message
 
     def test_tables_of_one_key_merge_key_by_key(self) -> None:
         """A table in them is merged, too; what stands there twice meets the first."""

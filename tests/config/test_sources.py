@@ -84,6 +84,16 @@ class TestEnvironment:
         assert said in report
         assert f"--> {name}" in report
 
+    @pytest.mark.parametrize("value", ["3", "[a"])
+    def test_a_whole_and_a_part_of_it(self, house: House, value: str) -> None:
+        """A text beside a part of the same table is told, and neither is passed over."""
+        environ = {"SHOP_LIMITS": value, "SHOP_LIMITS__A": "1"}
+        faults = house.faults(APP, schema=Model, environ=environ)
+
+        assert faults[0].code == "whole-and-part"
+        assert "SHOP_LIMITS__A says a part of what SHOP_LIMITS says" in faults[0].message
+        assert str(faults[0].origin) == "SHOP_LIMITS__A"
+
     def test_own_prefix(self, house: House) -> None:
         """`schema.env_prefix` replaces the app's name; without either there is none."""
         text = '[schema]\nenv_prefix = "my_"\n'
