@@ -338,7 +338,8 @@ SECTIONS = (
     Section(
         "Driving a load",
         "What the generator takes for an operation that does nothing, its recording included: "
-        "fifty users who do not think, and arrivals at an even rate.",
+        "fifty users who do not think, and arrivals at an even rate. By turns with each, a bare "
+        "loop that awaits the same operation and records nothing.",
         {"generator": ""},
         "",
         (

@@ -6,6 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,11 +18,9 @@ from oneiric_lab.loadlab._recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from random import Random
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-CLOSED = 1_000_000
 OPEN = 200_000
 
 
@@ -30,6 +30,15 @@ class Nothing(Scenario):
     @op()
     async def nothing(self, rng: Random) -> None:
         """Do nothing."""
+
+
+async def awaited(many: int) -> float:
+    """Return the CPU seconds of an operation that a bare loop awaits."""
+    work, rng = Nothing().nothing, Random(0)
+    begun = time.process_time()
+    for _ in range(many):
+        await work(rng)
+    return (time.process_time() - begun) / many
 
 
 @pytest.mark.parametrize(
@@ -43,10 +52,15 @@ class Nothing(Scenario):
     ],
 )
 def test_the_generator(benchmark: BenchmarkFixture, row: str, plan: Plan) -> None:
-    """The whole run by its own CPU time, divided by the operations that it did."""
+    """The whole run by its own CPU time, divided by the operations that it did.
+
+    By turns with the operation alone, which tells how fast the machine was just then.
+    """
     costs: list[float] = []
+    alone: list[float] = []
 
     def drive() -> None:
+        alone.append(asyncio.run(awaited(100_000)))
         recorder = Recorder()
         driven = asyncio.run(Drive(plan, Nothing(), recorder).run())
         done = recorder.result().ops["nothing"].measured.statuses["ok"]
@@ -54,9 +68,10 @@ def test_the_generator(benchmark: BenchmarkFixture, row: str, plan: Plan) -> Non
         costs.append(driven.cpu / done)
 
     benchmark.group = "generator"
-    benchmark.pedantic(drive, rounds=4)
+    benchmark.pedantic(drive, rounds=6)
     # Rounds differ in how many operations they did, so the figure is made here.
     benchmark.extra_info |= {"row": row, "each": sorted(costs)}
+    benchmark.extra_info["beside"] = {f"{row}, awaited alone": sorted(alone)}
 
 
 # --- http: the same server, which is a process of its own, and as many connections -------------
