@@ -33,6 +33,15 @@ _LOOK = """() => [...document.querySelectorAll('.ol-widget, .ol-widget *')].map(
   const said = [...style].map((name) => `${name}: ${style[name]}`);
   return [`${node.tagName}.${node.className}`, x, y, width, height, ...said];
 })"""
+# What was made wider or narrower is drawn anew in one of the next frames.
+_DRAWN = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const now = () => document.body.innerHTML;
+  for (let alike = 0, before = ''; alike < 3; await frame()) {
+    alike = before === now() ? alike + 1 : 0;
+    before = now();
+  }
+}"""
 _ADD = """(sheets) => document.body.append(...sheets.map((text) => {
   const style = document.createElement('style');
   style.textContent = text;
@@ -79,9 +88,10 @@ def others(name: str) -> list[str]:
 
 def changed(page: Any, name: str) -> list[Any]:
     """Return what looks different once other style sheets have come."""
-    page.evaluate("() => document.fonts.ready")
+    page.evaluate(_DRAWN)
     before = page.evaluate(_LOOK)
     page.evaluate(_ADD, others(name))
+    page.evaluate(_DRAWN)
     after = page.evaluate(_LOOK)
     assert len(before) == len(after) > 10
     return [
