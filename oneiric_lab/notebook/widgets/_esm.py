@@ -26,11 +26,11 @@ _COMMENT = re.compile(r"^\s*(?:/\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _TEXT = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\$]|\\.|\$(?!\{)|\$\{[^`{}]*\})*`)"""
 )
-_SPACED = re.compile(r" ?([{}()\[\],;:?=<>*&|%]) ?")
+_SPACED = re.compile(r" ?([{}()\[\],;:?=<>*&|%!]) ?")
 # What stands between two of these counts: a - -b, a++ + b.
 _SUMMED = re.compile(r"(?<![+-]) ([+-]) (?![+-])")
 _NOTE = re.compile(r"/\*.*?\*/", re.DOTALL)
-_STYLED = re.compile(r"\s*([{};,])\s*|(?<=[\w-]): ")
+_STYLED = re.compile(r"\s*([{};,>])\s*|(?<=[\w-]): ")
 # A line that ends with what is said behind it.
 _NOTED = re.compile(r" // [^\n]*\Z")
 _INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
@@ -100,9 +100,10 @@ def rules(name: str) -> str:
 
     Example:
         >>> rules("status.css").partition("}")[0]
-        '.ol-board{max-width:1100px;'
+        '.ol-board{max-width:1100px'
     """
-    return _STYLED.sub(lambda found: found[1] or ":", _NOTE.sub("", _text(name)))
+    text = _STYLED.sub(lambda found: found[1] or ":", _NOTE.sub("", _text(name)))
+    return text.replace(";}", "}")
 
 
 def files(suffix: str) -> list[str]:

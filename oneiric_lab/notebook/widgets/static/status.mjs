@@ -27,7 +27,7 @@ class Status extends View {
     const { count, ill, listening, rows, deeds, sources } = this.model.get("told");
     if (!rows) return void (this.status.textContent = "loading…");
     this.answered();
-    const grid = () => this.parts.querySelector('[aria-label="components"]');
+    const grid = () => this.parts.querySelector(".ol-components");
     const top = grid()?.scrollTop;
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const seen = rows.filter((row) => words.every((word) => JSON.stringify(row).toLowerCase().includes(word)));
@@ -36,7 +36,7 @@ class Status extends View {
     const quiet = (text) => toned("quiet", text, "p");
     // A narrow page has no room for heads: each cell knows its own.
     const headed = (heads) => (line) => line.map((cell, at) => (cell instanceof HTMLTableCellElement ? cell : el("td", { "data-head": at ? heads[at] : null }, ...[cell].flat())));
-    const scroll = (label, heads, lines) => el("div", { class: "ol-scroll", tabindex: 0, role: "group", "aria-label": label }, table(heads, lines.map(headed(heads))));
+    const scroll = (label, heads, lines) => el("div", { class: `ol-scroll ol-${label}`, tabindex: 0, role: "group", "aria-label": label }, table(heads, lines.map(headed(heads))));
     const synced = sources.map(([name, state, good]) => [name, toned(SOURCES[state], state), good]);
     keeping(this.parts, () => this.parts.replaceChildren(
       seen.length ? scroll("components", HEADS.slice(0, this.wide), seen.flatMap((row) => this.lines(row)))
