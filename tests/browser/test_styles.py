@@ -12,6 +12,7 @@ from oneiric_lab.notebook.widgets import OFFERS
 from oneiric_lab.notebook.widgets._esm import style
 
 from . import test_configuration_module as configuration
+from . import test_drive_module as drive
 from . import test_explorer_module as explorer
 from . import test_load_module as load
 from . import test_release_module as release
@@ -21,6 +22,7 @@ from .test_diff_module import given  # noqa: F401 - a fixture
 
 STATES = {
     "configuration": configuration.sheet(("a.b", "1"), ("a.c", "2"), ("d", "3")),
+    "drive": drive.state(),
     "explorer": explorer.state(),
     "explanation": explorer.explained(),
     "load": load.running(),
@@ -82,7 +84,7 @@ _TONES = """([theme, isLight]) => {
 
 def others(name: str) -> list[str]:
     """Return the style sheets that may come into a page after that of the widget *name*."""
-    sheets = [style(one) for one in sorted(OFFERS) if one != name]
+    sheets = [style(one) for one in sorted({*OFFERS, "drive"} - {name})]
     return [*sheets, (EXTENSION / "static" / "style.css").read_text()]
 
 

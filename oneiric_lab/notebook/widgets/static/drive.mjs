@@ -66,12 +66,15 @@ class Drive extends View {
 
   /** What stands where a field is empty; that of the load follows how it is said. */
   hint() {
+    /** @type {any} */
     const { elements } = this.form;
     for (const one of elements) if (one.ol) one.placeholder = one.ol[elements.kind.value] ?? one.ol;
   }
 
   changed() {
-    const named = [...this.form.elements].filter(({ name }) => name);
+    /** @type {any[]} */
+    const all = [...this.form.elements];
+    const named = all.filter(({ name }) => name);
     this.model.set("asked", Object.fromEntries(named.map((one) => [one.name, one.type === "checkbox" ? one.checked : one.value])));
     this.hint();
     clearTimeout(this.saving);
