@@ -75,8 +75,8 @@ def parse_objective(text: str) -> Objective:
     Example:
         >>> parse_objective("read.response.p99 < 20ms").threshold
         0.02
-        >>> str(parse_objective("achieved_rate>=99%  over 1m"))
-        'achieved_rate >= 0.99 over 60s'
+        >>> str(parse_objective("read.rate>=500/s  over 1m"))
+        'read.rate >= 500/s over 60s'
     """
     reader = _Reader(text)
     found = reader.take(_NAME)
