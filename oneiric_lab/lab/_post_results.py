@@ -33,6 +33,7 @@ class Posted(Result):
         deliveries: What became of it at each handler that is done with it.
         host: The host that runs, as people are told; empty where none does.
         letter: The dead letter that it hands over again; 0 is none.
+        deaths: How many hosts died while a handler of theirs had it in hand.
         asked: Whether somebody wanted to see it handled, and a host was there to do so.
     """
 
@@ -44,6 +45,7 @@ class Posted(Result):
     deliveries: tuple[Delivery, ...] = ()
     host: str = ""
     letter: int = 0
+    deaths: int = 0
     asked: bool = False
 
     @property
@@ -68,6 +70,7 @@ class Posted(Result):
             "who": self.who,
             "host": self.host or None,
             "letter": self.letter or None,
+            "deaths": self.deaths,
             "event": self.event.as_dict(),
             "deliveries": [one.as_dict() for one in self.deliveries],
         }
@@ -136,5 +139,9 @@ def _state(one: Posted) -> Cell:
 
 
 def _why(one: Posted) -> str:
-    said = ", ".join(f"{d.handler or '(nobody)'} {d.outcome}" for d in one.deliveries)
-    return said or "nobody took it" * (one.state == "done")
+    said = [f"{d.handler or '(nobody)'} {d.outcome}" for d in one.deliveries]
+    if one.state == "done":
+        return ", ".join(said) or "nobody took it"
+    if one.deaths:
+        said.append(f"{count(one.deaths, 'host')} died with it in hand")
+    return ", ".join(said)

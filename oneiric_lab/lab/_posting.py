@@ -164,4 +164,14 @@ def _shown(post: Post, host: str) -> Posted:
     deliveries = tuple(map(Delivery.of, post.deliveries))
     state = "waiting" if post.done is None else "done"
     event = Event.from_dict(post.event)
-    return Posted(post.id, post.at, post.who, event, state, deliveries, host, post.letter)  # type: ignore[arg-type]  # a state
+    return Posted(
+        post.id,
+        post.at,
+        post.who,
+        event,
+        state,  # type: ignore[arg-type]  # a state
+        deliveries,
+        host,
+        post.letter,
+        post.deaths,
+    )

@@ -614,6 +614,10 @@ class TestDeaths:
             post(other, name)
         Posts(other.store).blame([2])
 
+        listed = other.events.posts.list()
+        assert [one.deaths for one in listed.rows] == [0, 0, 1, 0]
+        assert "1 host died with it in hand" in listed.to_text()
+
         async def main() -> None:
             async with taken(lab):
                 await settled(other, 1)
