@@ -143,6 +143,9 @@ class TestWhatIsAsked:
         ("typed", "told"),
         [
             ({"load": "many"}, "users: expected a whole number, got 'many'"),
+            ({"load": "9" * 10**5}, "users: expected a whole number, got '999"),
+            ({"p.keys": "9" * 10**5}, "keys: expected int, got '999"),
+            ({"duration": "s" * 10**5}, "duration"),
             ({"load": "0"}, "users: expected a whole number from 1"),
             ({"kind": "rate", "load": "fast"}, "rate"),
             ({"kind": "load", "load": "500"}, "500"),
@@ -169,6 +172,7 @@ class TestWhatIsAsked:
         assert said["lines"][0][0] == "bad"
         assert told in said["lines"][0][1]
         assert "\x1b" not in said["lines"][0][1]
+        assert len(said["lines"][0][1]) <= 400
         form_of(wire).click({"do": "start"})
         assert "refused" in str(form_of(wire).told("failed"))
         assert runs.jobs == ()

@@ -55,6 +55,9 @@ TIMES: Final = ("duration", "warmup", "timeout")
 NUMBERS: Final = ("seed", "max_in_flight", "workers")
 PARAM: Final = "p."
 LONGEST: Final = 400
+"""Letters of a line that is shown."""
+DIGITS: Final = 18
+"""Of a number that is typed: more is no number of anything, and may be no number for Python."""
 
 
 class LoadForm(Widget):
@@ -146,7 +149,8 @@ class LoadForm(Widget):
         try:
             plan, code = self.plan(), self.code()
         except OneiricError as error:
-            lines = [["bad", clean("\n".join(f.lines()), lines=True)] for f in error.faults]
+            texts = [clean("\n".join(fault.lines()), lines=True) for fault in error.faults]
+            lines = [["bad", text[:LONGEST]] for text in texts]
             self.said = {"lines": lines, "code": ""}
         else:
             self.said = {"lines": [["plain", line] for line in _words(plan)], "code": code}
@@ -234,7 +238,7 @@ def _text(asked: dict[str, Any], name: str) -> str:
 
 def _number(name: str, text: str) -> int | str:
     """Return a whole number; of workers also a cluster, as `run_apart` takes it."""
-    if text.isascii() and text.isdecimal():
+    if text.isascii() and text.isdecimal() and len(text) <= DIGITS:
         return int(text)
     if name == "workers":
         return text
