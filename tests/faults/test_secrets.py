@@ -131,6 +131,9 @@ class TestProcesses:
         """
         Versions are of this process then; all questions are answered.
         """
+        with Workspace() as other:
+            # All that is imported is so from here: nobody may not reach our interpreter.
+            other.project(TEXT).file("secrets/db", "value").open().secrets.rotate()
         workspace.path.chmod(0o555)
         with unprivileged():
             lab = workspace.open(environ={"ONEIRIC_STATE_DIR": "/nowhere"})

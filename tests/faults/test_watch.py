@@ -54,7 +54,7 @@ def published(lab: Lab[Any]) -> str:
 
 
 def watched(
-    lab: Lab[Any], steps: Callable[[Callable[[object], None]], None], last: object
+    lab: Lab[Any], steps: Callable[[Callable[[object], None]], object], last: object
 ) -> list[Result]:
     """Watch while a thread takes the steps and the value is not *last*; return what was told.
 
@@ -306,6 +306,10 @@ class TestProcesses:
         """
         It is followed all the same; what cannot be kept is told once, and no traceback.
         """
+        with Workspace() as other:
+            # All that is imported is so from here: nobody may not reach our interpreter.
+            other.file("oneiric.toml", text(0))
+            watched(other.open(), lambda _: other.file("oneiric.toml", text(1)), 1)
         lab, root = workspace.open(environ={"ONEIRIC_STATE_DIR": "/nowhere"}), workspace.path
         root.chmod(0o555)
         os.setresuid(65534, 65534, 0)
