@@ -182,7 +182,7 @@ def _checked(built: Built, check: Callable[[Any], Any] | None) -> Built:
     if check is not None:
         built.health = partial(check, built.instance)
     else:
-        built.health = getattr(built.instance, "health", None)
+        built.health = _method(built.instance, "health")
     return built
 
 
@@ -196,11 +196,17 @@ def _sync(made: Any) -> Built:
     if made is None:
         raise BuildError("the factory returned nothing")
     close = _end_of(made)
-    return Built(made, close, getattr(made, "abort", None) or close)
+    return Built(made, close, _method(made, "abort") or close)
 
 
 def _end_of(instance: Any) -> End:
-    return getattr(instance, "aclose", None) or getattr(instance, "close", None) or _nothing
+    return _method(instance, "aclose") or _method(instance, "close") or _nothing
+
+
+def _method(instance: Any, name: str) -> End | None:
+    """Return what can be called by *name*; a price has a `close`, too, and a player a `health`."""
+    found = getattr(instance, name, None)
+    return found if callable(found) else None
 
 
 def _threaded(call: End) -> End:

@@ -163,6 +163,30 @@ def test_abort_is_not_close() -> None:
     assert [one.ends for one in made] == [["abort"], ["close"]]
 
 
+class Candle:
+    """A day of prices: its names mean something else."""
+
+    health = "good"
+    close = 3.5
+    aclose = None
+    abort = 0
+
+
+def test_what_is_no_method_is_no_end() -> None:
+    """
+    A value by the name of an end or of a health check is the instance's own.
+    """
+
+    async def main() -> None:
+        async with lifecycle(Candle) as life:
+            assert (await life.swap(*KEY)).ok
+            assert await life.check(*KEY) is None
+            assert (await life.swap(*KEY, force=True, drain_timeout=5)).ok
+            assert life.status(*KEY).last_error == ""
+
+    asyncio.run(main())
+
+
 class Settings(BaseModel):
     """Settings of the component below."""
 
