@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from oneiric_lab.errors import ConfigError, Fault
 
 from ._paths import drop, get, put, render_path
-from ._splice import Set, Unset, appended, beside, cut, inlined, inserted, replaced
+from ._splice import Set, Unset, appended, beside, cut, inlined, inserted, render, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +45,7 @@ def _one(text: str, change: Set | Unset, shown: str) -> str:
         _check_items(tree, change.path, shown)
         if same(get(tree, change.path, _MISSING), change.value):
             return text
+        render(change.value)  # refuses what TOML cannot say, whichever way it is written
         meant = [put(tree, change.path, change.value)]
     else:
         if get(tree, change.path, _MISSING) is _MISSING:

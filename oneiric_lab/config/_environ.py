@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, get_origin
 
-from oneiric_lab.errors import Fault, Origin, did_you_mean
+from oneiric_lab.errors import Fault, Origin, ParseError, did_you_mean
 
+from ._formats import parse
 from ._paths import get, parse_path, put, render_path
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from ._paths import Path
     from ._schema import FieldInfo, SchemaInfo
+
+# All but it is no TOML, which most texts are told by in a tenth of the time.
+_BEGINS_A_VALUE = frozenset("\"'[{+-0123456789tfin")
 
 BUILT_IN_PREFIX = "ONEIRIC_"
 
@@ -120,13 +124,20 @@ def from_text(text: str, info: FieldInfo) -> object:
     if (stripped.startswith("[") and _wants_list(info)) or (
         info.table and stripped.startswith("{")
     ):
-        import tomllib  # noqa: PLC0415 - only a variable that holds a list pays
-
-        try:
-            return tomllib.loads(f"v = {stripped}")["v"]
-        except tomllib.TOMLDecodeError:
-            return text
+        return _toml(stripped, text)
     return text
+
+
+def _toml(said: str, text: str) -> object:
+    """Return what *said* is in TOML, or *text* where it is none, or nests too deep."""
+    if said.lstrip(" \t")[:1] not in _BEGINS_A_VALUE:
+        return text
+    try:
+        # A byte that is no UTF-8 is refused with the rest.
+        data = f"v = {said}".encode(errors="surrogatepass")
+        return parse(data, format="toml", name="", layer="").tree["v"]
+    except ParseError:
+        return text
 
 
 def _wants_list(info: FieldInfo) -> bool:
@@ -175,12 +186,7 @@ def read_value(text: str, info: FieldInfo | None) -> object:
     """Return the value that *text* means for a field; TOML where no field is known."""
     if info is not None and not (info.table and info.annotation is Any):
         return from_text(text, info)
-    import tomllib  # noqa: PLC0415 - only a value without a field pays
-
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text
+    return _toml(text, text)
 
 
 _QUOTED = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)\"""")

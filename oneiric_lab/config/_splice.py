@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._paths import Path
     from ._positions import Positions
 
+_HALF = re.compile("[\ud800-\udfff]")
 _ESCAPES = {
     '"': '\\"',
     "\\": "\\\\",
@@ -84,7 +85,7 @@ def render(value: object) -> str:
             '"'
             + "".join(
                 _ESCAPES.get(c) or (c if c.isprintable() or c == " " else f"\\U{ord(c):08x}")
-                for c in value
+                for c in _whole(value)
             )
             + '"'
         )
@@ -95,7 +96,7 @@ def render(value: object) -> str:
     if isinstance(value, dict):
         return (
             "{"
-            + ", ".join(f"{render_path((str(k),))} = {render(v)}" for k, v in value.items())
+            + ", ".join(f"{render_path((_whole(str(k)),))} = {render(v)}" for k, v in value.items())
             + "}"
         )
     raise ConfigError(
@@ -105,6 +106,15 @@ def render(value: object) -> str:
             fix="use text, numbers, booleans, dates, lists and tables",
         )
     )
+
+
+def _whole(text: str) -> str:
+    """Return *text*, which must not hold half a character: what Python makes of other bytes."""
+    if _HALF.search(text):
+        raise ConfigError(
+            Fault("not-toml", f"{text!r} has no form in TOML", fix="write it in UTF-8")
+        )
+    return text
 
 
 # --- places ---------------------------------------------------------------------------------

@@ -212,11 +212,12 @@ class TestStructure:
             changed("a = [1]\n", Set(("a", "x", "y"), 1))
 
     def test_what_toml_cannot_say(self) -> None:
-        """None, sets and objects have no form."""
-        for value in (None, {1, 2}, object()):
-            with pytest.raises(ConfigError) as caught:
-                changed(TEXT, Set(("server", "port"), value))
-            assert caught.value.faults[0].code == "not-toml"
+        """None, sets, objects and bytes that are no text have no form, wherever they go."""
+        for value in (None, {1, 2}, object(), "\udcff", ["\udcff"], {"\udcff": 1}):
+            for path in ("server", "port"), ("server", "new"), ("new", "one"):
+                with pytest.raises(ConfigError) as caught:
+                    changed(TEXT, Set(path, value))
+                assert caught.value.faults[0].code == "not-toml"
 
     def test_what_is_read_back_must_be_what_was_meant(
         self, monkeypatch: pytest.MonkeyPatch

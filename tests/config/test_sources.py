@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from oneiric_lab.config import Inputs, Secret, SecretRef, load
-from oneiric_lab.config._environ import parse_dotenv
+from oneiric_lab.config._environ import parse_dotenv, read_value
 from oneiric_lab.errors import InvalidConfigError, SecretError
 
 if TYPE_CHECKING:
@@ -169,6 +169,25 @@ class TestSets:
     def test_faults(self, house: House, text: str) -> None:
         """What is no `path=value` is told as it was written."""
         assert "--set" in house.report("", sets=(text,))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[" * 5_000,
+            "[" * 480 + "]" * 480,
+            "{" + "a." * 20_000 + "b = 1}",
+            "[\udcff]",
+            " plain",
+            "tree",
+        ],
+    )
+    def test_what_is_no_toml_stays_text(self, house: House, text: str) -> None:
+        """So does what nests deeper than a file may, and a byte that is no UTF-8."""
+        assert read_value(text, None) == text
+        found = house.load("own = {}\n", sets=(f"own.deep={text}",))
+        assert found.value("own.deep") == text
+        (fault,) = house.faults(environ={"ONEIRIC_PLUGINS__PACKAGES": "[" * 480 + "]" * 480})
+        assert "expected a list, got string" in fault.message
 
 
 class TestSecrets:
