@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 @click.command("activity")
 @click.argument("target", required=False, type=ComponentType())
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Most rows."
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most rows.",
 )
 @click.pass_context
 def command(ctx: click.Context, target: str | None, limit: int) -> Deeds:

@@ -19,7 +19,7 @@ from oneiric_lab.errors import (
     UsageError,
 )
 
-from ._types import FileType
+from ._types import Amount, FileType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ PREVIOUS = click.option(
 )
 DAYS = click.option(
     "--days",
-    type=click.FloatRange(0, 36_500, min_open=True),
+    type=Amount(0, 36_500, min_open=True),
     metavar="N",
     help="How long it holds; as long as the root allows, else 90.",
 )

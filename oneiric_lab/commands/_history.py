@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 @click.command("history")
-@click.option("--limit", default=20, show_default=True, help="Most entries.")
+@click.option(
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most entries.",
+)
 @click.pass_context
 def command(ctx: click.Context, limit: int) -> History:
     """Show what was changed, the newest first."""

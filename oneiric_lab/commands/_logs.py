@@ -27,7 +27,15 @@ def _level(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.command("logs")
 @click.option("--level", default="debug", callback=_level, metavar="LEVEL", help="Least level.")
 @click.option("--match", default="", metavar="TEXT", help="Only records that hold this text.")
-@click.option("-n", "limit", default=50, show_default=True, metavar="N", help="How many.")
+@click.option(
+    "-n",
+    "--limit",
+    default=50,
+    type=click.IntRange(min=1),
+    show_default=True,
+    metavar="N",
+    help="How many.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
 @click.pass_context
 def command(

@@ -10,7 +10,7 @@ import click
 
 from oneiric_lab.errors import Fault, UsageError
 
-from ._types import Completing
+from ._types import Amount, Completing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ HEADERS = click.option(
 WAIT = click.option(
     "--wait",
     "seconds",
-    type=click.FloatRange(0),
+    type=Amount(0),
     metavar="SECONDS",
     help="At most, 0 not at all; as long as a host runs by default.",
 )

@@ -10,7 +10,7 @@ from oneiric_lab.plugins import TIMEOUT, Found, discover
 from oneiric_lab.views import Cell, Note, Result, Table, View
 
 from ._root import parts
-from ._types import ComponentType
+from ._types import Amount, ComponentType
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,7 +61,14 @@ class Plugins(Result):
     type=ComponentType(),
     help="Probe the candidates of one component.",
 )
-@click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds for each import.")
+@click.option(
+    "--timeout",
+    type=Amount(min=0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each import.",
+)
 @click.pass_context
 def command(ctx: click.Context, *, probe: bool, only: str | None, timeout: float) -> Result:
     """List installed plugins; reads descriptors and imports nothing.

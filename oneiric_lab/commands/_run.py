@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 @click.option(
     "--host", "address", metavar="ADDRESS", help="Where it listens; 127.0.0.1 by default."
 )
-@click.option("--port", type=int, metavar="N", help="8080 by default; 0 is any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    metavar="N",
+    help="8080 by default; 0 is any that is free.",
+)
 @click.option("--no-http", is_flag=True, help="Listen nowhere.")
 @click.option("--dry-run", is_flag=True, help="Say what it would do, and whether it could.")
 @click.pass_context

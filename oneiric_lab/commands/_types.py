@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -215,13 +216,31 @@ class DomainType(Completing):
         from oneiric_lab.registry import DOMAINS  # noqa: PLC0415 - neither help nor Tab needs it
 
         if value not in DOMAINS:
+            domain, colon, _ = value.partition(":")
             fix = did_you_mean(value, DOMAINS)
+            if colon and domain in DOMAINS:
+                fix = f"list {domain}, or of one component: explain {value}"
             raise UsageError(Fault("unknown-domain", f"unknown domain `{value}`", fix=fix))
         return value
 
     def known(self, names: Names, ctx: click.Context, incomplete: str) -> Iterable[str]:
         """Return the domains of all components."""
         return [target.partition(":")[0] for target in names.providers]
+
+
+class Amount(click.FloatRange):
+    """A finite number: what is compared with `nan` is never wrong, and never right."""
+
+    name = "amount"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, which lies in the range."""
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value} is not finite.", param, ctx)
+        return found
 
 
 class FileType(click.ParamType[str]):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from oneiric_lab.config import Snapshot, changed_values, load, mismatches, propose, rebase
-from oneiric_lab.errors import OneiricError
+from oneiric_lab.errors import OneiricError, UsageError
 from oneiric_lab.files import digest, read
 from oneiric_lab.plugins import TIMEOUT
 from oneiric_lab.registry import candidate_of
@@ -240,7 +240,14 @@ class Changing(Asking[T]):
             timeout: Seconds for each import.
             cancelled: Asked often; once true, what is left is not tried.
             done: Called after each with how many are done, how many there are, and its name.
+
+        Raises:
+            UsageError: The limit is none; every candidate would be in quarantine.
         """
+        if not timeout > 0:
+            raise UsageError(
+                f"timeout: expected more than 0 seconds, got {timeout}", fix="timeout=10"
+            )
         domain, _, key = (target or "").partition(":")
         found = self.registry.current.candidates(domain or None, key or None)
         chosen = [c for c in found if can_be_probed(c) and provider in (None, c.provider)]

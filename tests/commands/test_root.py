@@ -16,6 +16,7 @@ from oneiric_lab.errors import UsageError
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -31,6 +32,27 @@ class TestVerbs:
         assert f"Usage: oneiric-lab {verb}" in capsys.readouterr().out
         assert verb == command.name
         assert all(p.help for p in command.params if isinstance(p, click.Option))
+
+    def test_every_option_says_what_it_takes(self) -> None:
+        """
+        Options of all verbs, those of groups too, have a help, and a word for their value.
+        """
+
+        def options(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, Any]]:
+            yield from ((ctx.command_path, p) for p in command.params)
+            if isinstance(command, click.Group):
+                for name in command.list_commands(ctx):
+                    inner = command.get_command(ctx, name)
+                    assert inner is not None
+                    yield from options(inner, click.Context(inner, info_name=name, parent=ctx))
+
+        words = {"INTEGER", "FLOAT", "INTEGER RANGE", "FLOAT RANGE", "AMOUNT"}
+        for path, option in options(root, click.Context(root, info_name="oneiric-lab")):
+            if isinstance(option, click.Option):
+                taken = option.make_metavar(click.Context(root))
+                assert option.help, (path, option.opts)
+                assert taken not in words, (path, option.opts, taken)
+                assert option.is_flag or taken != "TEXT" or option.metavar, (path, option.opts)
 
     def test_help_tells_verbs_by_what_they_are_about(
         self, capsys: pytest.CaptureFixture[str]
@@ -103,6 +125,13 @@ class TestMisuse:
             (["help"], "unknown verb `help`", "oneiric-lab --help"),
             (["load", "version"], "unknown verb `load version`", "known: aa, "),
             (["load", "help"], "unknown verb `load help`", "oneiric-lab load --help"),
+            (["list", "adapter:cache"], "unknown domain", "of one component: explain adapter:c"),
+            (["list", "adaptr:cache"], "unknown domain", "did you mean `adapter`"),
+            (["history", "--limit", "0"], "0 is not in the range", "history --help"),
+            (["logs", "--limit", "0"], "0 is not in the range", "logs --help"),
+            (["watch", "--interval", "nan"], "nan is not finite", "watch --help"),
+            (["plugins", "--timeout", "-1"], "not in the range x>0", "plugins --help"),
+            (["run", "--port", "65536"], "not in the range 0<=x<=65535", "run --help"),
             (["history", "--limit", "x"], "'x' is not a valid integer", "history --help"),
         ],
     )

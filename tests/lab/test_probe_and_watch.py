@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from oneiric_lab.errors import UsageError
 from oneiric_lab.testing import Workspace
 
 if TYPE_CHECKING:
@@ -73,6 +74,17 @@ class TestProbe:
         assert not plan.components
         plan.apply()
         assert lab.registry.resolve("adapter", "shelf").provider == "sound"
+
+    @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+    def test_a_limit_that_is_none(self, workspace: Workspace, timeout: float) -> None:
+        """Nobody is put into quarantine for a limit that nobody could keep."""
+        lab = workspace.open()
+        before = lab.registry.current.rules.quarantined
+
+        with pytest.raises(UsageError, match="more than 0 seconds"):
+            lab.probe(timeout=timeout)
+
+        assert lab.registry.current.rules.quarantined == before
 
     def test_cancelled(self, workspace: Workspace) -> None:
         """What was not tried is neither quarantined nor released."""

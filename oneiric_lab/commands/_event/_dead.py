@@ -23,7 +23,13 @@ _ALL = 10_000
 @click.command("dead")
 @click.argument("number", type=int, required=False, metavar="[N]")
 @click.option("--topic", type=TopicType(), metavar="TOPIC", help="Only of this topic.")
-@click.option("--limit", default=50, type=click.IntRange(1, _ALL), help="How many; 50 by default.")
+@click.option(
+    "--limit",
+    default=50,
+    type=click.IntRange(1, _ALL),
+    metavar="N",
+    help="How many; 50 by default.",
+)
 @click.option("--retry", multiple=True, type=int, metavar="N", help="Hand it over again.")
 @click.option("--forget", multiple=True, type=int, metavar="N", help="Forget it.")
 @click.option("--all", "every", is_flag=True, help="With --topic or alone: retry all of them.")

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 @click.command("posted")
 @click.argument("number", type=int, required=False, metavar="[N]")
 @click.option(
-    "--limit", default=50, type=click.IntRange(1, 10_000), help="How many; 50 by default."
+    "--limit",
+    default=50,
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="How many; 50 by default.",
 )
 @click.option("--forget", multiple=True, type=int, metavar="N", help="Take it out of the store.")
 @click.pass_context

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 @click.command("aa")
 @click.argument("scenario", type=ScenarioType())
-@click.option("--runs", type=int, default=6, show_default=True, help="A side; 4 at least.")
+@click.option(
+    "--runs", type=int, default=6, show_default=True, metavar="N", help="A side; 4 at least."
+)
 @FOLDER
 @asks
 @click.pass_context

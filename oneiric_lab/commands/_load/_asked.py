@@ -49,24 +49,40 @@ class ParamType(click.ParamType[str]):
 
 
 OPTIONS: Final = (
-    click.option("--users", type=int, help="Closed load: so many at a time."),
-    click.option("--rate", help="Open load: arrivals a second, such as 500/s."),
+    click.option("--users", type=int, metavar="N", help="Closed load: so many at a time."),
+    click.option("--rate", metavar="RATE", help="Open load: arrivals a second, such as 500/s."),
     click.option(
         "--load",
-        metavar="TEXT",
+        metavar="LOAD",
         help="Any load: '500/s for 10s, 500/s to 5000/s for 30s, 5000/s at random for 30s', "
         "or '50 users thinking 20ms'.",
     ),
-    click.option("--duration", default="10s", show_default=True, help="How long operations begin."),
+    click.option(
+        "--duration",
+        default="10s",
+        show_default=True,
+        metavar="DURATION",
+        help="How long operations begin.",
+    ),
     click.option(
         "--warmup",
         default="auto",
         show_default=True,
+        metavar="DURATION",
         help="Kept apart at the start; auto finds where a run of 10 s or more becomes steady.",
     ),
-    click.option("--timeout", default="0s", help="Cancel an operation after this; 0 is never."),
-    click.option("--max-in-flight", default=1000, show_default=True, help="Of an open load."),
-    click.option("--seed", default=0, show_default=True, help="Of everything that is drawn."),
+    click.option(
+        "--timeout",
+        default="0s",
+        metavar="DURATION",
+        help="Cancel an operation after this; 0 is never.",
+    ),
+    click.option(
+        "--max-in-flight", default=1000, show_default=True, metavar="N", help="Of an open load."
+    ),
+    click.option(
+        "--seed", default=0, show_default=True, metavar="N", help="Of everything that is drawn."
+    ),
     click.option(
         "--param",
         "params",
@@ -79,13 +95,14 @@ OPTIONS: Final = (
         "--objective",
         "objectives",
         multiple=True,
-        metavar="TEXT",
+        metavar="RULE",
         help="Such as 'read.response.p99 < 20ms'.",
     ),
     click.option(
         "--workers",
         default="1",
         show_default=True,
+        metavar="N",
         callback=lambda _, __, value: int(value) if value.isdecimal() else value,
         help="Processes that share it; or dask, dask:4, dask://HOST:PORT.",
     ),

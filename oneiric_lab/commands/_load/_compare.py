@@ -35,8 +35,12 @@ _OF_KEPT: Final = frozenset({"names", "metrics", "band", "folder", "json"})
     type=ParamType(),
     help="Drive SCENARIO without and with it, in turn, and compare.",
 )
-@click.option("--runs", type=int, default=6, show_default=True, help="Of SCENARIO, a side.")
-@click.option("--label", help="Keep the runs of SCENARIO as LABEL.base and LABEL.other.")
+@click.option(
+    "--runs", type=int, default=6, show_default=True, metavar="N", help="Of SCENARIO, a side."
+)
+@click.option(
+    "--label", metavar="LABEL", help="Keep the runs of SCENARIO as LABEL.base and LABEL.other."
+)
 @METRICS
 @click.option(
     "--band",

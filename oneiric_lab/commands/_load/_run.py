@@ -57,8 +57,16 @@ class NotKept(Result):
     help="Where to keep the run; else .oneiric/runs, or runs where there is no workspace.",
 )
 @click.option("--no-save", is_flag=True, help="Keep nothing.")
-@click.option("--runs", "many", type=int, default=1, show_default=True, help="One after the other.")
-@click.option("--label", help="What load compare calls them.")
+@click.option(
+    "--runs",
+    "many",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="One after the other.",
+)
+@click.option("--label", metavar="LABEL", help="What load compare calls them.")
 @click.pass_context
 def command(
     ctx: click.Context,

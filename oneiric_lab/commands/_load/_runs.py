@@ -80,7 +80,14 @@ def _row(kept: Kept) -> tuple[CellLike, ...]:
 
 
 @click.command("runs")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Most.",
+)
 @FOLDER
 @click.pass_context
 def command(ctx: click.Context, folder: str | None, limit: int) -> KeptRuns:

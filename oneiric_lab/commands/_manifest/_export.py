@@ -19,7 +19,14 @@ SOURCES = ("manual", "package", "plugin", "manifest")
 @click.command("export")
 @click.option("--project", metavar="NAME", help="Of the manifest; app.name by default.")
 @click.option("--channel", metavar="NAME", default="stable", show_default=True, help="Its line.")
-@click.option("--version", type=click.IntRange(1), metavar="N", default=1, show_default=True)
+@click.option(
+    "--version",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Of the release.",
+)
 @click.option(
     "--source",
     "sources",

@@ -8,6 +8,7 @@ import click
 
 from oneiric_lab.commands._payload import PAYLOAD, KeyType, payload_of
 from oneiric_lab.commands._root import parts
+from oneiric_lab.commands._types import Amount
 
 if TYPE_CHECKING:
     from oneiric_lab.lab import Triggered
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 @click.argument("key", type=KeyType("workflow"))
 @PAYLOAD
 @click.option("--dedup-key", metavar="TEXT", help="A second run with this key is the first one.")
-@click.option(
-    "--delay", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Not before then."
-)
+@click.option("--delay", type=Amount(min=0), default=0, metavar="SECONDS", help="Not before then.")
 @click.pass_context
 def command(
     ctx: click.Context, /, key: str, *, payload: str | None, dedup_key: str | None, delay: float

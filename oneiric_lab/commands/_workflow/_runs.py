@@ -20,7 +20,14 @@ STATES = ("waiting", "running", "interrupted", "done", "failed", "cancelled", "s
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(STATES), help="Only those in it."
 )
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Most.",
+)
 @click.pass_context
 def command(ctx: click.Context, key: str | None, states: tuple[str, ...], limit: int) -> FlowRuns:
     """List the runs of all workflows, or of KEY, the newest first.
