@@ -452,7 +452,7 @@ class DurableEngine:
                 self.held[run_id] = _held(self._database.unusable(broken))
                 logger(__name__).error("the run %s is held: %s", run_id, broken)
                 raise asyncio.CancelledError from error
-            if self._host.tells_cancelled(error):
+            if self._host.tells_lost(error) and await self._is_cancelled(run_id):
                 outcome = "cancelled"
             raise
         finally:
@@ -460,6 +460,10 @@ class DurableEngine:
             self.counters.ended(run_id, outcome)
             del self._active[run_id]
             over.set()
+
+    async def _is_cancelled(self, run_id: str) -> bool:
+        assert self._runs is not None, "it was entered"  # noqa: S101 - our own invariant
+        return bool(await to_thread.run_sync(self._runs.cancelled, [run_id]))
 
     def _settled(self, run_id: str, outcome: str | None, flow: Flow) -> dict[str, Any]:
         """Return or raise what DBOS records of the end of a run."""

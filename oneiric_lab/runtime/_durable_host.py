@@ -148,10 +148,10 @@ class Host:
         found: BaseException = self._dbos.error.DBOSWorkflowCancelledError(f"{run_id} is cancelled")
         return found
 
-    def tells_cancelled(self, error: BaseException) -> bool:
-        """Tell whether a run ended since somebody cancelled it, in this process or another."""
+    def tells_lost(self, error: BaseException) -> bool:
+        """Tell whether a run ended here since another process cancelled it, or goes on with it."""
         one = _first(error) if isinstance(error, BaseExceptionGroup) else error
-        return isinstance(one, self._dbos.error.DBOSWorkflowCancelledError)
+        return isinstance(one, self._dbos.error.DBOSWorkflowConflictIDError)
 
     def end(self) -> None:
         """End, in a thread of its own; what still runs is begun again by the next host."""

@@ -330,6 +330,55 @@ class TestCancel:
 
         assert host(database, desk_of(slow=wait), end).state == "cancelled"
 
+    def test_a_run_that_was_taken_back_may_be_interrupted(self, database: Database) -> None:
+        """
+        That it was cancelled once is over: the next host goes on with it.
+        """
+        begun = asyncio.Event()
+
+        async def wait() -> None:
+            begun.set()
+            await asyncio.sleep(60)
+
+        order = Order("w", dag(a={"task": "slow"}), None, {"slow": Code("slow 1")})
+
+        async def leave(engine: DurableEngine) -> None:
+            await engine.start(order, "w-1")
+            await begun.wait()
+            await engine.cancel("w-1")
+            begun.clear()
+            await engine.resume("w-1")
+            await begun.wait()
+
+        host(database, desk_of(slow=wait), leave)
+        desk = desk_of()
+        desk.tasks["slow"] = desk.tasks["note"]
+        assert host(database, desk, lambda engine: engine.wait("w-1")).ok
+
+    def test_one_that_finds_out_by_itself_is_counted_as_cancelled(self, database: Database) -> None:
+        """
+        Between two nodes, before its host has looked.
+        """
+        begun, gate = asyncio.Event(), asyncio.Event()
+
+        async def wait() -> None:
+            begun.set()
+            await gate.wait()
+
+        async def end(engine: DurableEngine) -> FlowRun:
+            await engine.start(Order("w", dag(a={"task": "slow"}, b="a")), "w-1")
+            await begun.wait()
+            with closing(Records(database, "oneiric-test")) as other:
+                await asyncio.to_thread(other.cancel, "w-1")
+            gate.set()
+            found = await engine.wait("w-1")
+            assert engine.counters.as_dict()["runs"] == {("w", "cancelled"): 1}
+            return found
+
+        desk = desk_of(slow=wait)
+        assert host(database, desk, end).state == "cancelled"
+        assert desk.log == []
+
 
 class TestOneEngine:
     def test_a_second_workspace_of_the_process_is_refused(
