@@ -54,7 +54,7 @@ before = {"previous": "shop.oneiric.json"}
 WIDGETS: Final = {
     "explanation": ("lab.ui.explanation('adapter:cache')", ".ol-explanation"),
     "configuration": ("lab.ui.configuration()", ".ol-configuration"),
-    "diff": ("lab.ui.diff('old.oneiric.json', 'shop.oneiric.json')", ".ol-diff"),
+    "diff": ("Lab.open('.').ui.diff('old.oneiric.json', 'shop.oneiric.json')", ".ol-diff"),
     "load": (
         "lab.ui.load(lab.load.run('swap-under-readers', users=50, duration='12s', warmup='1s'))",
         ".ol-load",

@@ -125,6 +125,22 @@ class TestStyles:
         assert changed(page, "diff")[:3] == []
 
 
+class TestHost:
+    def test_a_notebook_s_own_rules_are_beaten(self, render: Any) -> None:
+        """
+        JupyterLab says how buttons and fields look in its page; ours look alike in each page.
+        """
+        page = render("status", status.every())
+        page.evaluate(
+            "() => { const sheet = document.createElement('style');"
+            " sheet.textContent = '.host :is(button, input, select) { border-radius: 1px; }';"
+            " document.head.append(sheet); document.body.classList.add('host'); }"
+        )
+        radius = "(one) => getComputedStyle(one).borderRadius"
+        assert page.get_by_role("button").first.evaluate(radius) == "4px"
+        assert page.get_by_role("searchbox").evaluate(radius) == "4px"
+
+
 class TestTones:
     @pytest.mark.parametrize("theme", THEMES)
     def test_stand_out_in_each_theme_of_jupyterlab(self, render: Any, theme: str) -> None:
