@@ -294,11 +294,13 @@ class Workflows(FlowLooks):
             await engine.start(order, run_id)
             return await engine.wait(run_id)
 
-        if held is not None:
-            return await self.engines.at_home(lambda: through(held))
-        return await self._by_whoever_runs(
-            through, lambda records, runs: self.enqueued(order, run_id).run_id
-        )
+        def by_whom() -> Coroutine[Any, Any, FlowRun]:
+            return self._by_whoever_runs(
+                through, lambda records, runs: self.enqueued(order, run_id).run_id
+            )
+
+        # An engine that another run holds is held by this one too, or it would end with that.
+        return await (by_whom() if held is None else self.engines.at_home(by_whom))
 
     async def _by_whoever_runs(
         self,

@@ -302,6 +302,46 @@ class TestEngine:
         asyncio.run(main())
         lab.close()
 
+    def test_runs_at_one_time_share_an_engine_until_the_last_has_ended(
+        self, workspace: Workspace
+    ) -> None:
+        """
+        One that ends takes it from no other, and a next one finds none in its way.
+        """
+        pytest.importorskip("dbos", reason="needs pip install 'oneiric-lab[durable]'")
+        durable = workspace.project(PROJECT.replace("enabled = false", "enabled = true")).open()
+
+        async def main() -> list[str]:
+            gates = {name: asyncio.Event() for name in ("first", "second", "again")}
+            begun: list[str] = []
+
+            @durable.component("task:note", provider="here")
+            class Note:
+                async def run(self, payload: Any, context: Any) -> str:
+                    begun.append(context.input)
+                    await gates[context.input].wait()
+                    return "noted"
+
+            async def ran(name: str) -> asyncio.Task[Any]:
+                task = asyncio.create_task(durable.workflows.arun("ship", name))
+                async with asyncio.timeout(10):
+                    while name not in begun:  # noqa: ASYNC110 - several nodes begin
+                        await asyncio.sleep(0.01)
+                return task
+
+            async with durable.running():
+                tasks = [await ran("first"), await ran("second")]
+                gates["first"].set()
+                await tasks[0]
+                gates["second"].set()
+                await tasks[1]
+                assert durable.workflows.engines.held is None
+                gates["again"].set()
+                tasks.append(await ran("again"))
+                return [(await task).state for task in tasks]
+
+        assert asyncio.run(main()) == ["done"] * 3
+
     def test_in_memory_nothing_is_asked_for_by_the_clock(
         self, workspace: Workspace, caplog: pytest.LogCaptureFixture
     ) -> None:

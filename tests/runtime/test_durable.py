@@ -351,6 +351,10 @@ class TestCancel:
             await begun.wait()
 
         host(database, desk_of(slow=wait), leave)
+        with closing(Records(database, "oneiric-test")) as records:
+            left = RecordedRuns(records, lambda executor: False)
+            assert [run.id for run in left.list(states=["interrupted"])] == ["w-1"]
+            assert left.list(states=["cancelled", "running"]) == ()
         desk = desk_of()
         desk.tasks["slow"] = desk.tasks["note"]
         assert host(database, desk, lambda engine: engine.wait("w-1")).ok
