@@ -96,6 +96,8 @@ class TestMannWhitney:
                 patch.setattr("oneiric_lab.loadlab._significance._EXACT_RUNS", 59)
                 assert mann_whitney(a, b) == pytest.approx(exact, abs=0.001)
 
+        # Sixty values in all are counted still.
+        assert mann_whitney(list(range(30)), list(range(100, 130))) == 2 / math.comb(60, 30)
         assert mann_whitney(list(range(40)), list(range(100, 140))) < 1e-12
         assert mann_whitney(list(range(40)), list(range(40))) == 1.0
 
