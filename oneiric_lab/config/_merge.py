@@ -49,7 +49,7 @@ def fold(
                 tree = layer.tree
                 continue
             # What is locked joins nothing: it is in force as it stands.
-            field = () if layer.rank < POLICY else None
+            field = () if strategies and layer.rank < POLICY else None
             tree = _merge(tree, layer.tree, (), field, lists, clash, layer)
     return tree
 
@@ -72,7 +72,10 @@ class _Lists:
         """Return what the schema calls *key* below *field*; None where no list joins there."""
         if field is None:
             return None
-        return next((way for part in (key, "*") if (way := (*field, part)) in self.ways), None)
+        way = (*field, key)
+        if way not in self.ways:
+            way = (*field, "*")
+        return way if way in self.ways else None
 
 
 def _merge(
