@@ -213,8 +213,11 @@ class TestObjective:
         An objective on an operation that the scenario lacks would never be met.
         """
         objective = parse_objective("rread.response.p99 < 20ms")
-        with pytest.raises(UsageError, match="did you mean `read`"):
+        with pytest.raises(UsageError, match="did you mean `read`") as caught:
             objective.check(["read", "swap"])
+        excerpt = caught.value.faults[0].excerpt
+        assert excerpt is not None
+        assert (excerpt.column, excerpt.width) == (1, len("rread"))
         with pytest.raises(UsageError, match="no operation 'rread'"):
             objective.judge(Run({}))
 
@@ -271,7 +274,8 @@ class TestJudge:
         assert parse_objective("read.response.p99 < 20ms").judge(run).ok is True
 
     @pytest.mark.parametrize(
-        ("text", "worst"), [("rate > 5/s", 1), ("rate < 50/s", 2), ("rate == 20/s", 2)]
+        ("text", "worst"),
+        [("rate > 5/s", 1), ("rate < 50/s", 2), ("rate == 20/s", 2), ("rate == 38/s", 1)],
     )
     def test_worst_window_is_the_farthest_on_the_wrong_side(self, text: str, worst: int) -> None:
         """
@@ -309,6 +313,7 @@ class TestJudge:
     @pytest.mark.parametrize(
         ("text", "value", "shown"),
         [
+            ("lag.max < 20ms", 0.0123456, "12.3 ms"),
             ("lag.max < 20ms", 0.0201, "20.1 ms"),
             ("lag.max < 20ms", 0.0200001, "20.0001 ms"),
             ("lag.max < 20ms", 0.02, "20 ms"),
