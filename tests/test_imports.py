@@ -147,6 +147,25 @@ class TestShell:
         unwanted = {"IPython", "pandas", "numpy", "httpx", "cryptography", "tomlkit", "watchfiles"}
         assert set() == tops(modules) & unwanted
 
+    def test_a_question_reads_no_source_of_ours(self, tmp_path: Path) -> None:
+        """
+        What fields mean stands in their source, which is read for a person only.
+        """
+        (tmp_path / "oneiric.toml").write_text(
+            '[server]\nport = 1\n[workflows.dags.order]\nnodes = [{ id = "a", task = "t" }]\n'
+        )
+        asked = f"main(['-C', {str(tmp_path)!r}, 'explain', 'server.port'])"
+        code = (
+            f"import linecache\nfrom oneiric_lab.cli import main\n{asked}\n"
+            "print([name for name in linecache.cache if 'oneiric_lab' in name])"
+        )
+
+        out = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+
+        assert out.splitlines()[-1] == "[]"
+
 
 class TestKernel:
     """`%load_ext oneiric_lab`."""

@@ -131,6 +131,8 @@ def tables() -> str:
 def _fields(model: Any, lead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
     from pydantic import BaseModel
 
+    from oneiric_lab.config import field_texts
+
     for name, field in model.model_fields.items():
         path = (*lead, field.alias or name)
         kind = field.annotation
@@ -148,7 +150,8 @@ def _fields(model: Any, lead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         if isinstance(shown, list) and any(isinstance(i, BaseModel) for i in shown):
             shown = "one, to stderr"
         word = _kind(kind)
-        yield path, word, str(shown) or "nothing", field.description or ""
+        said = field.description or field_texts(model).get(name, "")
+        yield path, word, str(shown) or "nothing", said
 
 
 def _kind(kind: Any) -> str:

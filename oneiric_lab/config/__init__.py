@@ -21,6 +21,7 @@ from ._secrets import Secret, SecretRef
 from ._settings import Settings
 from ._snapshot import Snapshot, plain
 from ._splice import Set, Unset
+from ._texts import field_texts
 from ._validate import expected, found, tree_path
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "changed_values",
     "edit",
     "expected",
+    "field_texts",
     "file_layers",
     "found",
     "freeze",

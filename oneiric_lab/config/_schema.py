@@ -137,7 +137,19 @@ class FieldInfo:
     """Whether a table may stand here."""
     scalar: bool = True
     """Whether something that is no table may stand here."""
-    description: str | None = None
+    owner: tuple[type[BaseModel], str] | None = None
+    """The model whose field it is, and its name there."""
+
+    @property
+    def description(self) -> str | None:
+        """What the model says of it."""
+        from ._texts import Described, field_texts  # noqa: PLC0415 - see `_field`
+
+        if self.owner is None:
+            return None
+        model, name = self.owner
+        said = model.model_fields[name].description
+        return field_texts(model).get(name) if issubclass(model, Described) else said
 
 
 @dataclass(frozen=True)
@@ -229,9 +241,7 @@ def _members(annotation: Any) -> list[Any]:
 def _walk(model: type[BaseModel], prefix: Path, seen: tuple[type, ...]) -> Iterator[FieldInfo]:
     for name, info in model.model_fields.items():
         path = (*prefix, info.alias or name)
-        yield from _field(
-            info.annotation, list(info.metadata), path, (*seen, model), info.description
-        )
+        yield from _field(info.annotation, list(info.metadata), path, (*seen, model), (model, name))
 
 
 def _field(
@@ -239,7 +249,7 @@ def _field(
     extras: list[Any],
     path: Path,
     seen: tuple[type, ...],
-    description: str | None = None,
+    owner: tuple[type[BaseModel], str] | None = None,
 ) -> Iterator[FieldInfo]:
     from pydantic import BaseModel, SecretBytes, SecretStr  # noqa: PLC0415 - a model is in hand
 
@@ -261,7 +271,7 @@ def _field(
         by_reference,
         bool(models or mappings or anything),
         bool(others),
-        description,
+        owner,
     )
     for inner in models:
         if inner not in seen:

@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ._schema import Merge
 from ._secrets import Secret  # noqa: TC001 - pydantic reads the annotations
+from ._texts import Described
 
 _Seconds = Annotated[float, Field(ge=0)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+class _Table(Described, BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class App(_Table):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._schema import adapter
+from oneiric_lab.config import field_texts
+
+from ._schema import PARTS, ManifestDocument, adapter
 
 
 def manifest_json_schema(*, authoring: bool = False) -> dict[str, Any]:
@@ -16,7 +18,12 @@ def manifest_json_schema(*, authoring: bool = False) -> dict[str, Any]:
         authoring: Take what people may write shorter, too.
     """
     schema = adapter().json_schema()
-    for part in (schema, *schema["$defs"].values()):
+    shapes = {one.__name__: one for inner in PARTS.values() for one in inner.values()}
+    parts = {ManifestDocument: schema} | {shapes[n]: one for n, one in schema["$defs"].items()}
+    for shape, part in parts.items():
+        for name, text in field_texts(shape).items():
+            said = {**part["properties"][name], "description": text}
+            part["properties"][name] = dict(sorted(said.items()))
         part["additionalProperties"] = False
         part["patternProperties"] = {"^x-.": {}}
         part.pop("title", None)

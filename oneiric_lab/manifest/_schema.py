@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, Literal, Required
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
 # Up to Python 3.11 pydantic asks for this TypedDict, and brings it.
 from typing_extensions import TypedDict
@@ -63,8 +63,6 @@ Domain = Literal["adapter", "service", "task", "event", "workflow", "action", "f
 
 class Shape(TypedDict, total=False):
     """What every part has in common: its names are known, or begin with `x-`."""
-
-    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)  # type: ignore[misc]
 
 
 class Artifact(Shape, total=False):
