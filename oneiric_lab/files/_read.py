@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from pathlib import Path
 
-from oneiric_lab.errors import Fault, FileAccessError, Origin
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from oneiric_lab.errors import Fault, FileAccessError, Origin, nearest
 
 MAX_BYTES = 16 * 1024 * 1024
 """No file of configuration is larger; what is larger is refused before it is parsed."""
+
+_MOST_BESIDE = 1000
 
 
 def digest(data: bytes) -> str:
@@ -79,8 +80,7 @@ def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> Fil
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
         )
     except FileNotFoundError as error:
-        fix = f"create it, or do not name it: touch {name}"
-        raise refused("file-missing", f"no such file: {name}", fix) from error
+        raise refused("file-missing", f"no such file: {name}", _instead(path, name)) from error
     except PermissionError as error:
         message = f"not allowed to read {name}"
         raise refused("file-unreadable", message, f"chmod u+r {name}") from error
@@ -106,6 +106,18 @@ def read(path: Path, *, shown: str | None = None, limit: int = MAX_BYTES) -> Fil
         message = f"{name} has {size:,} bytes; at most {limit:,} are read"
         raise refused("file-too-large", message, "split it into smaller files")
     return FileData(path, data, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+def _instead(path: Path, name: str) -> str:
+    """Return what helps where *path*, shown as *name*, is not there."""
+    beside: dict[str, str] = {}
+    with suppress(OSError):
+        others = islice(path.parent.iterdir(), _MOST_BESIDE)
+        # By their stems: what ends alike is not near for that. A broken link is there itself.
+        beside = {other.stem: other.name for other in others if other.name != path.name}
+    if meant := nearest(path.stem, beside):
+        return f"did you mean `{Path(name).with_name(beside[meant[0]])}`?"
+    return "make it first, or name another one"
 
 
 def _bytes(handle: int, size: int, limit: int) -> bytes:

@@ -57,9 +57,35 @@ class TestRead:
 
         assert error.code == "file-missing"
         assert str(error) == (
-            "error: no such file: x.toml\n  --> x.toml\n"
-            "  help: create it, or do not name it: touch x.toml"
+            "error: no such file: x.toml\n  --> x.toml\n  help: make it first, or name another one"
         )
+
+    @pytest.mark.parametrize("folder", ["", "in/"])
+    def test_missing_names_what_stands_beside(self, tmp_path: Path, folder: str) -> None:
+        """
+        A slip of the pen is answered with the file that may have been meant.
+        """
+        (tmp_path / "shop.toml").write_text("")
+
+        error = refusal(tmp_path / "shp.toml", shown=f"{folder}shp.toml")
+
+        assert error.faults[0].fix == f"did you mean `{folder}shop.toml`?"
+
+    def test_missing_with_its_folder(self, tmp_path: Path) -> None:
+        """
+        Where the folder is missing too nothing can have been meant.
+        """
+        error = refusal(tmp_path / "nowhere" / "x.toml")
+
+        assert error.faults[0].fix == "make it first, or name another one"
+
+    def test_a_link_that_leads_nowhere(self, tmp_path: Path) -> None:
+        """
+        It is not meant instead of itself.
+        """
+        (tmp_path / "x.toml").symlink_to("nowhere")
+
+        assert refusal(tmp_path / "x.toml").faults[0].fix == "make it first, or name another one"
 
     def test_directory(self, tmp_path: Path) -> None:
         """
