@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -306,6 +307,33 @@ class TestParent:
         with self.begin(tmp_path) as process:
             process.kill()
         assert gone(tmp_path)
+
+    def test_an_interrupt_while_they_begin(self, tmp_path: Path) -> None:
+        """
+        Ctrl-C ends the run and not a worker that still imports: that would be its fault.
+        """
+        process = subprocess.Popen(
+            [sys.executable, "-m", "oneiric_lab", "load", "run", "swap-under-readers"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            start_new_session=True,
+        )
+
+        def is_worker(child: psutil.Process) -> bool:
+            with contextlib.suppress(psutil.Error):
+                return any("spawn_main" in word for word in child.cmdline())
+            return False
+
+        while not any(map(is_worker, psutil.Process(process.pid).children())):
+            assert process.poll() is None
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+        assert (process.returncode, errors) == (130, "")
 
     def test_an_interrupt_keeps_what_there_is(self, tmp_path: Path) -> None:
         """
