@@ -98,7 +98,8 @@ def _workspace(ctx: click.Context) -> tuple[tuple[bool, str], ...]:
     if schema is not None and not schema.model_config.get("frozen"):
         text = f"{schema.__name__} is not frozen: lab.config can be changed by accident"
         out.append((False, f"{text}; give it model_config = ConfigDict(frozen=True)"))
-    return tuple(out)
+    # A damaged store is met by whoever asks it.
+    return tuple(dict.fromkeys(out))
 
 
 @click.command("doctor")

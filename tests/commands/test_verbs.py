@@ -772,6 +772,14 @@ class TestDoctor:
 
         assert found.as_dict()["workspace"] == []
 
+    def test_says_what_is_damaged_once(self, ask: Ask, workspace: Workspace) -> None:
+        """
+        A store that cannot be read is told once, whoever met it.
+        """
+        workspace.file(".oneiric/state.db", "no database")
+
+        assert str(ask("doctor")).count("history is damaged") == 1
+
     def test_says_when_the_model_can_be_changed(self, ask: Ask, workspace: Workspace) -> None:
         """
         A schema that is not frozen is told, with what to write.
