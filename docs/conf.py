@@ -33,6 +33,8 @@ nb_execution_mode = "off"
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure", "ref.python"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+# Quotes and dots of prose only: the two dashes of an option are no dash.
+smartquotes_action = "qe"
 
 # Docstrings write `code` in single backticks, and say types in prose where it helps.
 default_role = "code"

@@ -305,6 +305,8 @@ class TestBuild:
         assert found.stderr == ""
         assert found.returncode == 0
         assert (tmp_path / "out" / "how-to" / "explain.html").exists()
+        # An option that is read can be typed.
+        assert "VERB --help tells more" in (tmp_path / "out/reference/verbs.html").read_text()
 
 
 class TestChanges:
