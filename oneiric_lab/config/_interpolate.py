@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import Fault, did_you_mean
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
     from ._paths import Path
     from ._secrets import SecretRef
+
+DEEPEST: Final = 50
+"""Expressions that lead to one another."""
+MOST_VALUES: Final = 100_000
+"""Values that an expression gives: a list of two that each lead to such a list doubles."""
+LONGEST: Final = 1 << 20
+"""Letters of a text with expressions in it, which doubles likewise."""
 
 _PIECE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _MISSING = object()
@@ -38,6 +45,7 @@ class Interpolation:
         self._place = place
         self._default = default
         self._done: dict[Path, object] = {}
+        self._counts: dict[int, tuple[object, int]] = {}
         self.faults: list[Fault] = []
         self.targets: dict[Path, list[Path]] = {}
         self.failed: set[Path] = set()
@@ -69,6 +77,9 @@ class Interpolation:
             return value
         if path in self._done:
             return self._done[path]
+        if len(chain) == DEEPEST:
+            self._too_much(path, f"more than {DEEPEST} expressions lead to one another")
+            return value
         result = self._text(path, value, (*chain, path))
         self._done[path] = result
         return result
@@ -94,7 +105,11 @@ class Interpolation:
                 return match[0]
             return str(piece).lower() if isinstance(piece, bool) else str(piece)
 
-        return _PIECE.sub(part, value)
+        found = _PIECE.sub(part, value)
+        if len(found) <= LONGEST:
+            return found
+        self._too_much(path, f"the text has more than {LONGEST:,} letters")
+        return value
 
     def _piece(self, path: Path, expression: str, chain: tuple[Path, ...]) -> object:
         kind, colon, rest = expression.partition(":")
@@ -140,7 +155,25 @@ class Interpolation:
                 did_you_mean(expression, known, limit=3),
             )
             return expression
-        return self._resolve(target, found, chain)
+        result = self._resolve(target, found, chain)
+        if self._count(result) <= MOST_VALUES:
+            return result
+        self._too_much(path, f"${{{expression}}} gives more than {MOST_VALUES:,} values")
+        return expression
+
+    def _count(self, value: object) -> int:
+        """Return how many values are in *value*; what stands in it twice is gone through once."""
+        if not isinstance(value, list | dict):
+            return 1
+        if id(value) not in self._counts:
+            inner = value if isinstance(value, list) else value.values()
+            # Held with its number, so that no other one comes to have it.
+            self._counts[id(value)] = value, sum(map(self._count, inner))
+        return self._counts[id(value)][1]
+
+    def _too_much(self, path: Path, what: str) -> None:
+        fix = "write a plain value, or lead to fewer others"
+        self._fault(path, "interpolation-size", f"interpolation grows too large: {what}", fix)
 
     def _fault(self, path: Path, code: str, message: str, fix: str | None) -> None:
         self.failed.add(path)

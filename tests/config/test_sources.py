@@ -368,6 +368,28 @@ class TestInterpolation:
         assert said in str(fault)
         assert str(fault.origin) == "oneiric.toml:1:5"
 
+    @pytest.mark.parametrize(
+        ("shape", "said"),
+        [
+            ('"${{v{n}}}${{v{n}}}"', "the text has more than 1,048,576 letters"),
+            ('["${{v{n}}}", {{x = "${{v{n}}}"}}]', "gives more than 100,000 values"),
+            ('"${{v{n}}}"', "more than 50 expressions lead to one another"),
+        ],
+    )
+    def test_what_doubles_ends(self, house: House, shape: str, said: str) -> None:
+        """Sixty values that each hold the next one twice, or a chain of many: told, and soon."""
+        many = 60 if shape.count("n") == 2 else 2000
+        lines = [f"v{at} = {shape.format(n=at + 1)}" for at in range(many)]
+        faults = house.faults("\n".join([*lines, f'v{many} = "x"\n']))
+
+        assert {fault.code for fault in faults} == {"interpolation-size"}
+        assert said in str(faults[0])
+
+    def test_a_chain_within_the_limit(self, house: House) -> None:
+        """Fifty expressions may lead to one another."""
+        lines = [f'v{at} = "${{v{at + 1}}}"' for at in range(50)]
+        assert house.load("\n".join([*lines, "v50 = 8\n"])).value("v0") == 8
+
     def test_values(self, house: House) -> None:
         """A lone expression keeps its type; in a text it is written as TOML has it."""
         house.write({"secrets/k": "x"})
