@@ -377,8 +377,8 @@ class TestInterpolation:
         ],
     )
     def test_what_doubles_ends(self, house: House, shape: str, said: str) -> None:
-        """Sixty values that each hold the next one twice, or a chain of many: told, and soon."""
-        many = 60 if shape.count("n") == 2 else 2000
+        """Forty values that each hold the next one twice, or a chain of many: told, and soon."""
+        many = 40 if shape.count("n") == 2 else 2000
         lines = [f"v{at} = {shape.format(n=at + 1)}" for at in range(many)]
         faults = house.faults("\n".join([*lines, f'v{many} = "x"\n']))
 
