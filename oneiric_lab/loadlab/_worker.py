@@ -47,6 +47,9 @@ _AHEAD_NS = 50_000_000
 """How far ahead the common start is set: a pipe brings it to all of them in less."""
 _ENDING = 1.0
 _ORPHANED = 10.0
+_SAFE_PATH = "PYTHONSAFEPATH"
+"""What keeps Python from putting the working folder into its path; any text does."""
+_OURS = "oneiric-lab"
 
 
 def run_apart(
@@ -89,7 +92,7 @@ def run_apart(
         raise MissingExtraError("cloudpickle is not installed", extra="load") from None
     crew: list[_Hand] = []
     try:
-        with _interrupts_held():
+        with _only_installed(), _interrupts_held():
             crew += (_Hand.hired(at, number) for at in range(number))
         for hand in crew:
             job = (plan, hand.number, number, live is not None)
@@ -181,6 +184,23 @@ def _hear(hand: _Hand) -> None:
 
 
 @contextlib.contextmanager
+def _only_installed() -> Iterator[None]:
+    """Keep processes that begin from looking for modules in the working folder.
+
+    A `multiprocessing.py` that somebody put there would run in place of Python's own, before
+    they get the path of this process.
+    """
+    if _SAFE_PATH in os.environ:
+        yield
+        return
+    os.environ[_SAFE_PATH] = _OURS
+    try:
+        yield
+    finally:
+        del os.environ[_SAFE_PATH]
+
+
+@contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Keep Ctrl-C from processes that are not yet ready to ignore it; they take this over."""
     if not hasattr(signal, "pthread_sigmask"):
@@ -219,6 +239,8 @@ def _serve(pipe: Connection) -> None:  # pragma: no cover - in another process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if os.environ.get(_SAFE_PATH) == _OURS:
+        del os.environ[_SAFE_PATH]  # what a scenario starts is its own affair
     import cloudpickle  # noqa: PLC0415 - see above
 
     job = pipe.recv_bytes()

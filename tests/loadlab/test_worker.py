@@ -308,6 +308,27 @@ class TestParent:
             process.kill()
         assert gone(tmp_path)
 
+    @pytest.mark.parametrize("safe", [{}, {"PYTHONSAFEPATH": "1"}])
+    def test_the_folder_brings_no_module(self, tmp_path: Path, safe: dict[str, str]) -> None:
+        """
+        A worker runs nothing that somebody put into the working folder.
+        """
+        (tmp_path / "multiprocessing.py").write_text("raise SystemExit('ran')\n")
+        code = "import sys; sys.path[:1] = []; from oneiric_lab.cli import main; sys.exit(main())"
+        words = ["load", "run", "resolve-storm", "--users", "1", "--duration", "200ms", "--no-save"]
+
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **safe},
+            check=False,
+        )
+
+        assert done.stderr == ""
+        assert "ResolveStorm" in done.stdout
+
     def test_an_interrupt_while_they_begin(self, tmp_path: Path) -> None:
         """
         Ctrl-C ends the run and not a worker that still imports: that would be its fault.
