@@ -51,7 +51,7 @@ class TestConfiguration:
         data = notebook.save()["cells"][1]["outputs"][0]["data"]
         assert "server.port" in data["text/plain"]
         assert len(str(data)) <= 24 * 1024
-        page.get_by_role("link", name="oneiric.toml:5", exact=True).click()
+        page.get_by_role("link", name="oneiric.toml:5", exact=True).first.click()
         page.wait_for_function(
             "() => window.jupyterapp.shell.currentWidget?.content?.editor"
             "?.getCursorPosition().line === 4"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAB = "%load_ext oneiric_lab\nfrom oneiric_lab import Lab\nlab = Lab.open('release')"
-DIFF = "lab.ui.diff('release/old.oneiric.json', 'release/shop.oneiric.json')"
+DIFF = "lab.ui.diff('old.oneiric.json', 'shop.oneiric.json')"
 AGAIN = (
     "lab.ui.release('shop.oneiric.json', roots=['root.1.json'],"
     " previous='old.oneiric.json', revocations='revocations.1.json')"
@@ -76,7 +76,7 @@ class TestDiff:
         notebook.run(0, 1)
         shown = page.get_by_role("group", name="diff")
         rows = shown.get_by_role("row")
-        rows.filter(has_text="downgrade adapter:cache").first.wait_for()
+        rows.filter(has_text="downgrade").filter(has_text="adapter:cache").first.wait_for()
         assert "2.0.0 goes back to 1.0.0" in rows.nth(2).inner_text()
         shown.get_by_role("treegrid").focus()
         page.keyboard.press("n")
