@@ -148,9 +148,9 @@ house = ReleaseHouse()
 def manifest(version):
     entries = [{{"domain": "task", "key": f"t{{n}}", "provider": "p", "version": f"{{version}}.0.0",
         "factory": "shop:Made", "priority": n % 900}} for n in range({ENTRIES})]
-    Path(f"{{version}}.oneiric.json").write_bytes(house.manifest(entries, version=version))
-manifest(1), manifest(2)
+    Path(f"d/{{version}}.oneiric.json").write_bytes(house.manifest(entries, version=version))
 Path("d").mkdir(exist_ok=True); Path("d/oneiric.toml").write_text("")
+manifest(1), manifest(2)
 lab = Lab.open("d")
 found = lab.diff("1.oneiric.json", "2.oneiric.json")
 """
@@ -168,7 +168,7 @@ WIDGETS: Final = {
     "explorer": "lab.ui.explorer()",
     "explanation": "lab.ui.explanation('adapter:cache')",
     "configuration": "lab.ui.configuration()",
-    "diff": "making.ui.diff('r/1.oneiric.json', 'r/2.oneiric.json')",
+    "diff": "making.ui.diff('1.oneiric.json', '2.oneiric.json')",
     "load": LOAD,
     "release": "making.ui.release('2.oneiric.json', roots=['root.1.json'], **before)",
     "status": "lab.ui.status()",

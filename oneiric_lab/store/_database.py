@@ -75,11 +75,25 @@ MIGRATIONS: Final = (
     """
     CREATE TABLE post (
         id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL,
+        event TEXT NOT NULL, handler TEXT NOT NULL, letter INTEGER NOT NULL, done REAL,
+        deliveries TEXT
+    ) STRICT;
+    CREATE INDEX post_waiting ON post (id) WHERE done IS NULL;
+    """,
+    # Under another name, so that a reader of an older store finds none until it is written.
+    """
+    CREATE TABLE posted (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL,
         event TEXT NOT NULL, size INTEGER NOT NULL, handler TEXT NOT NULL,
         letter INTEGER NOT NULL, deaths INTEGER NOT NULL DEFAULT 0, done REAL, deliveries TEXT
     ) STRICT;
-    CREATE INDEX post_waiting ON post (id, size) WHERE done IS NULL;
-    CREATE INDEX post_done ON post (id) WHERE done IS NOT NULL;
+    CREATE INDEX posted_waiting ON posted (id, size) WHERE done IS NULL;
+    CREATE INDEX posted_done ON posted (id) WHERE done IS NOT NULL;
+    INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'posted', seq FROM sqlite_sequence WHERE name = 'post';
+    INSERT INTO posted (id, at, who, event, size, handler, letter, done, deliveries)
+        SELECT id, at, who, event, length(event), handler, letter, done, deliveries FROM post;
+    DROP TABLE post;
     """,
 )
 """Script N brings a store of version N to N + 1; a published one is never edited."""

@@ -33,12 +33,12 @@ POSTS_KEPT: Final = 1000
 """Posts that are done and still told of; the oldest are forgotten first."""
 
 _COLUMNS: Final = "at, who, event, deliveries, handler, letter, deaths, id, done"
-_LEFT: Final = "SELECT count(*), coalesce(sum(size), 0) FROM post WHERE done IS NULL"
+_LEFT: Final = "SELECT count(*), coalesce(sum(size), 0) FROM posted WHERE done IS NULL"
 """By an index alone: the events themselves may be many megabytes."""
 
-_SAME: Final = "SELECT id FROM post WHERE done IS NULL AND letter = ?"
+_SAME: Final = "SELECT id FROM posted WHERE done IS NULL AND letter = ?"
 _INSERT: Final = (
-    "INSERT INTO post (at, who, event, size, handler, letter) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO posted (at, who, event, size, handler, letter) VALUES (?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -127,7 +127,7 @@ class Posts:
         """
         return self._found(
             "WHERE done IS NULL AND (id > ? OR (SELECT seq FROM sqlite_sequence"
-            " WHERE name = 'post') < ?) ORDER BY id LIMIT ?",
+            " WHERE name = 'posted') < ?) ORDER BY id LIMIT ?",
             (above, above, limit),
         )
 
@@ -141,7 +141,7 @@ class Posts:
 
     def left(self) -> int:
         """Return how many nobody is done with."""
-        return sum(number for number, _ in rows_in(self.path, "post", _LEFT))
+        return sum(number for number, _ in rows_in(self.path, "posted", _LEFT))
 
     def finish(self, done: Iterable[Told], begun: Iterable[Told] = ()) -> None:
         """Keep what handlers did with posts, in one transaction.
@@ -162,11 +162,11 @@ class Posts:
         ]
         with writing(self.path) as connection:
             connection.executemany(
-                "UPDATE post SET done = ?, deliveries = ? WHERE id = ? AND at = ?", rows
+                "UPDATE posted SET done = ?, deliveries = ? WHERE id = ? AND at = ?", rows
             )
             connection.execute(
-                "DELETE FROM post WHERE done IS NOT NULL AND id <="
-                " (SELECT id FROM post WHERE done IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                "DELETE FROM posted WHERE done IS NOT NULL AND id <="
+                " (SELECT id FROM posted WHERE done IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?)",
                 (POSTS_KEPT,),
             )
 
@@ -178,7 +178,7 @@ class Posts:
         """
         with writing(self.path) as connection:
             connection.executemany(
-                "UPDATE post SET deaths = deaths + 1 WHERE id = ? AND done IS NULL",
+                "UPDATE posted SET deaths = deaths + 1 WHERE id = ? AND done IS NULL",
                 [(number,) for number in numbers],
             )
 
@@ -189,11 +189,11 @@ class Posts:
             StoreError: The store cannot be written.
         """
         with writing(self.path) as connection:
-            return connection.execute("DELETE FROM post WHERE id = ?", (number,)).rowcount == 1
+            return connection.execute("DELETE FROM posted WHERE id = ?", (number,)).rowcount == 1
 
     def _found(self, clause: str, values: tuple[object, ...]) -> list[Post]:
-        query = f"SELECT {_COLUMNS} FROM post {clause}"  # noqa: S608 - clauses stand above
-        rows = rows_in(self.path, "post", query, values)
+        query = f"SELECT {_COLUMNS} FROM posted {clause}"  # noqa: S608 - clauses stand above
+        rows = rows_in(self.path, "posted", query, values)
         return [
             Post(at, who, json.loads(event), tuple(json.loads(said or "[]")), *facts)
             for at, who, event, said, *facts in rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +78,28 @@ class TestPosts:
 
         assert (posts.waiting(), posts.left()) == ([], 0)
         assert posts.add([post()]) == [1]
+
+    def test_posts_of_an_older_version_are_kept(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They have no size and no deaths there, and wait on once the store is written."""
+        with monkeypatch.context() as old:
+            old.setattr(_database, "MIGRATIONS", _database.MIGRATIONS[:8])
+            old.setattr(_database, "VERSION", 8)
+            DeadLetters(store).add([DeadLetter(1.0, "t", "h", "failed", "", 1, {})])
+            with closing(sqlite3.connect(store.path)) as connection, connection:
+                connection.execute(
+                    "INSERT INTO post (at, who, event, handler, letter)"
+                    " VALUES (1, 'ada', '{}', '', 0), (2, 'bob', '{}', '', 0)"
+                )
+                connection.execute("DELETE FROM post WHERE id = 2")
+        posts = Posts(store)
+
+        assert posts.waiting() == []
+        assert posts.add([post()]) == [3]  # a number is never given twice
+        first, second = posts.waiting()
+        assert (first.id, first.who, first.event, first.deaths) == (1, "ada", {}, 0)
+        assert second.id == 3
 
     def test_a_letter_waits_once(self, store: Store) -> None:
         """Whoever posts it again gets the post that waits; once that is done, a new one."""
@@ -183,8 +207,8 @@ class TestLimits:
         with _database.reading(store.path) as connection:
             assert connection is not None
             (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {_posts._LEFT}").fetchall()
-            held = connection.execute("PRAGMA index_info(post_waiting)").fetchall()
-        assert "INDEX post_waiting" in plan[-1]
+            held = connection.execute("PRAGMA index_info(posted_waiting)").fetchall()
+        assert "INDEX posted_waiting" in plan[-1]
         assert [name for _, _, name in held] == ["id", "size"]
 
     def test_of_those_that_are_done_the_newest_are_told(
