@@ -243,7 +243,10 @@ def _serve(pipe: Connection) -> None:  # pragma: no cover - in another process
         del os.environ[_SAFE_PATH]  # what a scenario starts is its own affair
     import cloudpickle  # noqa: PLC0415 - see above
 
-    job = pipe.recv_bytes()
+    try:
+        job = pipe.recv_bytes()
+    except EOFError:
+        return  # who began this one was interrupted before it said what to do
     ear = Ear()
     threading.Thread(target=_listen, args=(pipe, ear), daemon=True).start()
 
