@@ -439,8 +439,12 @@ class TestGridStates:
             .observe(grid, { subtree: true, characterData: true });
           await scrolled(72);
           const before = kept === holding("t0020");
-          const order = rows().map((row) => Number(row.ariaRowIndex));
-          return [written.size, before, order, rows().length];
+          const numbers = () => rows().map((row) => Number(row.ariaRowIndex));
+          const rests = () => numbers().every((one, at, all) => !at || one === all[at - 1] + 1);
+          const moved = !rests();
+          while (!rests()) await new Promise(requestAnimationFrame);
+          const order = numbers();
+          return [written.size, before && moved, order, rows().length];
         }""")
 
         assert before

@@ -4,6 +4,7 @@ import { el } from "./kit.mjs";
 
 const ROW = 24; // as in tokens.css
 const SPARE = 6; // rows above and below what is seen
+const REST = 150; // ms; a browser ends each step of a scroll that is told to it
 let made = 0;
 
 const within = (at, count) => Math.min(Math.max(at, 0), Math.max(count - 1, 0));
@@ -40,7 +41,7 @@ export class Rows {
     });
     this.node = el("div", {
       role, class: "ol-rows", tabindex: 0, "aria-label": label,
-      onscroll: () => this.later(), onscrollend: () => (this.draw(), this.align()), onkeydown: (event) => this.press(event), onfocus: () => this.draw(), onblur: () => this.draw(),
+      onscroll: () => this.later(), onkeydown: (event) => this.press(event), onfocus: () => this.draw(), onblur: () => this.draw(),
     }, el("div", { role: "rowgroup", class: "ol-top" }, this.head), this.body);
     this.empty = el("p", { class: "ol-empty", hidden: true });
     this.frame = el("div", { class: "ol-frame" }, this.node, this.empty);
@@ -51,6 +52,7 @@ export class Rows {
   close() {
     this.size.disconnect();
     cancelAnimationFrame(this.waiting);
+    clearTimeout(this.resting);
   }
 
   get item() {
@@ -84,6 +86,8 @@ export class Rows {
   }
 
   later() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.align(), REST);
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
       this.draw();
@@ -117,7 +121,7 @@ export class Rows {
     this.mark(this.at >= from && this.at < upto ? pool[this.at % pool.length] : undefined, root.activeElement === node);
   }
 
-  /** Who reads the page reads the rows in their order: put right when the scrolling has ended. */
+  /** Who reads the page reads the rows in their order: put right when the scrolling rests. */
   align() {
     const { body, pool } = this;
     const first = this.from % pool.length;
