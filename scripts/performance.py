@@ -350,9 +350,9 @@ SECTIONS = (
     Section(
         "Driving a server over HTTP",
         "Fifty connections that are kept, in a closed loop, to one small server on 127.0.0.1, "
-        "which is a process of its own. Counted is the CPU time of the process that calls, its "
-        "import and start not included; a call that fails ends the benchmark. The scenario runs "
-        "on uvloop, as in a worker.",
+        "which is a process of its own; by turns. Counted is the CPU time of the process that "
+        "calls, its import and start not included; a call that fails ends the benchmark. The "
+        "scenario runs on uvloop, as in a worker.",
         {"http": ""},
         "locust, FastHttpUser",
         (Bound("the scenario http", 1 / 8, "locust, FastHttpUser"),),

@@ -222,13 +222,10 @@ class Generation(Result):
         lost = [
             (domain, key)
             for domain, keys in self.nodes.items()
+            for selected in (self.rules.selections.get(domain, {}),)
             for key, node in keys.items()
             if node.winner is None
-            and (
-                node.block is not None
-                or (strict and len(node.members) > 1)
-                or self.rules.selection(domain, key) is not None
-            )
+            and (node.block is not None or (strict and len(node.members) > 1) or key in selected)
         ]
         for domain, key in sorted(lost):
             problem = self.explain(domain, key).problem
