@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextvars
 import logging
 import sqlite3
+import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from oneiric_lab.errors import Fault, MissingExtraError, WorkflowError
@@ -47,7 +49,34 @@ def load() -> Any:
             "durable workflows need DBOS, which is not installed", extra="durable"
         ) from error
     _refuse_pickles(dbos._serialization.DBOSDefaultSerializer)  # noqa: SLF001 - see there
+    event = load_sqlalchemy().event
+    engines = load_sqlalchemy().Engine
+    if _is_older() and not event.contains(engines, "connect", know_subsec):
+        event.listen(engines, "connect", know_subsec)
     return dbos
+
+
+def _is_older() -> bool:
+    """Tell whether SQLite is older than DBOS takes it for.
+
+    From Python 3.12 on DBOS 3 takes it for 3.42, whose `unixepoch` knows parts of a second: so it
+    comes with Python's own builds. One that was built on Debian 12 has 3.40.
+    """
+    return sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < (3, 42)
+
+
+def know_subsec(connection: Any, _: object = None) -> None:
+    """Have a connection to an older SQLite know `unixepoch('subsec')`; all else stays as it is."""
+
+    def unixepoch(word: str) -> float | None:
+        if word == "subsec":
+            return time.time()
+        with closing(sqlite3.connect(":memory:")) as plain:
+            (found,) = plain.execute("SELECT unixepoch(?)", (word,)).fetchone()
+        return found  # type: ignore[no-any-return]  # a number, or None of what is no time
+
+    if isinstance(connection, sqlite3.Connection):
+        connection.create_function("unixepoch", 1, unixepoch)
 
 
 def load_sqlalchemy() -> Any:

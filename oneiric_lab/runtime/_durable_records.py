@@ -57,15 +57,17 @@ class Records:
     def __init__(self, database: Database, application: str) -> None:
         dbos = load()
         serializer = dbos.DBOSPortableJSONSerializer()
+        self._engine = database.engine(5)
         try:
             self._client = dbos.DBOSClient(
                 system_database_url=database.url,
-                system_database_engine=database.engine(5),
+                system_database_engine=self._engine,
                 serializer=serializer,
                 application_name=application,
                 retry_connection_errors=False,
             )
         except Exception as error:
+            self._dispose()
             raise database.unusable(error) from error
         self._database, self._application = database, application
         self.clock = Clock(self._client)
@@ -73,6 +75,12 @@ class Records:
     def close(self) -> None:
         """Close the connections."""
         self._client.destroy()
+        self._dispose()
+
+    def _dispose(self) -> None:
+        # DBOS leaves the connections that it was given to whoever gave them.
+        if self._engine is not None:
+            self._engine.dispose()
 
     def rows(self, *, name: str = FLOW, with_order: bool = False, **options: Any) -> list[Row]:
         """Return runs, the newest first; options as DBOS's `list_workflows` takes them."""

@@ -33,7 +33,7 @@ from oneiric_lab.runtime import (
     fork_order,
     host_alive,
 )
-from oneiric_lab.runtime._dbos import fails_of_disk
+from oneiric_lab.runtime._dbos import fails_of_disk, know_subsec
 
 from .flows import Desk, dag
 from .test_dag import dags
@@ -107,6 +107,22 @@ async def ran(engine: Engine, order: Order, run_id: str = "w-1") -> FlowRun:
     return await engine.wait(run_id)
 
 
+def test_an_older_sqlite_knows_parts_of_a_second() -> None:
+    """What DBOS asks of SQLite from Python 3.12 on, where it is not there; nothing else changes."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        know_subsec(connection)
+        asked = "SELECT unixepoch('subsec'), unixepoch('1970-01-02'), unixepoch('no time')"
+        now, day, none = connection.execute(asked).fetchone()
+        connection.execute("CREATE TABLE t (n, at INTEGER NOT NULL DEFAULT (unixepoch('subsec')))")
+        connection.execute("INSERT INTO t (n) VALUES (1)")
+        ((_, at),) = connection.execute("SELECT * FROM t")
+    know_subsec(object())  # of another database
+
+    assert abs(now - time.time()) < 60
+    assert abs(at - now) < 60
+    assert (day, none) == (86_400, None)
+
+
 class TestRecords:
     def test_what_is_kept_is_json_and_others_may_not_read_it(self, unmade: Database) -> None:
         """
@@ -118,7 +134,7 @@ class TestRecords:
 
         assert database.path is not None
         assert database.path.stat().st_mode & 0o077 == 0
-        with sqlite3.connect(database.path) as db:
+        with closing(sqlite3.connect(database.path)) as db:
             kinds = set(db.execute("SELECT serialization FROM workflow_status").fetchall())
             kinds |= set(db.execute("SELECT serialization FROM operation_outputs").fetchall())
             dump = "\n".join(db.iterdump())
