@@ -174,6 +174,12 @@ class Context:
         file, folder = Path(os.path.abspath(Path(path).expanduser())), self.folder()  # noqa: PTH100 - `..` goes, links stay
         return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
 
+    def sides(self, *names: str) -> list[str]:
+        """Return what is compared as the lab takes it: manifests are files, and others are not."""
+        from oneiric_lab.lab import is_manifest  # noqa: PLC0415 - `--help` needs none
+
+        return [self.inside(name) if is_manifest(name) else name for name in names]
+
     def folder(self) -> Path:
         """Return the folder of the workspace, where there is one or not."""
         current = self.interaction.current() if self.workspace == "." else None

@@ -24,8 +24,5 @@ def command(ctx: click.Context, left: str, right: str) -> ValueDiff | ManifestDi
     Two manifests (`a.oneiric.json`, `b.toml`) are compared as `manifest diff` does it; `now` is
     what the workspace has of one.
     """
-    from oneiric_lab.lab import is_manifest  # noqa: PLC0415 - `--help` needs none
-
     context = parts(ctx)
-    sides = [context.inside(one) if is_manifest(one) else one for one in (left, right)]
-    return context.lab().diff(*sides)
+    return context.lab().diff(*context.sides(left, right))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 KEPT: Final = 8
 """Jobs that a lab remembers: each holds its whole run."""
 _LOOKED_AT: Final = 100
+"""Kept runs that are looked at for one to compare with: each is a file that is read."""
 
 
 @dataclass(slots=True)
@@ -145,21 +146,6 @@ class LoadJob(Job[Run]):
 
 Side: TypeAlias = "LoadJob | Run | str | Sequence[LoadJob | Run | str]"
 """Runs that are compared, as people name them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Former:
-    """What a run can be compared with.
-
-    Attributes:
-        side: As `Loads.compare` takes it.
-        code: How a cell says it.
-        words: What a person reads.
-    """
-
-    side: LoadJob | str
-    code: str
-    words: str
 
 
 class Loads:
@@ -270,8 +256,8 @@ class Loads:
         """Return whether *other* is faster or slower than *base*, or the same.
 
         Args:
-            base: A job, which is waited for, or its run; the name of a kept run or of a set of
-                them, as `load compare` takes it; or several of these.
+            base: A job, which is waited for, or its run; the name of the run of a job, or of
+                kept runs, as `load compare` takes it; or several of these.
             other: The same, of one plan with *base* but for its parameters.
             options: As `compare_runs` takes them. Where no `floor` is given, what `load aa`
                 found of this plan is taken.
@@ -290,33 +276,37 @@ class Loads:
 
     def _runs_of(self, side: Side) -> list[Run]:
         if isinstance(side, str):
-            return set_named(self.runs, side)
+            mine = [run for run in self._ended() if run.id == side]
+            return mine or set_named(self.runs, side)
         if isinstance(side, LoadJob):
             return [side.result()]
         return [side] if isinstance(side, Run) else [r for one in side for r in self._runs_of(one)]
 
-    def former(self, job: LoadJob) -> tuple[Former, ...]:
-        """Return what *job* can be compared with: former jobs, and runs that were kept.
+    def _ended(self) -> list[Run]:
+        """Return the runs of the jobs that are done, the newest first."""
+        return [job.result() for job in reversed(self._jobs) if job.state == "done"]
 
-        They are of the same scenario and load, jobs first, each the newest first; a set of
-        runs with a label is one. What is kept is looked through as far as its newest 100 runs.
+    def former(self, job: LoadJob) -> dict[str, int]:
+        """Return what *job* can be compared with: names as `compare` takes them, and how many runs.
+
+        They are runs of the same scenario and load: of this lab's jobs, and of those that were
+        kept the newest 100 are looked at. The newest come first; runs with a label are one.
         """
-        plan, words = job.plan, load_in_words(job.plan)
-        found = []
-        for at, one in reversed(list(enumerate(self.jobs))):
-            alike = one.plan.reference == plan.reference and load_in_words(one.plan) == words
-            if one is not job and alike and one.state == "done" and one.result().path is None:
-                found.append(Former(one, f"lab.load.jobs[{at}]", f"job {at + 1} of this kernel"))
-        own = job.result().id if job.state == "done" else ""
-        sets: dict[str, int] = {}
-        for kept in islice(self.runs, _LOOKED_AT):
-            if (kept.scenario, kept.load) == (plan.name, words) and kept.id != own:
-                name = kept.label or kept.id
-                sets[name] = sets.get(name, 0) + 1
-        for name, count in sets.items():
-            said = f"{name} ({count} run{'s' * (count > 1)})"
-            found.append(Former(name, repr(name), said))
-        return tuple(found)
+
+        def driven(plan: Plan) -> tuple[str, str]:
+            return plan.name, load_in_words(plan)
+
+        wanted, own = driven(job.plan), job.result().id if job.state == "done" else ""
+        mine = [(run.id, "") for run in self._ended() if driven(run.plan) == wanted]
+        kept = [
+            (one.id, one.label)
+            for one in islice(self.runs, _LOOKED_AT)
+            if (one.scenario, one.load) == wanted
+        ]
+        # One that a job has and that was kept is there once, under its label.
+        found = {**dict(mine), **dict(kept)}
+        found.pop(own, None)
+        return dict(Counter(found[name] or name for name in sorted(found, reverse=True)))
 
     def _kept_in(self, save: Runs | str | PathLike[str] | bool | None) -> Runs | None:
         if save is None or save is False:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric_lab.errors import OneiricError
 
@@ -72,6 +72,7 @@ class SyncLoop:
         """
         news = asyncio.create_task(self._told.get())
         working: set[asyncio.Task[None]] = set()
+        until: asyncio.Task[None] | None = None
         try:
             while True:
                 intervals, now = self._intervals(), self._clock()
@@ -81,13 +82,15 @@ class SyncLoop:
                     self._asked |= due
                     working.add(asyncio.create_task(self._ask(due)))
                 later = [self._due[name] for name in free if name not in due]
-                until = None
                 if later or not intervals:
                     seconds = min(later, default=now + _NOBODY) - now
-                    until = asyncio.ensure_future(self._sleep(max(0.05, seconds)))
-                await asyncio.wait(
-                    {news, *working, *filter(None, [until])}, return_when=asyncio.FIRST_COMPLETED
-                )
+                    until = asyncio.create_task(self._rest(max(0.05, seconds)))
+                waits: set[asyncio.Task[Any]] = {news, *working, *filter(None, [until])}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                # What comes of a source begins the wait anew: no sleep outlives its turn.
+                if until is not None and not until.cancel():
+                    until.result()
+                until = None
                 for ended in [one for one in working if one.done()]:
                     working.discard(ended)
                     ended.result()
@@ -95,10 +98,13 @@ class SyncLoop:
                     report, news = news.result(), asyncio.create_task(self._told.get())
                     yield report
         finally:
-            left = {news, *working}
+            left: set[asyncio.Task[Any]] = {news, *working, *filter(None, [until])}
             for one in left:
                 one.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    async def _rest(self, seconds: float) -> None:
+        await self._sleep(seconds)
 
     async def _ask(self, names: frozenset[str]) -> None:
         """Ask these sources at once; whatever is wrong is told, and they are due again."""

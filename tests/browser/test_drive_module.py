@@ -165,11 +165,11 @@ class TestComparing:
         assert choice.is_hidden()
         page.evaluate("(end) => window.change({ end, stage: 'ended' })", end)
         page.wait_for_function("() => window.sent.at(-1)?.do === 'former'")
-        page.evaluate("() => window.tell({ former: [[\"'before'\", 'before (6 runs)']] })")
+        page.evaluate("() => window.tell({ former: [['before', 'before (6 runs)']] })")
         choice.select_option(label="before (6 runs)")
 
-        assert page.evaluate("window.sent.at(-1)") == {"do": "compare", "with": "'before'"}
-        assert page.locator(".ol-code code").inner_text() == "lab.load.compare('before', job)"
+        assert page.evaluate("window.sent.at(-1)") == {"do": "compare", "with": "before"}
+        assert page.locator(".ol-code code").inner_text() == 'lab.load.compare("before", job)'
         page.evaluate("(view) => window.tell({ compared: view })", {**VIEW, "title": "slower"})
         assert page.get_by_text("slower").is_visible()
         choice.select_option(index=0)

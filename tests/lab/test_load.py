@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ from oneiric_lab.errors import (
 )
 from oneiric_lab.lab import Lab, LoadJob
 from oneiric_lab.lab import _load as loads
-from oneiric_lab.loadlab import Run, Runs, Scenario, closed, op
+from oneiric_lab.loadlab import About, Run, Runs, Scenario, closed, labelled, op
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -303,12 +304,11 @@ class TestComparing:
         lab.load.run("resolve-storm", users=1, duration="0.2s", warmup="0s").result(LIMIT)
         kept.result(LIMIT)
         job = lab.load.run(plan)
-        former = lab.load.former(job)
         name = kept.result().id
-        assert [(one.side, one.code) for one in former] == [(name, repr(name))]
-        job.result(LIMIT)
+        assert lab.load.former(job) == {name: 1}
+        own = job.result(LIMIT).id
+        for _ in range(2):
+            lab.load.runs.save(labelled(replace(job.result(), about=About.now()), "before"))
         again = lab.load.run(plan)
-        codes = [one.code for one in lab.load.former(again)]
-        again.result(LIMIT)
-
-        assert codes == ["lab.load.jobs[3]", repr(name)]
+        assert lab.load.former(again) == {"before": 2, own: 1, name: 1}
+        assert lab.load.compare(own, again).names == (own, "other")

@@ -237,7 +237,7 @@ class TestARun:
         assert "jobs[-1]" in form_of(wire).told("begun")[0]
         first = ended(shown)
         assert shown.children == (shown.form, shown.chart)
-        assert runs.former(first) == ()
+        assert runs.former(first) == {}
 
         shown.form.asked = QUICK
         form_of(wire).click({"do": "start"})
@@ -248,16 +248,15 @@ class TestARun:
         chart = next(w for w in reversed(wire.made) if "plan" in w.sent[0]["data"]["state"])
         chart.click({"do": "former"})
         kept = first.result().id
-        assert chart.told("former")[-1] == [
-            ["lab.load.jobs[1]", "job 2 of this kernel"],
-            [repr(kept), f"{kept} (1 run)"],
-        ]
-        for code in ("lab.load.jobs[1]", repr(kept)):
-            chart.click({"do": "compare", "with": code})
+        names = [second.result().id, kept]
+        assert chart.told("former")[-1] == [[name, f"{name} (1 run)"] for name in names]
+        for name in names:
+            chart.click({"do": "compare", "with": name})
         compared = chart.told("compared")
+        assert [one["title"].split()[0] for one in compared] == names
         assert "inconclusive" in compared[0]["title"]
-        assert compared[1]["title"].startswith(kept)
-        chart.click({"do": "compare", "with": "__import__('os')"})
+        for other in (str(runs.runs.folder), "latest", None, [kept]):
+            chart.click({"do": "compare", "with": other})  # it was not offered
         assert len(chart.told("compared")) == 2
 
         assert shown.view() == shown.chart.view()

@@ -22,9 +22,8 @@ def command(ctx: click.Context, left: str, right: str) -> Result:
 
     Each is a manifest, the bundle of a release beside its manifest, or `now`.
     """
-    from oneiric_lab.lab import is_manifest, widget  # noqa: PLC0415 - `--help` needs none
+    from oneiric_lab.lab import widget  # noqa: PLC0415 - `--help` needs none
 
     make, context = widget("diff").make, parts(ctx)
-    sides = [context.inside(one) if is_manifest(one) else one for one in (left, right)]
-    found: Result = make(context.lab(), *sides)
+    found: Result = make(context.lab(), *context.sides(left, right))
     return found

@@ -29,10 +29,11 @@ from oneiric_lab.loadlab import (
     scenario_named,
     shown_default,
 )
-from oneiric_lab.views import Code, Note, View, clean
+from oneiric_lab.views import Code, Note, View
 
 from ._base import Shown, Widget
 from ._load import LoadChart, chart_of
+from ._told import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +55,6 @@ KINDS: Final = {
 TIMES: Final = ("duration", "warmup", "timeout")
 NUMBERS: Final = ("seed", "max_in_flight", "workers")
 PARAM: Final = "p."
-LONGEST: Final = 400
-"""Letters of a line that is shown."""
 DIGITS: Final = 18
 """Of a number that is typed: more is no number of anything, and may be no number for Python."""
 
@@ -149,8 +148,8 @@ class LoadForm(Widget):
         try:
             plan, code = self.plan(), self.code()
         except OneiricError as error:
-            texts = [clean("\n".join(fault.lines()), lines=True) for fault in error.faults]
-            lines = [["bad", text[:LONGEST]] for text in texts]
+            texts = ["\n".join(fault.lines()) for fault in error.faults]
+            lines = [["bad", short(text, lines=True)] for text in texts]
             self.said = {"lines": lines, "code": ""}
         else:
             self.said = {"lines": [["plain", line] for line in _words(plan)], "code": code}
@@ -346,4 +345,4 @@ def _words(plan: Plan) -> list[str]:
         *([f"must hold: {', '.join(checks)}"] if checks else []),
         *([f"is judged by: {', '.join(map(str, plan.objectives))}"] if plan.objectives else []),
     ]
-    return [clean(line)[:LONGEST] for line in lines]
+    return [short(line) for line in lines]

@@ -22,9 +22,10 @@ import traitlets
 
 from oneiric_lab.errors import Fault, UsageError, did_you_mean
 from oneiric_lab.loadlab._course import bad_rate, joined
-from oneiric_lab.views import Note, View, capped, clean, to_json_view
+from oneiric_lab.views import Note, View, clean
 
 from ._base import Widget
+from ._told import told_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 METRICS: Final = ("response", "service", "lag")
 MOST_TICKS: Final = 300
 """Ticks that a view gets which is opened later; there are no more pixels."""
-MOST_ROWS: Final = 50
-"""Rows of a comparison that are shown."""
 MOST_OPERATIONS: Final = 8
 """Operations that a tick tells of: it may take 1 KB."""
 
@@ -76,6 +75,7 @@ class LoadChart(Widget):
         self._names = tuple(o.name for o in ordered)
         self._driven = frozenset(o.name for o in operations if o.rate is None)
         self._sent = job.course.count
+        self._former: dict[str, int] = {}
         super().__init__(
             plan={
                 "name": job.name,
@@ -162,16 +162,20 @@ class LoadChart(Widget):
 
     def do_former(self) -> None:
         """Tell what the run can be compared with."""
-        rows = [[one.code, clean(one.words)] for one in self.job.loads.former(self.job)]
+        self._former = self.job.loads.former(self.job)
+        rows = [
+            [name, f"{clean(name)} ({count} run{'s' * (count > 1)})"]
+            for name, count in self._former.items()
+        ]
         self.send({"former": rows})
 
     def told_compare(self, said: Mapping[str, Any]) -> None:
         """Compare a former run with this one, and show what comes of it."""
-        loads = self.job.loads
-        former = [one for one in loads.former(self.job) if one.code == said.get("with")]
-        for one in former:
-            found = capped(loads.compare(one.side, self.job).view(), rows=MOST_ROWS)
-            self.send({"compared": to_json_view(found)})
+        name = said.get("with")
+        # A name may also be that of a folder: only what was offered is looked at.
+        if isinstance(name, str) and name in self._former:
+            found = self.job.loads.compare(name, self.job)
+            self.send({"compared": told_view(found.view())})
 
     def do_whole(self) -> None:
         """Send all ticks so far."""

@@ -1,6 +1,6 @@
 import { GLYPHS, el, onTheme, toned } from "./kit.mjs";
 import { Held, View, button, offer, pick, widget } from "./frame.mjs";
-import { pyArguments } from "./python.mjs";
+import { py, pyArguments } from "./python.mjs";
 import { viewNode } from "./view.mjs";
 
 /* The live chart of a load run; what travels is told in _load.py, beside this folder. */
@@ -123,11 +123,11 @@ class Chart extends View {
     });
     this.canvas.style.height = `${HEIGHT}px`;
     this.notes = el("ul", { class: "ol-end", "aria-label": "what came of it" });
-    this.former = pick("compare with a former run", (code) => {
+    this.former = pick("compare with a former run", (name) => {
       this.found.replaceChildren();
-      if (!code) return;
-      this.code.show(`lab.load.compare(${code}, job)`);
-      this.ask({ do: "compare", with: code }, (text) => this.found.replaceChildren(toned("warn", text, "p")));
+      if (!name) return;
+      this.code.show(`lab.load.compare(${py(name)}, job)`);
+      this.ask({ do: "compare", with: name }, (text) => this.found.replaceChildren(toned("warn", text, "p")));
     });
     this.former.hidden = true;
     this.found = el("div", { "aria-live": "polite" });
